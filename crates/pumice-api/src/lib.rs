@@ -1,0 +1,1 @@
+//! The wire types between server, workers and clients, versioned.

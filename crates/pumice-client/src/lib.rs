@@ -1,0 +1,1 @@
+//! The HTTP client of servers, for workers and people.

@@ -1,0 +1,1 @@
+//! Consoles: transports, the actor that drains them, the matcher, pacing, transcripts.

@@ -1,0 +1,1 @@
+//! The lab's database: SQL and migrations, one file a table, on SQLite and PostgreSQL.

@@ -1,0 +1,1 @@
+//! Device types, device dictionaries, their templates, and the model library.

@@ -1,0 +1,1 @@
+//! What runs in the guest: test definitions, the overlay tree, the signal grammar.

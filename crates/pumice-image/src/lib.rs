@@ -1,0 +1,1 @@
+//! Images: compression, tar, cpio, ext4, FAT, qcow2, ELF.

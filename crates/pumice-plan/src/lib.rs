@@ -1,0 +1,1 @@
+//! Job and device to a plan: every step, every timeout, every mistake, before anything starts.

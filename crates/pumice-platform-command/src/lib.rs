@@ -1,0 +1,1 @@
+//! The platform command: any simulator with a console, from one declarative file.

@@ -1,0 +1,1 @@
+//! The platform fvp: Arm Fast Models and Fixed Virtual Platforms.

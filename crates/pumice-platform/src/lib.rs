@@ -1,0 +1,1 @@
+//! The seam between jobs and simulators: Platform, Launch, Machine and the supervisor.

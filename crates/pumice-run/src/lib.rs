@@ -1,0 +1,1 @@
+//! Runs a plan: steps, scopes, deadlines, retries, teardown.

@@ -1,0 +1,1 @@
+//! The lab's server: routes by domain, pages, background tasks.

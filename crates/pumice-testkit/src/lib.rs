@@ -1,0 +1,1 @@
+//! For tests only: the scripted machine, the fake world, contexts, the conformance suite.

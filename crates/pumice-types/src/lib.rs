@@ -1,0 +1,24 @@
+//! The vocabulary every other crate speaks: ids, spans, diagnostics, faults, deadlines, verdicts.
+//!
+//! Nothing here does I/O, reads a clock or knows a simulator. A type belongs here when two crates that do
+//! not know each other must mean the same thing by it.
+
+mod deadline;
+mod diagnostic;
+mod failure;
+mod ids;
+mod mask;
+mod name;
+mod span;
+mod units;
+mod verdict;
+
+pub use deadline::Deadline;
+pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity, Suggestion, nearest};
+pub use failure::{Blame, Cause, Evidence, Failure, Fault};
+pub use ids::{DeviceName, JobId, Level, WorkerName};
+pub use mask::{MASK, Mask};
+pub use name::{InvalidName, Name};
+pub use span::{Position, Source, SourceId, Sources, Span, Spanned};
+pub use units::{ByteSize, clock};
+pub use verdict::{CaseResult, IllegalTransition, JobEvent, JobState, Verdict};
