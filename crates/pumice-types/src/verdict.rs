@@ -114,10 +114,11 @@ impl JobState {
             (Self::Submitted, JobEvent::Schedule) => Ok(Self::Scheduled),
             (Self::Scheduled, JobEvent::Unschedule) => Ok(Self::Submitted),
             (Self::Scheduled | Self::Running, JobEvent::Start) => Ok(Self::Running),
-            (Self::Submitted, JobEvent::Cancel) => Ok(Self::Finished(Verdict::Cancelled)),
-            (Self::Scheduled | Self::Running | Self::Cancelling, JobEvent::Cancel) => Ok(Self::Cancelling),
-            (Self::Cancelling, JobEvent::Start) => Ok(Self::Cancelling),
-            (Self::Cancelling, JobEvent::Finish(_)) => Ok(Self::Finished(Verdict::Cancelled)),
+            (Self::Submitted, JobEvent::Cancel) | (Self::Cancelling, JobEvent::Finish(_)) => {
+                Ok(Self::Finished(Verdict::Cancelled))
+            }
+            (Self::Scheduled | Self::Running, JobEvent::Cancel)
+            | (Self::Cancelling, JobEvent::Cancel | JobEvent::Start) => Ok(Self::Cancelling),
             (Self::Scheduled | Self::Running, JobEvent::Finish(verdict)) => Ok(Self::Finished(verdict)),
             (state, event) => Err(IllegalTransition { state, event }),
         }
