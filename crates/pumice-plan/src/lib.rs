@@ -1,1 +1,11 @@
 //! Job and device to a plan: every step, every timeout, every mistake, before anything starts.
+//!
+//! `plan` is pure: the server, the editor and the command line call it and say the same. A plan is plain,
+//! serialisable data. What is planned runs: there is no step that turns out to do nothing.
+
+mod machine;
+
+pub use machine::{
+    BootSteps, Forward, GuestDisk, ImageSpec, MachinePlanner, MachineSpec, NetworkSpec, Outline,
+    OverlayDelivery,
+};

@@ -1,1 +1,17 @@
-//! The seam between jobs and simulators: Platform, Launch, Machine and the supervisor.
+//! The seam between jobs and simulators: `Platform`, `Launch`, `Machine` and the supervisor.
+//!
+//! A platform is almost only a pure function from what is wanted ([`pumice_plan::MachineSpec`]) to what
+//! would be started ([`Launch`]). One supervisor turns any launch into a [`Machine`], born running. A new
+//! simulator is one small crate, or one file of data; a new way of running is one new executor of `Launch`;
+//! neither knows the other.
+
+mod launch;
+mod monitor;
+mod platform;
+
+pub use launch::{
+    Abilities, Announcement, ConsoleRole, ConsoleSource, Find, HostNetwork, Launch, LaunchFile, Meaning,
+    MonitorSource, OutputRule, PortForward, Stdio, StopHow, StopRung,
+};
+pub use monitor::{MachineState, Monitor, MonitorError, MonitorEvent};
+pub use platform::{Availability, Bound, BoxFuture, Facts, Host, Platform};

@@ -17,7 +17,7 @@ impl fmt::Display for ByteSize {
         let (unit, size) = UNITS.into_iter().find(|(_, size)| self.0 >= *size).unwrap_or(("B", 1));
         #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
         let value = self.0 as f64 / size as f64;
-        let digits = if self.0.is_multiple_of(size) || value >= 100.0 { 0 } else { 1 };
+        let digits = usize::from(!self.0.is_multiple_of(size) && value < 100.0);
         write!(f, "{value:.digits$} {unit}")
     }
 }

@@ -1,0 +1,108 @@
+//! The seam: what a simulator has to say of itself.
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    path::{Path, PathBuf},
+    pin::Pin,
+};
+
+use pumice_plan::{MachinePlanner, MachineSpec};
+use pumice_types::Diagnostics;
+use serde::Serialize;
+
+use crate::{Launch, Monitor};
+
+/// A future that a trait object can return.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// One simulator. Almost only pure functions: a platform plans, the supervisor executes.
+///
+/// What a plan may ask ([`MachinePlanner`]: the name, the methods, `check`, `outline`) is pure and needs no
+/// host. `launch` is pure too: it names the files it is given and touches none. Only `probe` looks at the
+/// world.
+pub trait Platform: MachinePlanner {
+    /// Says exactly what would be started.
+    fn launch(&self, spec: &MachineSpec, bound: &Bound) -> Result<Launch, Diagnostics>;
+
+    /// Whether this host can run it, and which version it found.
+    fn probe<'a>(&'a self, spec: Option<&'a MachineSpec>, host: &'a Host) -> BoxFuture<'a, Availability>;
+
+    /// The control channel of a started launch, where there is one.
+    fn monitor(&self, _launch: &Launch) -> Option<Box<dyn Monitor>> {
+        None
+    }
+}
+
+/// What a launch is bound to: files, directories, and the facts of the host it will run on.
+#[derive(Clone, Debug, Default)]
+pub struct Bound {
+    /// The deployed files by label.
+    pub images: BTreeMap<String, PathBuf>,
+    /// The disk that carries the overlay, when it comes on one.
+    pub overlay_disk: Option<PathBuf>,
+    /// The directory of this machine alone; short, so that socket paths fit (108 bytes, unix(7)).
+    pub work_dir: PathBuf,
+    /// What the probe found.
+    pub facts: Facts,
+    /// A number that no other machine of this host has at the same time, for addresses and ports.
+    pub instance: u32,
+    /// Licence variables from the operator's configuration; they go into the environment, never into a log.
+    pub licence_env: BTreeMap<String, String>,
+}
+
+/// What a probe found out about the simulator on this host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Facts {
+    /// The program that was found, when it is another than the name says.
+    pub program: Option<PathBuf>,
+    /// Its version.
+    pub version: Option<String>,
+    /// What it offers and was seen to work, for example accelerators; each platform has its own words.
+    pub features: Vec<String>,
+    /// Parameters it knows, where it lists them: name and default.
+    pub parameters: BTreeMap<String, String>,
+}
+
+/// What a probe may look at.
+#[derive(Clone, Debug, Default)]
+pub struct Host {
+    /// Directories to look for programs in, in order.
+    pub search_path: Vec<PathBuf>,
+    /// A directory where what was found is kept between runs, keyed by the program's own identity.
+    pub cache_dir: Option<PathBuf>,
+    /// Programs of the model library by name: where the operator said they are.
+    pub programs: BTreeMap<String, PathBuf>,
+}
+
+impl Host {
+    /// The first executable file of that name on the search path; a name with a slash is taken as it is.
+    pub fn find(&self, program: &str) -> Option<PathBuf> {
+        let executable = |path: &Path| {
+            use std::os::unix::fs::PermissionsExt as _;
+            std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+        };
+        if let Some(path) = self.programs.get(program) {
+            return executable(path).then(|| path.clone());
+        }
+        if program.contains('/') {
+            return executable(Path::new(program)).then(|| PathBuf::from(program));
+        }
+        self.search_path.iter().map(|directory| directory.join(program)).find(|path| executable(path))
+    }
+}
+
+/// What a probe says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "availability")]
+pub enum Availability {
+    /// It can run here.
+    Ready(Facts),
+    /// It cannot.
+    Missing {
+        /// Why.
+        reason: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+}
