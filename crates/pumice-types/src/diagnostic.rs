@@ -35,6 +35,15 @@ pub struct Suggestion {
     pub replacement: String,
 }
 
+/// Another place that has to do with a mistake: where the name was given first, which of two was taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Related {
+    /// Where.
+    pub span: Span,
+    /// What is there, in a few words.
+    pub label: String,
+}
+
 /// One mistake in a text the user wrote. Collected, never thrown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
@@ -48,6 +57,9 @@ pub struct Diagnostic {
     pub span: Option<Span>,
     /// A few words under the caret.
     pub label: Option<String>,
+    /// Other places to look at.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub related: Vec<Related>,
     /// What to do about it.
     pub help: Option<String>,
     /// The replacement a tool may apply.
@@ -63,6 +75,7 @@ impl Diagnostic {
             message: message.into(),
             span: span.into(),
             label: None,
+            related: Vec::new(),
             help: None,
             suggestion: None,
         }
@@ -77,6 +90,13 @@ impl Diagnostic {
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.label = Some(label.into());
+        self
+    }
+
+    /// With another place to look at.
+    #[must_use]
+    pub fn related(mut self, span: Span, label: impl Into<String>) -> Self {
+        self.related.push(Related { span, label: label.into() });
         self
     }
 

@@ -14,7 +14,7 @@ mod units;
 mod verdict;
 
 pub use deadline::Deadline;
-pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity, Suggestion, nearest};
+pub use diagnostic::{Code, Diagnostic, Diagnostics, Related, Severity, Suggestion, nearest};
 pub use failure::{Blame, Cause, Evidence, Failure, Fault};
 pub use ids::{DeviceName, JobId, Level, WorkerName};
 pub use mask::{MASK, Mask};
