@@ -1,1 +1,10 @@
 //! The wire types between server, workers and clients, versioned.
+//!
+//! `worker` is the protocol between our worker and our server (`docs/protocol/worker.md`). Types of the protocols that
+//! are LAVA's keep LAVA's field names. Everything here reads what an older or newer version of us wrote: unknown
+//! fields are ignored, absent lists are empty.
+
+mod problem;
+pub mod worker;
+
+pub use problem::{Problem, ProblemCode};
