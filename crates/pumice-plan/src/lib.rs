@@ -4,8 +4,12 @@
 //! serialisable data. What is planned runs: there is no step that turns out to do nothing.
 
 mod machine;
+mod scope;
 
 pub use machine::{
     BootSteps, Forward, GuestDisk, ImageSpec, MachinePlanner, MachineSpec, NetworkSpec, Outline,
     OverlayDelivery,
+};
+pub use scope::{
+    ACTION_DEFAULT, BlockScopes, BlockTimes, CLEANUP, Scope, TimeoutSource, TimeoutTable, Tries, TryMode,
 };

@@ -48,6 +48,10 @@ pub struct Launch {
     pub forwards: Vec<PortForward>,
     /// Files that it writes and that are kept as results: name, path.
     pub outputs: Vec<(String, PathBuf)>,
+    /// Facts recorded with the result of the step that starts it.
+    pub extra: BTreeMap<String, String>,
+    /// What a person should know of it: a request that was answered otherwise than asked.
+    pub notes: Vec<String>,
 }
 
 /// A file to write before the start.
@@ -258,6 +262,8 @@ impl Launch {
             network: None,
             forwards: Vec::new(),
             outputs: Vec::new(),
+            extra: BTreeMap::new(),
+            notes: Vec::new(),
         }
     }
 
@@ -268,7 +274,11 @@ impl Launch {
 
     /// The command line as a person would type it, quoted for a POSIX shell. For display only.
     pub fn command_line(&self) -> String {
-        std::iter::once(&self.program).chain(&self.args).map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+        std::iter::once(&self.program)
+            .chain(&self.args)
+            .map(|word| quoted(word))
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 }
 

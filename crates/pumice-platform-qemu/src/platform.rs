@@ -1,0 +1,333 @@
+//! The platform: from a machine's specification to a launch.
+
+use std::{collections::BTreeMap, path::Path, time::Duration};
+
+use pumice_plan::{BootSteps, MachinePlanner, MachineSpec, NetworkSpec, Outline, OverlayDelivery};
+use pumice_platform::{
+    Abilities, Availability, Bound, BoxFuture, ConsoleRole, ConsoleSource, Find, Host, HostNetwork, Launch,
+    Meaning, Monitor, MonitorSource, OutputRule, Platform, PortForward, StopHow, StopRung,
+};
+use pumice_types::{Cause, Diagnostics};
+
+use crate::{
+    arguments::{Words, is_option, option},
+    board::{Board, SpareUart},
+    monitor::Qmp,
+    probe,
+};
+
+/// The platform.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Qemu;
+
+/// The name of the feature a probe reports when KVM was seen to work.
+pub(crate) const KVM: &str = "kvm";
+
+/// The main console's name in logs.
+const MAIN: &str = "serial0";
+/// The channel's name in logs.
+const CHANNEL: &str = "channel";
+
+impl MachinePlanner for Qemu {
+    fn name(&self) -> &'static str {
+        "qemu"
+    }
+
+    fn methods(&self) -> &'static [&'static str] {
+        &["qemu", "qemu-nfs", "qemu-iso", "monitor"]
+    }
+
+    fn check(&self, spec: &MachineSpec) -> Diagnostics {
+        Words::read(spec).1
+    }
+
+    fn outline(&self, spec: &MachineSpec) -> Outline {
+        let (words, _) = Words::read(spec);
+        let board = Board::read(&words.program, words.all());
+        let channel_devices = match board.spare_uart() {
+            Some(SpareUart::Second { device } | SpareUart::Pci { device }) if !own_serial(&words) => {
+                vec![device.to_owned()]
+            }
+            _ => Vec::new(),
+        };
+        let initramfs = initramfs(spec, &words).map(|label| OverlayDelivery::Initramfs { label });
+        Outline {
+            steps: BootSteps {
+                block: "boot-image-retry",
+                group: Some("boot-qemu-image"),
+                version: None,
+                start: "execute-qemu",
+                connect: None,
+            },
+            overlays: initramfs.into_iter().chain([OverlayDelivery::Disk]).collect(),
+            channel_devices,
+            labels: Vec::new(),
+            licence: None,
+            time_factor: 1,
+        }
+    }
+}
+
+impl Platform for Qemu {
+    fn launch(&self, spec: &MachineSpec, bound: &Bound) -> Result<Launch, Diagnostics> {
+        let (words, diagnostics) = Words::read(spec);
+        if diagnostics.has_errors() {
+            return Err(diagnostics);
+        }
+        let board = Board::read(&words.program, words.all());
+        let paths: BTreeMap<_, _> =
+            bound.images.iter().map(|(label, path)| (label.clone(), text(path))).collect();
+        let program = bound.facts.program.as_deref().map_or_else(|| words.program.clone(), text);
+        let mut launch = Launch::new("qemu", program, &bound.work_dir);
+        launch.args = words.bound(&paths);
+        accelerate(&mut launch, bound);
+        attach_consoles(&mut launch, spec, &words, &board);
+        attach_monitor(&mut launch);
+        if let Some(disk) = &bound.overlay_disk {
+            attach_disk(&mut launch, spec, &board, disk);
+        }
+        if let Some(network) = &spec.network {
+            attach_network(&mut launch, network, &board, bound.instance);
+        }
+        launch.stop = vec![
+            StopRung { how: StopHow::Monitor, grace: Duration::from_secs(2) },
+            StopRung { how: StopHow::Terminate, grace: Duration::from_secs(2) },
+        ];
+        launch.abilities = Abilities { reset: true, pause: true, snapshot: true, debug: true };
+        launch.rules = output_rules();
+        let version = bound.facts.version.clone().unwrap_or_default();
+        launch.extra = BTreeMap::from([
+            ("qemu_version".to_owned(), version),
+            ("host_arch".to_owned(), host_architecture().to_owned()),
+            ("job_arch".to_owned(), board.architecture().to_owned()),
+        ]);
+        Ok(launch)
+    }
+
+    fn probe<'a>(&'a self, spec: Option<&'a MachineSpec>, host: &'a Host) -> BoxFuture<'a, Availability> {
+        Box::pin(async move {
+            let words = spec.map(|spec| Words::read(spec).0);
+            let program = words.as_ref().map_or("qemu-system-aarch64", |words| words.program.as_str());
+            let wants_kvm = words.as_ref().is_some_and(|words| words.all().any(asks_for_kvm));
+            probe::probe(program, wants_kvm, host).await
+        })
+    }
+
+    fn monitor(&self, _launch: &Launch) -> Option<Box<dyn Monitor>> {
+        Some(Box::new(Qmp::default()))
+    }
+}
+
+/// Whether device or job give the serial ports themselves: then nothing is added to them.
+fn own_serial(words: &Words) -> bool {
+    words.all().any(|word| is_option(word, &["serial"]))
+}
+
+/// The image that is the initramfs and stays the root file system: appended archives are found only there.
+fn initramfs(spec: &MachineSpec, words: &Words) -> Option<String> {
+    let value = option(words.all(), &["initrd"])?;
+    let kernel_line = option(words.all(), &["append"]).unwrap_or_default();
+    let leaves = kernel_line.split_whitespace().filter_map(|word| word.strip_prefix("root="));
+    if leaves.into_iter().any(|root| !root.starts_with("/dev/ram") && root != "tmpfs") {
+        return None;
+    }
+    spec.images.iter().find(|image| value == format!("{{{}}}", image.label)).map(|image| image.label.clone())
+}
+
+/// Whether a word asks for KVM.
+fn asks_for_kvm(word: &str) -> bool {
+    is_option(word, &["enable-kvm"]) || word == "kvm" || word.contains("accel=kvm")
+}
+
+/// Replaces KVM where it was not seen to work. LAVA's device type asks for it by default on x86
+/// (lava-compat 2.5), and a host where it is broken aborts.
+fn accelerate(launch: &mut Launch, bound: &Bound) {
+    if bound.facts.features.iter().any(|feature| feature == KVM)
+        || !launch.args.iter().any(|word| asks_for_kvm(word))
+    {
+        return;
+    }
+    launch.args.retain(|word| !is_option(word, &["enable-kvm"]));
+    for index in 0..launch.args.len() {
+        let follows = |names: &[&str]| index > 0 && is_option(&launch.args[index - 1], names);
+        let replacement = match launch.args[index].as_str() {
+            "kvm" if follows(&["accel"]) => Some("tcg".to_owned()),
+            "host" if follows(&["cpu"]) => Some("max".to_owned()),
+            word if word.contains("accel=kvm") => Some(word.replace("accel=kvm", "accel=tcg")),
+            _ => None,
+        };
+        if let Some(replacement) = replacement {
+            launch.args[index] = replacement;
+        }
+    }
+    launch.notes.push("KVM was asked for and does not work on this host: running under TCG".to_owned());
+}
+
+fn attach_consoles(launch: &mut Launch, spec: &MachineSpec, words: &Words, board: &Board) {
+    let console =
+        |name: &str, role, find| ConsoleSource { name: name.to_owned(), role, find, pacing: Duration::ZERO };
+    if own_serial(words) {
+        // The device wires its own ports; LAVA's convention is that the console is on the standard streams.
+        launch.consoles.push(console(MAIN, ConsoleRole::Main, Find::Stdio));
+        return;
+    }
+    let socket = |launch: &mut Launch, name: &str| {
+        let path = launch.work_dir.join(format!("{name}.sock"));
+        launch.args.extend(["-chardev".to_owned(), format!("socket,id={name},path={}", escaped(&path))]);
+        Find::Listen { path }
+    };
+    let find = socket(launch, MAIN);
+    launch.consoles.push(console(MAIN, ConsoleRole::Main, find));
+    launch.args.extend(["-serial".to_owned(), format!("chardev:{MAIN}")]);
+    if !spec.wants_channel {
+        return;
+    }
+    let Some(uart) = board.spare_uart() else { return };
+    let find = socket(launch, CHANNEL);
+    launch.consoles.push(console(CHANNEL, ConsoleRole::Channel, find));
+    launch.args.extend(match uart {
+        SpareUart::Second { .. } => ["-serial".to_owned(), format!("chardev:{CHANNEL}")],
+        SpareUart::Pci { .. } => ["-device".to_owned(), format!("pci-serial,chardev={CHANNEL}")],
+    });
+}
+
+fn attach_monitor(launch: &mut Launch) {
+    let path = launch.work_dir.join("monitor.sock");
+    launch.args.extend([
+        "-chardev".to_owned(),
+        format!("socket,id=monitor,path={}", escaped(&path)),
+        "-mon".to_owned(),
+        "chardev=monitor,mode=control".to_owned(),
+    ]);
+    launch.monitor = Some(MonitorSource { protocol: "qmp", path });
+}
+
+/// The disk that carries the overlay, as the device wires it (lava-compat 1.6).
+fn attach_disk(launch: &mut Launch, spec: &MachineSpec, board: &Board, disk: &Path) {
+    let guest = &spec.guest_disk;
+    let file = format!("file={},format=raw,media=disk,id={}", escaped(disk), guest.drive_id);
+    if guest.interface == "virtio" && !board.has_pci() {
+        launch.args.extend([
+            "-drive".to_owned(),
+            format!("{file},if=none"),
+            "-device".to_owned(),
+            format!("virtio-blk-device,drive={}", guest.drive_id),
+        ]);
+    } else {
+        launch.args.extend(["-drive".to_owned(), format!("{file},if={}", guest.interface)]);
+    }
+}
+
+fn attach_network(launch: &mut Launch, network: &NetworkSpec, board: &Board, instance: u32) {
+    let own = format!(
+        "52:54:00:{:02x}:{:02x}:{:02x}",
+        instance >> 16 & 0xff,
+        instance >> 8 & 0xff,
+        instance & 0xff
+    );
+    let card = if board.has_pci() { "virtio" } else { "lan9118" };
+    // What the description says replaces what the device's options say.
+    let mut kept = Vec::with_capacity(launch.args.len());
+    let mut words = std::mem::take(&mut launch.args).into_iter();
+    while let Some(word) = words.next() {
+        if is_option(&word, &["net", "nic", "netdev"]) {
+            words.next();
+        } else {
+            kept.push(word);
+        }
+    }
+    launch.args = kept;
+    let nic = |launch: &mut Launch, backend: String, mac: &Option<String>| {
+        let mac = mac.as_ref().unwrap_or(&own);
+        launch.args.extend(["-nic".to_owned(), format!("{backend},model={card},mac={mac}")]);
+    };
+    match network {
+        NetworkSpec::None => launch.args.extend(["-nic".to_owned(), "none".to_owned()]),
+        NetworkSpec::User { forwards, mac } => {
+            let mut backend = "user".to_owned();
+            for forward in forwards {
+                backend += &format!(",hostfwd=tcp:127.0.0.1:{}-:{}", forward.host_port, forward.guest_port);
+                launch
+                    .forwards
+                    .push(PortForward { host_port: forward.host_port, guest_port: forward.guest_port });
+            }
+            nic(launch, backend, mac);
+        }
+        NetworkSpec::Tap { bridge, mac, .. } => {
+            let tap = format!("pmc{instance:x}");
+            nic(launch, format!("tap,ifname={tap},script=no,downscript=no"), mac);
+            launch.network = Some(match bridge {
+                Some(bridge) => HostNetwork::Bridge { tap, bridge: bridge.clone() },
+                None => HostNetwork::Namespace { tap },
+            });
+        }
+        NetworkSpec::Shared { name, mac } => {
+            // A multicast group of the loopback interface: QEMU's own way to join machines of one host.
+            let group = name.bytes().fold(5381_u32, |hash, byte| hash.wrapping_mul(33) ^ u32::from(byte));
+            let port = 20_000 + group % 20_000;
+            nic(launch, format!("socket,mcast=239.192.168.{}:{port},localaddr=127.0.0.1", group % 250), mac);
+        }
+    }
+}
+
+fn output_rules() -> Vec<OutputRule> {
+    let rule = |pattern: &str, cause, hint: &str| OutputRule {
+        pattern: pattern.to_owned(),
+        means: Meaning::Explains(cause),
+        hint: Some(hint.to_owned()),
+    };
+    vec![
+        rule(
+            r"Could not access KVM|failed to initialize kvm|KVM not supported",
+            Cause::HostRefused,
+            "set `no_kvm: true` in the job's context, or give the user access to /dev/kvm",
+        ),
+        rule(
+            r"could not configure /dev/net/tun|network script .* failed",
+            Cause::NetworkSetup,
+            "tap networking needs privileges; `pumice doctor` says which",
+        ),
+        rule(
+            r"Could not set up host forwarding rule",
+            Cause::NetworkSetup,
+            "another program uses that port; choose another, or 0 for a free one",
+        ),
+        rule(
+            r"No space left on device",
+            Cause::DiskFull,
+            "free some room on the host, or let the store prune more",
+        ),
+        rule(
+            r"Cannot allocate memory|cannot set up guest memory",
+            Cause::HostRefused,
+            "give the guest less memory, or run fewer machines on this host",
+        ),
+        rule(
+            r"unsupported machine type|unable to find CPU model|Invalid SMP CPUs|invalid option|Device .* not found|is not a valid device model name|Unsupported NIC model",
+            Cause::SimulatorRefused,
+            "mend the option in the device or in the job's context",
+        ),
+        rule(
+            r"could not load kernel|Could not open|could not load initrd|Image is not in .* format",
+            Cause::ImageUnusable,
+            "check that the file is what its argument says",
+        ),
+    ]
+}
+
+fn host_architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// A path inside an option of QEMU's, where a comma is written twice.
+fn escaped(path: &Path) -> String {
+    text(path).replace(',', ",,")
+}

@@ -1,0 +1,86 @@
+//! Looks at a host: is the program there, which version, and does KVM really work.
+
+use std::{path::Path, time::Duration};
+
+use pumice_platform::{Availability, Facts, Host, probe_output};
+
+use crate::platform::KVM;
+
+/// How long one look may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(crate) async fn probe(program: &str, wants_kvm: bool, host: &Host) -> Availability {
+    let Some(path) = host.find(program) else {
+        return Availability::Missing {
+            reason: format!("`{program}` is not on this host"),
+            hint: Some(install_hint(program)),
+        };
+    };
+    let output = match probe_output(host, &path, &["--version"], PATIENCE).await {
+        Ok(output) => output,
+        Err(error) => {
+            return Availability::Missing {
+                reason: format!("`{program} --version` failed: {error}"),
+                hint: None,
+            };
+        }
+    };
+    let mut features = Vec::new();
+    if wants_kvm && kvm_works(&path).await {
+        features.push(KVM.to_owned());
+    }
+    Availability::Ready(Facts {
+        program: Some(path),
+        version: version(&output),
+        features,
+        ..Facts::default()
+    })
+}
+
+/// Starts the program with KVM, no board and a paused CPU, and sees whether it comes up and takes `quit`. A
+/// device file proves nothing: where KVM is broken the program aborts or hangs.
+async fn kvm_works(path: &Path) -> bool {
+    let arguments =
+        ["-accel", "kvm", "-machine", "none", "-nodefaults", "-display", "none", "-monitor", "stdio"];
+    let input = b"quit\n";
+    Path::new("/dev/kvm").exists()
+        && pumice_process::output(path, &arguments, input, PATIENCE).await.is_ok_and(|output| output.success)
+}
+
+/// `QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)`: Debian's own version where there is one, as
+/// LAVA's results show it, else the number.
+fn version(output: &str) -> Option<String> {
+    let line = output.lines().find(|line| line.contains("version"))?;
+    if let Some((_, rest)) = line.split_once("(Debian ") {
+        return Some(rest.trim_end().trim_end_matches(')').to_owned());
+    }
+    line.split_whitespace().skip_while(|word| *word != "version").nth(1).map(str::to_owned)
+}
+
+fn install_hint(program: &str) -> String {
+    let package = match program.rsplit('/').next().unwrap_or(program) {
+        "qemu-system-aarch64" | "qemu-system-arm" => "qemu-system-arm",
+        "qemu-system-x86_64" | "qemu-system-i386" => "qemu-system-x86",
+        name if name.starts_with("qemu-system-ppc") => "qemu-system-ppc",
+        name if name.starts_with("qemu-system-mips") => "qemu-system-mips",
+        name if name.starts_with("qemu-system-sparc") => "qemu-system-sparc",
+        _ => "qemu-system-misc",
+    };
+    format!("on Debian: apt-get install {package}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_debians_where_there_is_one() {
+        let check = |text, expected: Option<&str>| assert_eq!(version(text).as_deref(), expected);
+        check(
+            "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)\nCopyright (c) 2003-2022",
+            Some("1:7.2+dfsg-7+deb12u18"),
+        );
+        check("QEMU emulator version 9.1.0\n", Some("9.1.0"));
+        check("hello", None);
+    }
+}
