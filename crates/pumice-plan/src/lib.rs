@@ -3,13 +3,20 @@
 //! `plan` is pure: the server, the editor and the command line call it and say the same. A plan is plain,
 //! serialisable data. What is planned runs: there is no step that turns out to do nothing.
 
+pub mod boot;
+pub mod deploy;
 mod machine;
+mod plan;
 mod scope;
+pub mod test;
+mod tree;
 
 pub use machine::{
     BootSteps, Forward, GuestDisk, ImageSpec, MachinePlanner, MachineSpec, NetworkSpec, Outline,
     OverlayDelivery,
 };
+pub use plan::{Block, CharacterDelays, Command, CommandAction, Finalize, GuestConventions, OnTimeout, Plan};
 pub use scope::{
     ACTION_DEFAULT, BlockScopes, BlockTimes, CLEANUP, Scope, TimeoutSource, TimeoutTable, Tries, TryMode,
 };
+pub use tree::TreeStep;
