@@ -1,2 +1,46 @@
-//! The tasks of this repository.
-fn main() {}
+//! The tasks of this repository: `cargo xtask TASK`. Each does its own set-up and can be run again at once.
+
+#![expect(clippy::print_stdout, reason = "a task talks to the person who started it")]
+
+mod apt;
+mod bench;
+mod demo;
+mod guests;
+mod program;
+mod setup;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask demo         set up, build, boot Linux on two virtual platforms, test it, show the results
+cargo xtask test         set up, then everything CI checks; the test runner's summary comes last
+cargo xtask bench [NAME] the measurements of SPECIFICATION.md; without a name, all of them
+cargo xtask setup        only install what is missing
+cargo xtask guests       only make the Linux guests in target/guests (--update asks for newer packages)";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments.as_slice() {
+        ["setup"] => setup::run(),
+        ["guests"] => guests::run(guests::Freshness::AsTheyAre),
+        ["guests", "--update"] => guests::run(guests::Freshness::Newest),
+        ["test"] => test::run(),
+        ["demo"] => demo::run(),
+        ["bench", names @ ..] => bench::run(names),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        _ => Err(anyhow::anyhow!("usage:\n{USAGE}")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            workspace::complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The measurements behind the promises in `SPECIFICATION.md`.
+
+use anyhow::{Result, bail};
+
+/// One measurement.
+struct Benchmark {
+    name: &'static str,
+    run: fn() -> Result<()>,
+}
+
+const BENCHMARKS: &[Benchmark] = &[];
+
+/// Runs the named measurements, or all.
+pub(crate) fn run(names: &[&str]) -> Result<()> {
+    let known: Vec<&str> = BENCHMARKS.iter().map(|benchmark| benchmark.name).collect();
+    if let Some(unknown) = names.iter().find(|name| !known.contains(*name)) {
+        bail!("no benchmark is called {unknown}; there are: {}", known.join(", "));
+    }
+    BENCHMARKS
+        .iter()
+        .filter(|benchmark| names.is_empty() || names.contains(&benchmark.name))
+        .try_for_each(|benchmark| (benchmark.run)())
+}

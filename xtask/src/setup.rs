@@ -1,0 +1,137 @@
+//! What must be on the machine, and getting it there.
+
+use anyhow::{Result, bail};
+
+use crate::{
+    apt::Apt,
+    program::{self, command, find},
+    workspace::say,
+};
+
+/// Programs that one Debian package brings.
+struct Tool {
+    /// Each must be there.
+    programs: &'static [&'static str],
+    /// The package; where releases differ, the first that is offered.
+    packages: &'static [&'static str],
+    /// Said to a person who must install it.
+    purpose: &'static str,
+}
+
+const TOOLS: &[Tool] = &[
+    Tool {
+        programs: &["qemu-system-arm", "qemu-system-aarch64"],
+        packages: &["qemu-system-arm"],
+        purpose: "boots the Arm guests",
+    },
+    Tool {
+        programs: &["qemu-system-x86_64", "qemu-system-i386"],
+        packages: &["qemu-system-x86"],
+        purpose: "boots x86 guests",
+    },
+    Tool {
+        programs: &["qemu-system-riscv64"],
+        packages: &["qemu-system-riscv", "qemu-system-misc"],
+        purpose: "boots RISC-V guests",
+    },
+    Tool { programs: &["qemu-img"], packages: &["qemu-utils"], purpose: "checks our disk images" },
+    Tool {
+        programs: &["linux.uml"],
+        packages: &["user-mode-linux"],
+        purpose: "is the simulator behind the platform `command` in the tests",
+    },
+    Tool {
+        programs: &["busybox"],
+        packages: &["busybox-static"],
+        purpose: "lists kernel modules, and its shell runs the guest helpers in the tests",
+    },
+    Tool { programs: &["dash"], packages: &["dash"], purpose: "runs the guest helpers in the tests" },
+    Tool {
+        programs: &["mkfs.ext4", "debugfs", "e2fsck"],
+        packages: &["e2fsprogs"],
+        purpose: "checks our ext4 writer",
+    },
+    Tool { programs: &["sfdisk"], packages: &["fdisk"], purpose: "makes partitioned images for the tests" },
+    Tool { programs: &["cpio"], packages: &["cpio"], purpose: "reads our initramfs in the tests" },
+    Tool { programs: &["git"], packages: &["git"], purpose: "fetches test definitions" },
+    Tool { programs: &["python3"], packages: &["python3"], purpose: "runs LAVA's clients in the tests" },
+    Tool {
+        programs: &["cc"],
+        packages: &["gcc", "libc6-dev"],
+        purpose: "compiles the C parts of some crates",
+    },
+];
+
+/// Installs what is missing: as root at once, else by saying the one line to type.
+pub(crate) fn run() -> Result<()> {
+    packages()?;
+    test_runner();
+    Ok(())
+}
+
+fn packages() -> Result<()> {
+    let missing: Vec<&Tool> = TOOLS.iter().filter(|tool| !is_here(tool)).collect();
+    if missing.is_empty() {
+        say("set-up: all programs are here");
+        return Ok(());
+    }
+    for tool in &missing {
+        say(&format!("set-up: missing {}, which {}", tool.programs.join(" and "), tool.purpose));
+    }
+    if find("apt-get").is_none() {
+        let packages: Vec<_> = missing.iter().filter_map(|tool| tool.packages.last().copied()).collect();
+        bail!(
+            "this is no Debian system, so install them yourself (on Debian the packages are called {})",
+            packages.join(", ")
+        );
+    }
+    let apt = Apt::host();
+    let root = is_root();
+    if root {
+        apt.update();
+    }
+    let packages: Vec<String> = missing.iter().map(|tool| package_of(tool, &apt)).collect();
+    let installation = apt.installation(&packages)?;
+    for change in &installation.changes {
+        say(&format!("set-up: {change}"));
+    }
+    if !root {
+        bail!("type this line, then start again:\n    {}", Apt::line_to_type(&installation));
+    }
+    program::run(&mut apt.install(&installation))?;
+    match missing.iter().find(|tool| !is_here(tool)) {
+        None => Ok(()),
+        Some(tool) => {
+            bail!("{} is installed, but {} is not found", tool.packages[0], tool.programs.join(" or "))
+        }
+    }
+}
+
+fn is_here(tool: &Tool) -> bool {
+    tool.programs.iter().all(|program| find(program).is_some())
+}
+
+fn package_of(tool: &Tool, apt: &Apt) -> String {
+    let offered = tool.packages.iter().find(|package| apt.offers(package));
+    (*offered.unwrap_or(&tool.packages[0])).to_owned()
+}
+
+fn is_root() -> bool {
+    program::read(&mut command("id", ["-u"])).is_ok_and(|id| id.trim() == "0")
+}
+
+/// Whether tests can run through nextest.
+pub(crate) fn has_nextest() -> bool {
+    program::succeeds(&mut command("cargo", ["nextest", "--version"]))
+}
+
+/// Builds nextest where it is missing. Without it `cargo test` runs the tests, so that a failure is no error.
+fn test_runner() {
+    if has_nextest() {
+        return;
+    }
+    say("set-up: building cargo-nextest, once, a few minutes");
+    if let Err(error) = program::run(&mut command("cargo", ["install", "cargo-nextest", "--locked"])) {
+        say(&format!("set-up: no nextest ({error:#}); `cargo test` will run the tests instead"));
+    }
+}
