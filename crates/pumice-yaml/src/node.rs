@@ -164,6 +164,40 @@ impl Node {
         })
     }
 
+    /// Any value as Python's `str()` prints it; lists and mappings as `['a', 1]` and `{'k': None}`.
+    pub fn text(&self) -> String {
+        self.scalar_text().unwrap_or_else(|| {
+            let mut shown = String::new();
+            self.write_repr(&mut shown);
+            shown
+        })
+    }
+
+    fn write_repr(&self, shown: &mut String) {
+        match &self.value {
+            Value::String(text) => write_python_string(text, shown),
+            Value::Seq(items) => {
+                shown.push('[');
+                for (index, item) in items.iter().enumerate() {
+                    shown.push_str(if index > 0 { ", " } else { "" });
+                    item.write_repr(shown);
+                }
+                shown.push(']');
+            }
+            Value::Map(map) => {
+                shown.push('{');
+                for (index, entry) in map.iter().enumerate() {
+                    shown.push_str(if index > 0 { ", " } else { "" });
+                    write_python_string(&entry.key, shown);
+                    shown.push_str(": ");
+                    entry.value.write_repr(shown);
+                }
+                shown.push('}');
+            }
+            _ => shown.push_str(&self.scalar_text().unwrap_or_default()),
+        }
+    }
+
     /// The same tree as JSON; floats that JSON cannot hold become strings.
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::Value as Json;
@@ -209,6 +243,36 @@ impl Serialize for Node {
     }
 }
 
+/// As a JSON object.
+impl Serialize for Map {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter().map(|entry| (&entry.key, &entry.value)))
+    }
+}
+
+/// Python's `repr()` of a string.
+fn write_python_string(text: &str, shown: &mut String) {
+    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    shown.push(quote);
+    for character in text.chars() {
+        match character {
+            '\n' => shown.push_str("\\n"),
+            '\r' => shown.push_str("\\r"),
+            '\t' => shown.push_str("\\t"),
+            '\\' => shown.push_str("\\\\"),
+            _ if character == quote => {
+                shown.push('\\');
+                shown.push(character);
+            }
+            _ if character.is_control() => {
+                let _ = write!(shown, "\\x{:02x}", u32::from(character));
+            }
+            _ => shown.push(character),
+        }
+    }
+    shown.push(quote);
+}
+
 /// A float as Python prints it: `1.0`, `1e+16`, `inf`, `nan`.
 fn python_float(number: f64) -> String {
     if number.is_nan() {
@@ -238,5 +302,12 @@ mod tests {
     fn floats_print_as_python_prints_them() {
         let shown: Vec<_> = [1.0, 0.5, 1e16, 1.5e-5, -0.0, f64::INFINITY].map(python_float).into();
         assert_eq!(shown, ["1.0", "0.5", "1e+16", "1.5e-05", "-0.0", "inf"]);
+    }
+
+    #[test]
+    fn lists_and_mappings_print_as_python_prints_them() {
+        let json = serde_json::json!({"a": [1, true, null, "it's", "\"'\n"], "b": "x"});
+        assert_eq!(Node::from_json(&json).text(), r#"{'a': [1, True, None, "it's", '"\'\n'], 'b': 'x'}"#);
+        assert_eq!(Node::from_json(&serde_json::json!("x")).text(), "x");
     }
 }

@@ -1,0 +1,3 @@
+//! Reads jobs as a user of the crate does.
+
+mod corpus;
