@@ -6,7 +6,7 @@ use pumice_types::Span;
 use serde::Serialize;
 
 /// One node and where it stands.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Node {
     /// The bytes it was read from. A node that came through an alias or a merge keeps the place where it was
     /// written, not where it was used.
