@@ -1,1 +1,23 @@
-//! End-to-end tests: real simulators, real servers.
+//! End-to-end tests: the real program, real simulators, real guests.
+//!
+//! What a test needs it asks for with [`need!`], which skips the test and says why where the machine has it
+//! not. A [`Sandbox`] is a test's own directory, home and caches; the processes started in it can be told
+//! from all others, so that a test can say that none is left.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a harness fails its test, and says why it skips one"
+)]
+
+mod guest;
+mod need;
+mod process;
+mod programs;
+mod sandbox;
+
+pub use guest::Guest;
+pub use need::{Missing, program, skip_or_fail};
+pub use process::Process;
+pub use programs::built;
+pub use sandbox::{Finished, Running, Sandbox};

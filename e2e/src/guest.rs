@@ -1,0 +1,48 @@
+//! The guests that `cargo xtask guests` makes.
+
+use std::path::{Path, PathBuf};
+
+use crate::Missing;
+
+/// A Linux guest: Debian's kernel and a busybox root that boots to `guest login:` (root, no password, then
+/// `root@guest:~# `).
+#[derive(Clone, Debug)]
+pub struct Guest {
+    directory: PathBuf,
+}
+
+impl Guest {
+    /// The guest of one of Debian's architectures: `armhf` (for `vexpress-a15`) or `arm64` (for `virt`).
+    ///
+    /// # Errors
+    /// It was not made yet.
+    pub fn find(architecture: &str) -> Result<Self, Missing> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let directory = root.join("target/guests").join(architecture);
+        if directory.join("stamp").exists() {
+            Ok(Self { directory })
+        } else {
+            Err(Missing::set_up(format!("{architecture} guest")))
+        }
+    }
+
+    /// The kernel.
+    pub fn kernel(&self) -> PathBuf {
+        self.directory.join("kernel")
+    }
+
+    /// The root, as a gzipped cpio archive.
+    pub fn initrd(&self) -> PathBuf {
+        self.directory.join("initrd.cpio.gz")
+    }
+
+    /// The device tree of `vexpress-a15`; only armhf has it.
+    pub fn device_tree(&self) -> PathBuf {
+        self.directory.join("dtb")
+    }
+
+    /// The statically linked busybox of the root.
+    pub fn busybox(&self) -> PathBuf {
+        self.directory.join("busybox")
+    }
+}
