@@ -1,0 +1,100 @@
+//! Opening a database.
+
+use std::{sync::Arc, time::Duration};
+
+use sqlx::{
+    Any, Executor as _, Pool,
+    any::{AnyPoolOptions, install_default_drivers},
+};
+use tokio::sync::Mutex;
+
+use crate::{DbError, Reader, Writer, migrate};
+
+/// Which engine keeps the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// One file, in this process.
+    Sqlite,
+    /// A server of its own.
+    Postgres,
+}
+
+/// The lab's database: a pool of connections. Cheap to clone.
+#[derive(Clone)]
+pub struct Database {
+    pool: Pool<Any>,
+    engine: Engine,
+    /// SQLite's one writer.
+    turn: Arc<Mutex<()>>,
+}
+
+/// Readers beyond the one writer; more would only wait for the disk.
+const SQLITE_CONNECTIONS: u32 = 8;
+const POSTGRES_CONNECTIONS: u32 = 16;
+
+/// For each SQLite connection. WAL lets readers go on while one writes; with it, `NORMAL` loses at most the last
+/// commits in a power cut and never corrupts (SQLite's documentation, "Write-Ahead Logging").
+const SQLITE_SETUP: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
+                            PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000; PRAGMA temp_store = MEMORY";
+
+impl Database {
+    /// Opens `sqlite:PATH` (made when it is missing) or `postgres://…` and brings its schema up to date.
+    pub async fn open(url: &str) -> Result<Self, DbError> {
+        Self::open_at_version(url, i64::MAX).await
+    }
+
+    /// As [`Database::open`], with a schema of at most this version: for tests of migrations.
+    #[doc(hidden)]
+    pub async fn open_at_version(url: &str, version: i64) -> Result<Self, DbError> {
+        install_default_drivers();
+        let (engine, address) = match url.split_once(':') {
+            Some(("sqlite", path)) if path.contains('?') => (Engine::Sqlite, url.to_owned()),
+            Some(("sqlite", path)) if !path.is_empty() => (Engine::Sqlite, format!("sqlite:{path}?mode=rwc")),
+            Some(("postgres" | "postgresql", _)) => (Engine::Postgres, url.to_owned()),
+            _ => return Err(DbError::UnknownEngine(url.to_owned())),
+        };
+        let options = AnyPoolOptions::new()
+            .acquire_timeout(Duration::from_secs(30))
+            .max_connections(match engine {
+                Engine::Sqlite => SQLITE_CONNECTIONS,
+                Engine::Postgres => POSTGRES_CONNECTIONS,
+            })
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    if engine == Engine::Sqlite {
+                        connection.execute(sqlx::raw_sql(SQLITE_SETUP)).await?;
+                    }
+                    Ok(())
+                })
+            });
+        let database = Self { pool: options.connect(&address).await?, engine, turn: Arc::default() };
+        migrate::run(&database, version).await?;
+        Ok(database)
+    }
+
+    /// Which engine it is.
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// A connection to read from.
+    pub async fn read(&self) -> Result<Reader, DbError> {
+        Ok(Reader::new(self.pool.acquire().await?))
+    }
+
+    /// A transaction. On SQLite this waits until the writer before has finished.
+    pub async fn write(&self) -> Result<Writer, DbError> {
+        Ok(match self.engine {
+            Engine::Sqlite => {
+                let turn = Arc::clone(&self.turn).lock_owned().await;
+                Writer::new(self.pool.begin_with("BEGIN IMMEDIATE").await?, Some(turn))
+            }
+            Engine::Postgres => Writer::new(self.pool.begin().await?, None),
+        })
+    }
+
+    /// Closes every connection once its query has ended.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}

@@ -1,0 +1,123 @@
+//! Lists of jobs.
+
+use pumice_types::JobId;
+
+use crate::{
+    Condition, DbError, Job, Listing, Order, Page, Reader, UnknownField, Viewer,
+    job::{COLUMNS, job},
+    query::{self, Field, Kind, Where, field, related},
+    row::params,
+};
+
+const OF_TAG: &str =
+    "EXISTS (SELECT 1 FROM job_tags jt JOIN tags t ON t.id = jt.tag_id WHERE jt.job_id = j.id AND $)";
+const OF_GROUP: &str = "EXISTS (SELECT 1 FROM job_viewing_groups v JOIN groups g ON g.id = v.group_id \
+                        WHERE v.job_id = j.id AND $)";
+const OF_TEXT: &str = "EXISTS (SELECT 1 FROM job_texts x WHERE x.job_id = j.id AND $)";
+
+const FIELDS: &[Field] = &[
+    field("id", Kind::Int, "j.id"),
+    field("submit_time", Kind::Time, "j.submit_time"),
+    field("start_time", Kind::Time, "j.start_time"),
+    field("end_time", Kind::Time, "j.end_time"),
+    field("health_check", Kind::Flag, "j.is_health_check"),
+    field("target_group", Kind::Text, "j.target_group"),
+    field("state", Kind::State, "j.state"),
+    field("health", Kind::Health, "j.state"),
+    field("priority", Kind::Int, "j.priority"),
+    field("description", Kind::Text, "j.description"),
+    field("failure_comment", Kind::Text, "j.failure_comment"),
+    field("requested_device_type", Kind::Text, "j.requested_device_type"),
+    field("requested_device_type__name", Kind::Text, "j.requested_device_type"),
+    field("actual_device", Kind::Text, "j.actual_device"),
+    field("actual_device__hostname", Kind::Text, "j.actual_device"),
+    field("worker", Kind::Text, "j.worker"),
+    field("submitter", Kind::Text, "s.username"),
+    field("submitter__username", Kind::Text, "s.username"),
+    related("definition", Kind::Text, "x.definition", OF_TEXT),
+    related("original_definition", Kind::Text, "x.original", OF_TEXT),
+    related("multinode_definition", Kind::Text, "x.multinode", OF_TEXT),
+    related("tags__name", Kind::Text, "t.name", OF_TAG),
+    related("viewing_groups__name", Kind::Text, "g.name", OF_GROUP),
+];
+
+impl Condition {
+    /// A condition on jobs.
+    pub fn on_jobs(name: &str, value: &str) -> Result<Self, UnknownField> {
+        match name.strip_prefix("metadata__") {
+            Some(rest) => Self::on_job_metadata(rest, value),
+            None => query::condition(FIELDS, name, value),
+        }
+    }
+
+    /// Jobs that have not ended.
+    pub fn unfinished_jobs() -> Self {
+        Self::joined(
+            vec![("j.state IN ('submitted', 'scheduled', 'running', 'cancelling')".to_owned(), params![])],
+            "AND",
+        )
+    }
+}
+
+impl Order {
+    /// An order of jobs.
+    pub fn of_jobs(name: &str) -> Option<Self> {
+        query::order(FIELDS, name)
+    }
+}
+
+impl Reader {
+    /// Jobs the viewer may see that fit all conditions; the newest first where `orders` do not say otherwise.
+    pub async fn jobs(
+        &mut self,
+        viewer: &Viewer,
+        conditions: &[Condition],
+        orders: &[Order],
+        page: Page,
+    ) -> Result<Listing<Job>, DbError> {
+        let mut clause = Where::default();
+        clause.all(conditions);
+        viewer.limit_jobs(&mut clause);
+        let filter = clause.clause();
+        let sql = format!("SELECT COUNT(*) AS n FROM jobs j JOIN users s ON s.id = j.submitter_id{filter}");
+        let total = self.count(sql, clause.params.clone()).await?;
+        let sql = format!("SELECT {COLUMNS}{filter}{}", query::tail(orders, "j.id DESC", page));
+        let rows = self.rows(sql, clause.params).await?.iter().map(job).collect::<Result<_, _>>()?;
+        Ok(Listing { total, rows })
+    }
+
+    /// Every job that has not ended, oldest first: what a server that starts must know.
+    pub async fn unfinished_jobs(&mut self) -> Result<Vec<Job>, DbError> {
+        let sql = format!(
+            "SELECT {COLUMNS} WHERE j.state IN ('submitted', 'scheduled', 'running', 'cancelling') ORDER BY j.id"
+        );
+        self.rows(sql, params![]).await?.iter().map(job).collect()
+    }
+
+    /// The jobs given to a worker that have not ended, oldest first.
+    pub async fn jobs_of_worker(&mut self, hostname: &str) -> Result<Vec<Job>, DbError> {
+        let sql = format!(
+            "SELECT {COLUMNS} WHERE j.worker = $1 AND j.state IN ('scheduled', 'running', 'cancelling') ORDER BY j.id"
+        );
+        self.rows(sql, params![hostname]).await?.iter().map(job).collect()
+    }
+
+    /// How many jobs wait before this one, for the same kind of device.
+    pub async fn queue_position(&mut self, job: &Job) -> Result<u64, DbError> {
+        self.count(
+            "SELECT COUNT(*) AS n FROM jobs WHERE state = 'submitted' AND requested_device_type = $1 \
+             AND (priority > $2 OR (priority = $2 AND id < $3))",
+            params![&job.requested_device_type, job.priority, job.id],
+        )
+        .await
+    }
+
+    /// Whether the viewer may see one job.
+    pub async fn sees_job(&mut self, viewer: &Viewer, id: JobId) -> Result<bool, DbError> {
+        let mut clause = Where::default();
+        clause.and("j.id = $?", params![id]);
+        viewer.limit_jobs(&mut clause);
+        let sql = format!("SELECT COUNT(*) AS n FROM jobs j{}", clause.clause());
+        Ok(self.count(sql, clause.params).await? > 0)
+    }
+}
