@@ -17,13 +17,16 @@
 mod bounded;
 mod cause;
 pub mod compression;
+mod copy;
 pub mod cpio;
 mod peek;
+pub mod qcow2;
 pub mod tar;
 pub mod tree;
 
 pub use bounded::{Bounded, LimitExceeded};
 pub use compression::Compression;
+pub use copy::{CopyMethod, Sharing, SparseWriter, copy_view, sparse_copy};
 pub use peek::Peek;
 pub use tree::{Content, Device, Entry, Meta, Node, Tree, TreeError, TreePath, TreePathError};
 
