@@ -39,9 +39,8 @@ CREATE TABLE workers (
     version TEXT,
     -- Raised to make every token given out so far invalid.
     token_generation BIGINT NOT NULL,
-    -- The number of its session, and the text that names it.
+    -- The number of its last session; it never repeats.
     epoch BIGINT NOT NULL,
-    session TEXT,
     config TEXT,
     env TEXT,
     env_dut TEXT,
@@ -61,6 +60,9 @@ CREATE TABLE devices (
     physical_group BIGINT REFERENCES groups (id) ON DELETE SET NULL,
     dictionary TEXT,
     last_health_job BIGINT,
+    -- When its last health check was submitted (milliseconds of the scheduler), and how many jobs ended on it since.
+    last_check BIGINT,
+    jobs_since_check BIGINT NOT NULL,
     -- How many jobs at once.
     slots BIGINT NOT NULL,
     -- The worker offered it by itself; such a row may be refreshed by the worker.
@@ -75,4 +77,10 @@ CREATE TABLE device_tags (
     device TEXT NOT NULL REFERENCES devices (hostname) ON DELETE CASCADE,
     tag_id BIGINT NOT NULL REFERENCES tags (id) ON DELETE CASCADE,
     PRIMARY KEY (device, tag_id)
+);
+
+-- How many may use a licence at once, in the whole lab.
+CREATE TABLE licences (
+    name TEXT PRIMARY KEY,
+    seats BIGINT NOT NULL
 );

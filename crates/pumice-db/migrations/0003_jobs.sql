@@ -25,6 +25,11 @@ CREATE TABLE jobs (
     queue_deadline BIGINT,
     -- Which giving of it to a worker is meant: each has a higher number than the one before.
     fence BIGINT NOT NULL,
+    -- How often it was lost with its worker, and how often handed back.
+    losses BIGINT NOT NULL,
+    returns BIGINT NOT NULL,
+    -- What it asks of the lab, as JSON of the scheduler; empty until the submission is whole.
+    request TEXT NOT NULL,
     error_type TEXT,
     error_msg TEXT,
     -- The cause with its evidence, as JSON.

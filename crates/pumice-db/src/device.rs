@@ -42,6 +42,10 @@ pub struct Device {
     pub is_offered: bool,
     /// LAVA's "made from a file".
     pub is_synced: bool,
+    /// When its last health check was submitted, in the scheduler's milliseconds.
+    pub last_check: Option<i64>,
+    /// How many jobs ended on it since.
+    pub jobs_since_check: i64,
 }
 
 /// A device to be added.
@@ -106,7 +110,7 @@ fn columns() -> String {
          (SELECT g.name FROM groups g WHERE g.id = d.physical_group) AS group_name, \
          CASE WHEN d.dictionary IS NULL THEN 0 ELSE 1 END AS has_dictionary, {CURRENT} AS current_job, \
          COALESCE((SELECT c.is_health_check FROM jobs c WHERE c.id = {CURRENT}), 0) AS is_checked, \
-         d.last_health_job, d.slots, d.is_offered, d.is_synced FROM devices d"
+         d.last_health_job, d.slots, d.is_offered, d.is_synced, d.last_check, d.jobs_since_check FROM devices d"
     )
 }
 
@@ -167,6 +171,8 @@ fn device(row: &Row) -> Result<Device, DbError> {
         slots: row.int("slots")?,
         is_offered: row.flag("is_offered")?,
         is_synced: row.flag("is_synced")?,
+        last_check: row.maybe_int("last_check")?,
+        jobs_since_check: row.int("jobs_since_check")?,
     })
 }
 
@@ -250,8 +256,9 @@ impl Writer {
     pub async fn insert_device(&mut self, new: &NewDevice) -> Result<(), DbError> {
         self.execute(
             "INSERT INTO devices (hostname, device_type, worker, health, description, physical_owner, \
-             physical_group, dictionary, slots, is_offered, is_synced) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0)",
+             physical_group, dictionary, slots, is_offered, is_synced, \
+             jobs_since_check) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0)",
             params![
                 &new.hostname,
                 &new.device_type,
@@ -302,6 +309,18 @@ impl Writer {
     ) -> Result<bool, DbError> {
         let sql = "UPDATE devices SET health = $1 WHERE hostname = $2 AND health = $3";
         Ok(self.execute(sql, params![to.as_str(), hostname, from.as_str()]).await? > 0)
+    }
+
+    /// Keeps what the scheduler counts towards the next health check.
+    pub async fn set_check_count(
+        &mut self,
+        hostname: &str,
+        last_check: Option<i64>,
+        jobs_since_check: i64,
+    ) -> Result<(), DbError> {
+        let sql = "UPDATE devices SET last_check = $1, jobs_since_check = $2 WHERE hostname = $3";
+        self.execute(sql, params![last_check, jobs_since_check, hostname]).await?;
+        Ok(())
     }
 
     /// Notes a device's last health check.

@@ -82,6 +82,12 @@ pub struct Job {
     pub queue_deadline: Option<Timestamp>,
     /// Which giving of it to a worker is the present one (docs/protocol/worker.md, section 3).
     pub fence: i64,
+    /// How often it was lost with its worker.
+    pub losses: i64,
+    /// How often a worker handed it back.
+    pub returns: i64,
+    /// What it asks of the lab, as JSON of the scheduler.
+    pub request: String,
     /// Whose failure it was, in LAVA's words.
     pub error_type: Option<String>,
     /// What happened.
@@ -145,7 +151,7 @@ pub struct NewJob {
 
 pub(crate) const COLUMNS: &str = "j.id, j.sub_id, j.target_group, j.role, j.submitter_id, s.username AS submitter, j.description, \
      j.requested_device_type, j.requested_device, j.requested_worker, j.actual_device, j.worker, j.state, j.priority, \
-     j.visibility, j.is_health_check, j.submit_time, j.start_time, j.end_time, j.queue_deadline, j.fence, \
+     j.visibility, j.is_health_check, j.submit_time, j.start_time, j.end_time, j.queue_deadline, j.fence, j.losses, j.returns, j.request, \
      j.error_type, j.error_msg, j.failure, j.failure_comment, j.metadata \
      FROM jobs j JOIN users s ON s.id = j.submitter_id";
 
@@ -173,6 +179,9 @@ pub(crate) fn job(row: &Row) -> Result<Job, DbError> {
         end_time: row.maybe_time("end_time")?,
         queue_deadline: row.maybe_time("queue_deadline")?,
         fence: row.int("fence")?,
+        losses: row.int("losses")?,
+        returns: row.int("returns")?,
+        request: row.text("request")?,
         error_type: row.maybe_text("error_type")?,
         error_msg: row.maybe_text("error_msg")?,
         failure: row.maybe_text("failure")?,
@@ -231,6 +240,13 @@ impl Writer {
         Ok(ids)
     }
 
+    /// Keeps what a job asks of the lab: it names other members of its group, so it is known only once all have a
+    /// number.
+    pub async fn set_request(&mut self, id: JobId, request: &str) -> Result<(), DbError> {
+        self.execute("UPDATE jobs SET request = $1 WHERE id = $2", params![request, id]).await?;
+        Ok(())
+    }
+
     async fn insert_job(&mut self, new: &NewJob, now: Timestamp) -> Result<JobId, DbError> {
         let (target_group, role) = match &new.group {
             Some((target_group, _, role)) => (Some(target_group.clone()), Some(role.clone())),
@@ -240,8 +256,8 @@ impl Writer {
             .insert(
                 "INSERT INTO jobs (target_group, role, submitter_id, description, requested_device_type, \
                  requested_device, requested_worker, state, priority, visibility, is_health_check, submit_time, \
-                 queue_deadline, fence, metadata) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, 'submitted', $8, $9, $10, $11, $12, 0, $13) RETURNING id",
+                 queue_deadline, fence, losses, returns, request, metadata) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, 'submitted', $8, $9, $10, $11, $12, 0, 0, 0, '', $13) RETURNING id",
                 params![
                     target_group,
                     role,

@@ -46,11 +46,11 @@ impl Writer {
         Ok(self.execute(sql, params![&hold.device, &hold.worker, hold.fence, id]).await? > 0)
     }
 
-    /// Back to the queue from `from`: what it was given is taken away. `false` when it is not in `from`.
-    pub async fn requeue_job(&mut self, id: JobId, from: JobState) -> Result<bool, DbError> {
-        let sql = "UPDATE jobs SET state = 'submitted', actual_device = NULL, worker = NULL, start_time = NULL \
-                   WHERE id = $1 AND state = $2";
-        Ok(self.execute(sql, params![id, column_word(from)]).await? > 0)
+    /// Back to the queue: what it was given is taken away. `false` when it is not with a worker.
+    pub async fn requeue_job(&mut self, id: JobId, losses: i64, returns: i64) -> Result<bool, DbError> {
+        let sql = "UPDATE jobs SET state = 'submitted', actual_device = NULL, worker = NULL, start_time = NULL, \
+                   losses = $1, returns = $2 WHERE id = $3 AND state IN ('scheduled', 'running', 'cancelling')";
+        Ok(self.execute(sql, params![losses, returns, id]).await? > 0)
     }
 
     /// Scheduled to running; `false` when it is not scheduled with this fence any more.

@@ -193,16 +193,10 @@ impl Writer {
         Ok(touched > 0)
     }
 
-    /// Opens a worker's session and answers its number; the same text again answers the same number. `None`
-    /// when there is no such worker.
-    pub async fn open_worker_session(
-        &mut self,
-        hostname: &str,
-        session: &str,
-    ) -> Result<Option<i64>, DbError> {
-        let sql = "UPDATE workers SET epoch = CASE WHEN session = $1 THEN epoch ELSE epoch + 1 END, session = $1 \
-                   WHERE hostname = $2 RETURNING epoch";
-        self.row(sql, params![session, hostname]).await?.map(|row| row.int("epoch")).transpose()
+    /// Keeps the number of a worker's session.
+    pub async fn set_worker_epoch(&mut self, hostname: &str, epoch: i64) -> Result<(), DbError> {
+        self.execute("UPDATE workers SET epoch = $1 WHERE hostname = $2", params![epoch, hostname]).await?;
+        Ok(())
     }
 
     /// Sets the state; `false` when it was that already.

@@ -59,12 +59,3 @@ pub(crate) async fn what_is_referred_to_cannot_be_removed(url: String) {
     writer.insert_alias("virt", "virtual").await.unwrap();
     assert!(matches!(writer.insert_alias("v", "none").await, Err(DbError::StillReferenced)));
 }
-
-pub(crate) async fn a_worker_session_grows_and_a_repetition_does_not(url: String) {
-    let database = small_lab(&url).await;
-    let mut writer = database.write().await.unwrap();
-    assert_eq!(writer.open_worker_session("w1", "a").await.unwrap(), Some(1));
-    assert_eq!(writer.open_worker_session("w1", "a").await.unwrap(), Some(1));
-    assert_eq!(writer.open_worker_session("w1", "b").await.unwrap(), Some(2));
-    assert_eq!(writer.open_worker_session("none", "b").await.unwrap(), None);
-}

@@ -46,7 +46,6 @@ facts! {
     lab::a_device_does_what_its_jobs_do,
     lab::a_device_is_seen_by_those_who_may,
     lab::what_is_referred_to_cannot_be_removed,
-    lab::a_worker_session_grows_and_a_repetition_does_not,
     jobs::a_state_moves_once,
     jobs::a_job_that_was_never_started_begins_when_it_ends,
     jobs::members_of_a_group_are_numbered_after_the_first,
