@@ -14,7 +14,9 @@ macro_rules! codes {
 codes! {
     SYNTAX => "yaml-syntax",
         "The text is not YAML: a bracket or quote that is not closed, a tab used to indent, an entry that does \
-         not line up with its neighbours. The text is read up to this place only.";
+         not line up with its neighbours. What can be read in spite of it is read; otherwise the text ends here.";
+    TAB => "yaml-tab",
+        "A tab stands between two words. LAVA's reader takes it for a space, other YAML readers refuse it.";
     ENCODING => "yaml-encoding",
         "The text is not UTF-8. Save it as UTF-8; a byte order mark is allowed.";
     LIMIT => "yaml-limit",

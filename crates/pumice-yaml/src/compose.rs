@@ -1,396 +1,493 @@
-//! Events to a tree: aliases, merges, tags, doubles, limits.
+//! Tokens to a tree: the grammar of YAML 1.1, aliases, and the limits.
+//!
+//! The grammar is that of `parser.py` of PyYAML 6.0.3. It is read by recursion; [`Limits::depth`] bounds it.
 
-use std::collections::HashMap;
+mod mapping;
+mod scalars;
+
+use std::collections::{BTreeMap, HashMap};
 
 use pumice_types::{Code, Diagnostic, Diagnostics, SourceId, Span};
 
 use crate::{
-    Entry, Limits, Map, Node, Value, codes,
-    event::{Event, Events},
-    scalar::{self, Kind},
-    timestamp,
+    Limits, Node, Value, codes, cursor,
+    scalar::Kind as ScalarKind,
+    scanner::Scanner,
+    token::{Kind, Token},
 };
-
-/// The prefix of the tags YAML itself defines.
-const YAML_TAG: &str = "tag:yaml.org,2002:";
 
 /// Reads the one document of `text`.
 pub(crate) fn document(text: &str, source: SourceId, limits: Limits) -> (Option<Node>, Diagnostics) {
+    if let Some((at, character)) = cursor::first_unprintable(text) {
+        let span = Span::new(source, at, at + character.len_utf8());
+        let message = format!("the character U+{:04X} cannot stand in YAML", u32::from(character));
+        let help = "in double quotes it can be written as an escape such as `\\x07`";
+        return (None, [Diagnostic::error(codes::ENCODING, span, message).help(help)].into_iter().collect());
+    }
     let mut composer = Composer {
-        events: Events::new(text, source),
+        scanner: Scanner::new(text, source),
         text,
         limits,
         diagnostics: Diagnostics::new(),
+        tag_prefixes: BTreeMap::new(),
         anchors: HashMap::new(),
         open_anchors: Vec::new(),
         nodes: 0,
+        last_end: 0,
         stopped: false,
     };
-    let node = composer.document(source);
-    (node, composer.diagnostics)
+    let root = composer.stream(source);
+    let mut diagnostics = composer.scanner.noted;
+    diagnostics.extend(composer.diagnostics);
+    (root, diagnostics)
 }
 
 /// A node that aliases may stand for.
 struct Anchored {
-    node: Node,
+    /// `None` while it is being read.
+    node: Option<Node>,
+    /// Where its anchor stands.
+    span: Span,
     /// Nodes in it, itself included.
     nodes: usize,
     /// Levels in it; 0 for a scalar.
     depth: usize,
 }
 
-/// A composed node with what is needed to bound its copies.
+/// A node with what its user must know of it.
 struct Composed {
     node: Node,
+    /// Where it is used: not where it stands, when it comes through an alias.
+    used: Span,
+    /// Levels in it; 0 for a scalar.
     depth: usize,
-    /// A plain `<<`, which as a key merges.
-    merges: bool,
+    /// A plain `<<` or `=`, which mean something as a key and nothing elsewhere.
+    special: Option<ScalarKind>,
 }
 
 struct Composer<'t> {
-    events: Events<'t>,
+    scanner: Scanner<'t>,
     text: &'t str,
     limits: Limits,
     diagnostics: Diagnostics,
-    anchors: HashMap<usize, Anchored>,
-    open_anchors: Vec<usize>,
+    /// What tag handles stand for, by the directives of the document.
+    tag_prefixes: BTreeMap<&'t str, String>,
+    anchors: HashMap<&'t str, Anchored>,
+    /// The anchors of the nodes that are being read.
+    open_anchors: Vec<&'t str>,
     nodes: usize,
+    /// Where the last token ended that is not made of indentation.
+    last_end: usize,
     /// The text cannot be read any further.
     stopped: bool,
 }
 
 impl<'t> Composer<'t> {
-    fn document(&mut self, source: SourceId) -> Option<Node> {
-        let mut root = None;
-        while let Some((event, span)) = self.next() {
-            match event {
-                Event::DocumentStart if root.is_some() => {
-                    self.error(codes::DOCUMENTS, span, "there is a second document in this text");
-                    break;
-                }
-                Event::DocumentStart => {
-                    if let Some((event, span)) = self.next() {
-                        root = self.node(event, span, 0).map(|composed| composed.node);
-                    }
-                }
-                Event::StreamEnd => break,
-                _ => {}
-            }
-        }
-        if root.is_none() && !self.stopped {
-            root = Some(Node { span: Span::new(source, 0, 0), value: Value::Null });
-        }
-        root
-    }
-
     fn error(&mut self, code: Code, span: Span, message: impl Into<String>) {
         self.diagnostics.push(Diagnostic::error(code, span, message));
     }
 
-    fn stop(&mut self, code: Code, span: Span, message: impl Into<String>) {
+    /// Reports why the text cannot be read any further; once.
+    fn stop(&mut self, diagnostic: Diagnostic) {
         if !self.stopped {
-            self.error(code, span, message);
+            self.diagnostics.push(diagnostic);
         }
         self.stopped = true;
     }
 
-    /// The next event, or none once the text cannot be read any further.
-    fn next(&mut self) -> Option<(Event<'t>, Span)> {
+    /// The next token, left where it is; none once the text cannot be read any further.
+    fn peek(&mut self) -> Option<&Token<'t>> {
         if self.stopped {
             return None;
         }
-        match self.events.next() {
-            Ok(next) => Some(next),
-            Err((message, span)) => {
-                self.stop(codes::SYNTAX, span, message);
-                None
-            }
+        // Twice, since the first result would stay borrowed in the branch that reports.
+        if let Err(diagnostic) = self.scanner.peek() {
+            self.stop(*diagnostic);
+            return None;
         }
+        self.scanner.peek().ok()
+    }
+
+    /// The next token, taken.
+    fn next(&mut self) -> Option<Token<'t>> {
+        self.peek()?;
+        let token = self.scanner.next().ok()?;
+        if !matches!(token.kind, Kind::BlockEnd | Kind::StreamEnd) {
+            self.last_end = token.span.end;
+        }
+        Some(token)
+    }
+
+    /// Takes the next token if it is what is wanted.
+    fn take(&mut self, wanted: fn(&Kind<'_>) -> bool) -> Option<Token<'t>> {
+        if wanted(&self.peek()?.kind) { self.next() } else { None }
+    }
+
+    fn next_is(&mut self, wanted: fn(&Kind<'_>) -> bool) -> bool {
+        self.peek().is_some_and(|token| wanted(&token.kind))
+    }
+
+    /// Stops at the next token, which does not fit.
+    fn unexpected(&mut self, expected: &str, help: &str, opened: Option<Span>) {
+        let Some(token) = self.peek() else { return };
+        let (found, span) = (token.kind.describe(), token.span);
+        let mut diagnostic = Diagnostic::error(codes::SYNTAX, span, format!("{found} cannot stand here"))
+            .label(format!("expected {expected}"))
+            .help(help);
+        if let Some(opened) = opened {
+            diagnostic = diagnostic.related(opened, "opened here");
+        }
+        // After a mistake that was passed this one is most likely its consequence.
+        if self.scanner.doubtful {
+            self.stopped = true;
+        }
+        self.stop(diagnostic);
     }
 
     /// Counts `nodes` more and says whether that is within the limit.
     fn count(&mut self, nodes: usize, span: Span) -> bool {
         self.nodes = self.nodes.saturating_add(nodes);
         if self.nodes > self.limits.nodes {
-            let most = self.limits.nodes;
-            self.stop(codes::LIMIT, span, format!("with its aliases the text has more than {most} nodes"));
+            let message = format!("with its aliases the text has more than {} nodes", self.limits.nodes);
+            self.stop(Diagnostic::error(codes::LIMIT, span, message));
         }
         !self.stopped
     }
 
-    /// The node that begins with `event`; `None` when the text ends here.
-    fn node(&mut self, event: Event<'t>, span: Span, depth: usize) -> Option<Composed> {
-        if let Event::Alias(anchor) = event {
-            return Some(self.alias(anchor, span, depth));
+    fn is_too_deep(&mut self, depth: usize, span: Span) -> bool {
+        if depth > self.limits.depth {
+            let message = format!("lists and mappings are more than {} levels deep", self.limits.depth);
+            self.stop(Diagnostic::error(codes::LIMIT, span, message));
         }
-        if !self.count(1, span) {
-            return None;
+        self.stopped
+    }
+
+    fn stream(&mut self, source: SourceId) -> Option<Node> {
+        let empty = Node { span: Span::new(source, 0, 0), value: Value::Null };
+        if self.next_is(|kind| matches!(kind, Kind::StreamEnd)) {
+            return Some(empty);
         }
-        let before = self.nodes;
-        let (anchor, composed) = match event {
-            Event::Scalar { text, plain, tag, anchor } => {
-                let (value, merges) = self.scalar(&text, plain, tag.as_deref(), span);
-                (anchor, Composed { node: Node { span, value }, depth: 0, merges })
-            }
-            Event::SequenceStart { tag, anchor } => {
-                self.open(anchor, span, depth)?;
-                let (node, inner) = self.sequence(span, depth);
-                self.open_anchors.pop();
-                (anchor, self.tagged(tag.as_deref(), Composed { node, depth: inner + 1, merges: false }))
-            }
-            Event::MappingStart { tag, anchor } => {
-                self.open(anchor, span, depth)?;
-                let (node, inner) = self.mapping(span, depth);
-                self.open_anchors.pop();
-                (anchor, self.tagged(tag.as_deref(), Composed { node, depth: inner + 1, merges: false }))
-            }
-            _ => return None,
+        let explicit = self.directives()?;
+        let no_content = |kind: &Kind<'_>| {
+            let directive = matches!(kind, Kind::Version(_) | Kind::TagPrefix(..) | Kind::Reserved);
+            directive || matches!(kind, Kind::DocumentStart | Kind::DocumentEnd | Kind::StreamEnd)
         };
-        if anchor != 0 && !self.stopped {
-            let anchored = Anchored {
-                node: composed.node.clone(),
-                nodes: self.nodes - before + 1,
-                depth: composed.depth,
-            };
-            self.anchors.insert(anchor, anchored);
+        let root = if explicit && self.next_is(no_content) {
+            Some(empty)
+        } else {
+            self.node(true, false, 0).map(|composed| self.plain_node(composed))
+        };
+        while self.take(|kind| matches!(kind, Kind::DocumentEnd)).is_some() {}
+        if self.next_is(|kind| matches!(kind, Kind::DocumentStart | Kind::Version(_) | Kind::TagPrefix(..))) {
+            let span = self.peek()?.span;
+            self.stop(
+                Diagnostic::error(codes::DOCUMENTS, span, "a second document begins here")
+                    .help("put each document into a file of its own"),
+            );
+        } else if !self.next_is(|kind| matches!(kind, Kind::StreamEnd)) {
+            self.unexpected(
+                "the end of the text",
+                "everything before this place is complete by itself: check the indentation and the `:` behind keys",
+                None,
+            );
         }
-        Some(composed)
+        root
     }
 
-    /// Notes that a list or mapping begins, if it may be this deep.
-    fn open(&mut self, anchor: usize, span: Span, depth: usize) -> Option<()> {
-        if depth >= self.limits.depth {
-            let most = self.limits.depth;
-            self.stop(codes::LIMIT, span, format!("lists and mappings are more than {most} levels deep"));
+    /// Passes the directives and the `---`; says whether there was one. `None` when the text ends here.
+    fn directives(&mut self) -> Option<bool> {
+        let is_directive =
+            |kind: &Kind<'_>| matches!(kind, Kind::Version(_) | Kind::TagPrefix(..) | Kind::Reserved);
+        let mut explicit = false;
+        let mut versions = 0;
+        while let Some(token) = self.take(is_directive) {
+            explicit = true;
+            match token.kind {
+                Kind::Version(major) => {
+                    versions += 1;
+                    if major != 1 || versions > 1 {
+                        let message = "only one version of YAML can be named, and that must be a 1.x";
+                        self.error(codes::SYNTAX, token.span, message);
+                    }
+                }
+                Kind::TagPrefix(handle, prefix) => {
+                    let old = self.tag_prefixes.insert(handle, prefix);
+                    if old.is_some() {
+                        self.error(codes::TAG, token.span, format!("`{handle}` is given twice"));
+                    }
+                }
+                _ => {}
+            }
+        }
+        if self.take(|kind| matches!(kind, Kind::DocumentStart)).is_some() {
+            return Some(true);
+        }
+        if explicit {
+            self.unexpected("`---`", "after directives a document begins with `---`", None);
             return None;
         }
-        self.open_anchors.push(anchor);
-        Some(())
+        self.peek().map(|_| false)
     }
 
-    fn alias(&mut self, anchor: usize, span: Span, depth: usize) -> Composed {
-        let null = Composed { node: Node { span, value: Value::Null }, depth: 0, merges: false };
-        if self.open_anchors.contains(&anchor) {
-            self.error(codes::ALIAS, span, "the alias stands inside the node it stands for");
-            return null;
+    /// A node: its alias, or its anchor and tag and what it is. `block` when it may be indented, `indentless` when it
+    /// may be a list that is not indented deeper than its key. `None` when the text ends here.
+    fn node(&mut self, block: bool, indentless: bool, depth: usize) -> Option<Composed> {
+        if let Some(token) = self.take(|kind| matches!(kind, Kind::Alias(_))) {
+            return Some(self.alias(&token, depth));
         }
-        let Some(anchored) = self.anchors.get(&anchor) else { return null };
-        let (nodes, inner) = (anchored.nodes, anchored.depth);
-        if depth + inner > self.limits.depth {
-            let most = self.limits.depth;
-            self.stop(
-                codes::LIMIT,
-                span,
-                format!("with its aliases the text is more than {most} levels deep"),
-            );
-            return null;
-        }
-        if !self.count(nodes, span) {
-            return null;
-        }
-        self.anchors.get(&anchor).map_or(null, |anchored| Composed {
-            node: anchored.node.clone(),
-            depth: inner,
-            merges: false,
-        })
-    }
-
-    fn sequence(&mut self, mut span: Span, depth: usize) -> (Node, usize) {
-        let mut items = Vec::new();
-        let mut deepest = 0;
-        while let Some((event, at)) = self.next() {
-            if matches!(event, Event::End) {
-                span.end = if at.end > at.start { at.end } else { span.end };
-                break;
-            }
-            let Some(item) = self.node(event, at, depth + 1) else { break };
-            span.end = span.end.max(at.end).max(item.node.span.end.min(self.text.len()));
-            deepest = deepest.max(item.depth);
-            items.push(item.node);
-        }
-        (Node { span, value: Value::Seq(items) }, deepest)
-    }
-
-    fn mapping(&mut self, mut span: Span, depth: usize) -> (Node, usize) {
-        let mut own = Entries::default();
-        let mut merged = Vec::new();
-        let mut deepest = 0;
-        while let Some((event, key_span)) = self.next() {
-            if matches!(event, Event::End) {
-                span.end = if key_span.end > key_span.start { key_span.end } else { span.end };
-                break;
-            }
-            let Some(key) = self.node(event, key_span, depth + 1) else { break };
-            let Some((event, value_span)) = self.next() else { break };
-            let written_end = value_span.end;
-            let Some(value) = self.node(event, value_span, depth + 1) else { break };
-            span.end = span.end.max(written_end).max(key_span.end);
-            if value.node.span.source == span.source && value.node.span.start >= span.start {
-                span.end = span.end.max(value.node.span.end);
-            }
-            deepest = deepest.max(value.depth);
-            if key.merges {
-                merged.extend(self.merge(value.node, value_span));
-            } else if let Some(text) = self.key(&key.node, key_span) {
-                let entry = Entry { key: text, key_span, value: value.node };
-                if let Some(first) = own.insert(entry) {
-                    self.duplicate(first, key_span);
+        let mut anchor = None;
+        let mut tag = None;
+        while let Some(token) = self.take(|kind| matches!(kind, Kind::Anchor(_) | Kind::Tag(..))) {
+            match token.kind {
+                Kind::Anchor(name) if anchor.is_none() => anchor = Some((name, token.span)),
+                Kind::Tag(handle, suffix) if tag.is_none() => {
+                    tag = Some((self.tag(handle, &suffix, token.span), token.span));
+                }
+                _ => {
+                    self.stop(Diagnostic::error(
+                        codes::SYNTAX,
+                        token.span,
+                        "a node has one anchor and one tag at most",
+                    ));
+                    return None;
                 }
             }
         }
-        if merged.is_empty() {
-            return (Node { span, value: Value::Map(Map(own.list)) }, deepest);
+        let properties = anchor.map(|(_, span)| span).max(tag.as_ref().map(|(_, span)| *span));
+        let tag = tag.map(|(tag, _)| tag);
+        let before = self.nodes;
+        if let Some((name, span)) = anchor {
+            self.declare(name, span);
         }
-        // As PyYAML's flatten_mapping: what is merged comes first, later entries replace earlier ones.
-        let mut all = Entries::default();
-        for entry in merged.into_iter().chain(own.list) {
-            all.insert(entry);
-        }
-        (Node { span, value: Value::Map(Map(all.list)) }, deepest)
-    }
-
-    fn duplicate(&mut self, first: Span, second: Span) {
-        let key = &self.text[second.start..second.end];
-        let line = self.text[..first.start].bytes().filter(|byte| *byte == b'\n').count() + 1;
-        self.diagnostics.push(
-            Diagnostic::warning(
-                codes::DUPLICATE_KEY,
-                second,
-                format!("the key `{key}` stands twice in this mapping"),
-            )
-            .label("this one is taken")
-            .related(first, format!("the one on line {line} is ignored"))
-            .help("remove the one that is not meant"),
-        );
-    }
-
-    fn key(&mut self, key: &Node, span: Span) -> Option<String> {
-        let text = key.scalar_text();
-        if text.is_none() {
-            self.diagnostics.push(
-                Diagnostic::error(codes::KEY, span, format!("{} cannot be a key", key.kind()))
-                    .help("quote the text if the brackets are meant as they are"),
-            );
-        }
-        text
-    }
-
-    /// The entries that a merge brings, in the order in which later ones win.
-    fn merge(&mut self, value: Node, span: Span) -> Vec<Entry> {
-        let entries: Vec<Entry> = match value.value {
-            Value::Map(map) => map.0,
-            Value::Seq(items) if items.iter().all(|item| item.as_map().is_some()) => items
-                .into_iter()
-                .rev()
-                .flat_map(|item| if let Value::Map(map) = item.value { map.0 } else { Vec::new() })
-                .collect(),
-            _ => {
-                self.error(
-                    codes::MERGE,
-                    span,
-                    "`<<` merges a mapping or a list of mappings, and this is neither",
-                );
-                Vec::new()
+        let composed = self.content(block, indentless, depth, tag.as_deref(), properties);
+        if let Some((name, _)) = anchor {
+            self.open_anchors.pop();
+            let composed = composed.as_ref()?;
+            if let Some(anchored) = self.anchors.get_mut(name) {
+                anchored.node = Some(composed.node.clone());
+                anchored.nodes = self.nodes - before;
+                anchored.depth = composed.depth;
             }
-        };
-        entries
-    }
-
-    /// The value of a scalar, and whether as a key it merges.
-    fn scalar(&mut self, text: &str, plain: bool, tag: Option<&str>, span: Span) -> (Value, bool) {
-        // PyYAML's parser: a plain scalar without a tag, and any scalar with the tag `!`, is resolved.
-        let kind = match tag {
-            Some("!") => scalar::resolve(text),
-            None if plain => scalar::resolve(text),
-            None => Kind::String,
-            Some(tag) => return (self.tagged_scalar(text, tag, span), false),
-        };
-        let value = match kind {
-            Kind::Null => Some(Value::Null),
-            Kind::Bool => scalar::boolean(text).map(Value::Bool),
-            Kind::Int => scalar::int(text),
-            Kind::Float => scalar::float(text).map(Value::Float),
-            Kind::Timestamp => timestamp::normalised(text).map(Value::String),
-            Kind::String => Some(Value::String(text.to_owned())),
-            // As a key `=` is a text and `<<` merges; as a value PyYAML has no constructor for either.
-            Kind::Default | Kind::Merge => Some(Value::String(text.to_owned())),
-        };
-        (self.value_or_error(value, text, span), kind == Kind::Merge)
-    }
-
-    fn value_or_error(&mut self, value: Option<Value>, text: &str, span: Span) -> Value {
-        value.unwrap_or_else(|| {
-            self.diagnostics.push(
-                Diagnostic::error(
-                    codes::VALUE,
-                    span,
-                    format!("`{text}` looks like a number or a date and is none"),
-                )
-                .help("quote it if a text is meant"),
-            );
-            Value::Null
-        })
-    }
-
-    fn tagged_scalar(&mut self, text: &str, tag: &str, span: Span) -> Value {
-        let value = match tag.strip_prefix(YAML_TAG) {
-            Some("str" | "binary") => Some(Value::String(text.to_owned())),
-            Some("null") => Some(Value::Null),
-            Some("bool") => scalar::boolean(&capitalised_bool(text)).map(Value::Bool),
-            Some("int") => scalar::int(text),
-            Some("float") => scalar::float(text).map(Value::Float),
-            Some("timestamp") => timestamp::normalised(text).map(Value::String),
-            _ => {
-                self.unknown_tag(tag, span);
-                return Value::String(text.to_owned());
-            }
-        };
-        self.value_or_error(value, text, span)
-    }
-
-    fn tagged(&mut self, tag: Option<&str>, composed: Composed) -> Composed {
-        let fits = match (tag.map(|tag| tag.strip_prefix(YAML_TAG).unwrap_or(tag)), &composed.node.value) {
-            (None | Some("!"), _) | (Some("seq" | "omap" | "pairs"), Value::Seq(_)) => true,
-            (Some("map" | "set"), Value::Map(_)) => true,
-            _ => false,
-        };
-        if !fits && !self.stopped {
-            self.unknown_tag(tag.unwrap_or_default(), composed.node.span);
         }
         composed
     }
 
-    fn unknown_tag(&mut self, tag: &str, span: Span) {
-        let shown = tag.strip_prefix(YAML_TAG).map_or_else(|| tag.to_owned(), |name| format!("!!{name}"));
-        self.diagnostics.push(
-            Diagnostic::error(codes::TAG, span, format!("the tag `{shown}` is unknown here"))
-                .help("remove the tag, or quote the text if the `!` belongs to it"),
-        );
+    fn content(
+        &mut self,
+        block: bool,
+        indentless: bool,
+        depth: usize,
+        tag: Option<&str>,
+        properties: Option<Span>,
+    ) -> Option<Composed> {
+        let token = self.peek()?;
+        let span = token.span;
+        let is_block_start = matches!(token.kind, Kind::BlockSequenceStart | Kind::BlockMappingStart);
+        match token.kind {
+            Kind::Scalar { .. } => {
+                let Kind::Scalar { text, plain } = self.next()?.kind else { return None };
+                self.count(1, span).then(|| self.scalar(&text, plain, tag, span))
+            }
+            Kind::BlockEntry if indentless => self.collection(tag, span, depth, Self::indentless_sequence),
+            Kind::FlowSequenceStart => self.collection(tag, span, depth, Self::flow_sequence),
+            Kind::FlowMappingStart => self.collection(tag, span, depth, Self::flow_mapping),
+            Kind::BlockSequenceStart if block => self.collection(tag, span, depth, Self::block_sequence),
+            Kind::BlockMappingStart if block => self.collection(tag, span, depth, Self::block_mapping),
+            _ => {
+                if let Some(properties) = properties {
+                    let at = Span::new(properties.source, properties.end, properties.end);
+                    return self.count(1, at).then(|| self.scalar("", true, tag, at));
+                }
+                let help = if is_block_start {
+                    "what is in brackets cannot go on in indented form"
+                } else {
+                    "write a value here, or remove what stands before it; a text that begins with such a character \
+                     must be in quotes"
+                };
+                self.unexpected("a value", help, None);
+                None
+            }
+        }
+    }
+
+    /// Reads a list or mapping with `read`, which returns its value and the levels below it.
+    fn collection(
+        &mut self,
+        tag: Option<&str>,
+        mut span: Span,
+        depth: usize,
+        read: fn(&mut Self, usize) -> (Value, usize),
+    ) -> Option<Composed> {
+        if self.is_too_deep(depth + 1, span) || !self.count(1, span) {
+            return None;
+        }
+        let (value, below) = read(self, depth + 1);
+        span.end = self.last_end.max(span.start);
+        let node = Node { span, value };
+        self.check_tag_of_collection(tag, &node);
+        Some(Composed { node, used: span, depth: below + 1, special: None })
+    }
+
+    fn empty(&mut self, at: usize, source: SourceId) -> Composed {
+        let span = Span::new(source, at, at);
+        self.count(1, span);
+        Composed { node: Node { span, value: Value::Null }, used: span, depth: 0, special: None }
+    }
+
+    /// The node itself, where `<<` and `=` mean nothing.
+    fn plain_node(&mut self, composed: Composed) -> Node {
+        if composed.special.is_some() {
+            let text = composed.node.scalar_text().unwrap_or_default();
+            self.diagnostics.push(
+                Diagnostic::error(codes::VALUE, composed.used, format!("`{text}` alone cannot be a value"))
+                    .help("quote it if the text is meant"),
+            );
+        }
+        composed.node
+    }
+
+    // Aliases
+
+    fn declare(&mut self, name: &'t str, span: Span) {
+        let anchored = Anchored { node: None, span, nodes: 0, depth: 0 };
+        if let Some(first) = self.anchors.insert(name, anchored) {
+            self.diagnostics.push(
+                Diagnostic::error(codes::ALIAS, span, format!("the anchor `&{name}` is given twice"))
+                    .related(first.span, "first here"),
+            );
+        }
+        self.open_anchors.push(name);
+    }
+
+    fn alias(&mut self, token: &Token<'t>, depth: usize) -> Composed {
+        let Kind::Alias(name) = token.kind else { return self.empty(token.span.start, token.span.source) };
+        let null = Composed {
+            node: Node { span: token.span, value: Value::Null },
+            used: token.span,
+            depth: 0,
+            special: None,
+        };
+        if self.open_anchors.contains(&name) {
+            self.error(codes::ALIAS, token.span, format!("`*{name}` stands inside the node it stands for"));
+            return null;
+        }
+        let Some(Anchored { nodes, depth: below, .. }) = self.anchors.get(name) else {
+            let message = format!("no anchor `&{name}` stands before this alias");
+            let likely =
+                pumice_types::nearest(name, self.anchors.keys().copied()).map(|name| format!("*{name}"));
+            self.diagnostics.push(
+                Diagnostic::error(codes::ALIAS, token.span, message)
+                    .suggest(likely)
+                    .help("quote the text if it only begins with `*`"),
+            );
+            return null;
+        };
+        let (nodes, below) = (*nodes, *below);
+        if self.is_too_deep(depth + below, token.span) || !self.count(nodes, token.span) {
+            return null;
+        }
+        match self.anchors.get(name).and_then(|anchored| anchored.node.clone()) {
+            Some(node) => Composed { node, used: token.span, depth: below, special: None },
+            None => null,
+        }
+    }
+
+    // Lists
+
+    fn block_sequence(&mut self, depth: usize) -> (Value, usize) {
+        let opened = self.next().map(|token| token.span);
+        let mut items = Items::default();
+        while let Some(token) = self.take(|kind| matches!(kind, Kind::BlockEntry)) {
+            let empty = self.next_is(|kind| matches!(kind, Kind::BlockEntry | Kind::BlockEnd));
+            if !self.item(&mut items, empty, &token, true, depth) {
+                return items.value();
+            }
+        }
+        if self.take(|kind| matches!(kind, Kind::BlockEnd)).is_none() {
+            let help =
+                "an item begins with `- `, exactly below the `-` of the first one; check the indentation";
+            self.unexpected("`- ` or the end of the list", help, opened);
+        }
+        items.value()
+    }
+
+    fn indentless_sequence(&mut self, depth: usize) -> (Value, usize) {
+        let mut items = Items::default();
+        while let Some(token) = self.take(|kind| matches!(kind, Kind::BlockEntry)) {
+            let empty = self
+                .next_is(|kind| matches!(kind, Kind::BlockEntry | Kind::Key | Kind::Value | Kind::BlockEnd));
+            if !self.item(&mut items, empty, &token, true, depth) {
+                break;
+            }
+        }
+        items.value()
+    }
+
+    /// Reads the item behind a `-`; false when the text ends here.
+    fn item(
+        &mut self,
+        items: &mut Items,
+        empty: bool,
+        before: &Token<'t>,
+        block: bool,
+        depth: usize,
+    ) -> bool {
+        let composed = if empty {
+            Some(self.empty(before.span.end, before.span.source))
+        } else {
+            self.node(block, false, depth)
+        };
+        let Some(composed) = composed else { return false };
+        items.deepest = items.deepest.max(composed.depth);
+        let node = self.plain_node(composed);
+        items.list.push(node);
+        true
+    }
+
+    fn flow_sequence(&mut self, depth: usize) -> (Value, usize) {
+        let opened = self.next().map(|token| token.span);
+        let mut items = Items::default();
+        loop {
+            if self.take(|kind| matches!(kind, Kind::FlowSequenceEnd)).is_some() {
+                return items.value();
+            }
+            if !items.list.is_empty() {
+                if self.take(|kind| matches!(kind, Kind::FlowEntry)).is_none() {
+                    self.unexpected("`,` or `]`", FLOW_HELP, opened);
+                    return items.value();
+                }
+                if self.take(|kind| matches!(kind, Kind::FlowSequenceEnd)).is_some() {
+                    return items.value();
+                }
+            }
+            let Some(token) = self.peek() else { return items.value() };
+            let span = token.span;
+            let composed = if matches!(token.kind, Kind::Key) {
+                self.collection(None, span, depth, Self::flow_pair)
+            } else {
+                self.node(false, false, depth)
+            };
+            let Some(composed) = composed else { return items.value() };
+            items.deepest = items.deepest.max(composed.depth);
+            let node = self.plain_node(composed);
+            items.list.push(node);
+        }
     }
 }
 
-/// PyYAML's `bool_values` are looked up in lower case.
-fn capitalised_bool(text: &str) -> String {
-    text.to_lowercase()
-}
+/// What to do about brackets.
+const FLOW_HELP: &str = "separate entries by `,` and close the bracket; a text that holds `[`, `]`, `{`, `}` or `, ` \
+                         must be in quotes there";
 
-/// Entries with unique keys.
+/// The items of a list that is being read.
 #[derive(Default)]
-struct Entries {
-    list: Vec<Entry>,
-    places: HashMap<String, usize>,
+struct Items {
+    list: Vec<Node>,
+    deepest: usize,
 }
 
-impl Entries {
-    /// Adds an entry, or replaces the one with its key where it stands and returns that one's place.
-    fn insert(&mut self, entry: Entry) -> Option<Span> {
-        if let Some(place) = self.places.get(&entry.key) {
-            let first = self.list[*place].key_span;
-            self.list[*place] = entry;
-            return Some(first);
-        }
-        self.places.insert(entry.key.clone(), self.list.len());
-        self.list.push(entry);
-        None
+impl Items {
+    fn value(self) -> (Value, usize) {
+        (Value::Seq(self.list), self.deepest)
     }
 }

@@ -1,6 +1,6 @@
 //! YAML as PyYAML's `SafeLoader` reads it, with the place of every node, within stated limits.
 //!
-//! LAVA reads everything with PyYAML, so a job means what PyYAML says it means: YAML 1.1 scalars (`on`, `0755`,
+//! LAVA reads everything with PyYAML (in C where libyaml is there), so a job means what PyYAML says it means: YAML 1.1 scalars (`on`, `0755`,
 //! `1:30`), merge keys, the last of two equal keys. The rules are those of PyYAML 6.0 (`resolver.py`,
 //! `constructor.py`), of YAML 1.1 (<https://yaml.org/spec/1.1/>) where PyYAML follows it.
 //!
@@ -8,10 +8,13 @@
 
 pub mod codes;
 mod compose;
-mod event;
+mod cursor;
+mod entries;
 mod node;
 mod scalar;
+mod scanner;
 mod timestamp;
+mod token;
 
 pub use node::{Entry, Map, Node, Value};
 

@@ -187,6 +187,9 @@ impl Total {
                 total.exact.and_then(|sum| sum.checked_mul(radix.into())?.checked_add(digit.into()));
             total.nearly = total.nearly * f64::from(radix) + f64::from(digit);
         }
+        if total.exact.is_none() && radix == 10 {
+            total.nearly = digits.parse().ok()?;
+        }
         (!digits.is_empty()).then_some(total)
     }
 

@@ -92,7 +92,7 @@ fn parts(text: &[u8]) -> Option<Parts<'_>> {
     let second = reader.digits(2, 2)?;
     let fraction = if reader.byte(b'.').is_some() { reader.fraction() } else { b"".as_slice() };
     reader.blanks_before_more()?;
-    let zone = reader.zone()?;
+    let zone = if reader.0.is_empty() { None } else { Some(reader.zone()?) };
     Some(Parts { year, month, day, time: Some(Time { hour, minute, second, fraction, zone }) })
 }
 
@@ -132,11 +132,10 @@ impl<'t> Reader<'t> {
         (self.blanks() == 0 || !self.0.is_empty()).then_some(())
     }
 
-    /// The zone, if any, and the end.
-    fn zone(&mut self) -> Option<Option<Zone>> {
-        let zone = match self.0 {
-            [] => return Some(None),
-            b"Z" => return Some(Some(Zone::Utc)),
+    /// The zone and the end.
+    fn zone(&mut self) -> Option<Zone> {
+        let negative = match self.0 {
+            b"Z" => return Some(Zone::Utc),
             [b'+', ..] => false,
             [b'-', ..] => true,
             _ => return None,
@@ -144,7 +143,7 @@ impl<'t> Reader<'t> {
         self.0 = &self.0[1..];
         let hours = self.digits(1, 2)?;
         let minutes = if self.byte(b':').is_some() { self.digits(2, 2)? } else { 0 };
-        self.0.is_empty().then_some(Some(Zone::Offset { negative: zone, hours, minutes }))
+        self.0.is_empty().then_some(Zone::Offset { negative, hours, minutes })
     }
 }
 
