@@ -1,7 +1,6 @@
 //! What a boot block will do.
 
-use std::collections::BTreeMap;
-
+use pumice_job::{AutoLogin, Bootloader, Kexec, MinimalBoot, SshBoot, TransferOverlay};
 use pumice_types::Spanned;
 use pumice_yaml::Node;
 use serde::Serialize;
@@ -19,6 +18,8 @@ pub struct Boot {
     pub scope: Scope,
     /// How the machine or its console is got.
     pub kind: BootKind,
+    /// Stops a boot loader and talks to it first.
+    pub bootloader: Option<BootloaderPlan>,
     /// Waits for the guest and logs in; `None` when the job names no prompt.
     pub login: Option<Login>,
     /// Makes sure of the shell, `expect-shell-connection`; `None` when no test needs one.
@@ -48,20 +49,22 @@ pub enum BootKind {
     },
     /// The console of a machine that runs, reset first where the job asks so.
     Minimal {
-        /// Whether it is reset.
-        reset: bool,
+        /// What the job says of it.
+        instance: MinimalBoot,
     },
     /// A new kernel from inside the guest.
     Kexec {
-        /// The words typed.
-        command: String,
-        /// What the new kernel says first.
-        boot_message: String,
+        /// What the job says of it.
+        kexec: Box<Kexec>,
     },
     /// A shell in a container.
     Container {
-        /// The whole block.
-        block: Node,
+        /// What runs in it.
+        command: Spanned<String>,
+        /// The namespace whose downloads it sees.
+        downloads_namespace: Option<String>,
+        /// The device's options, `actions.boot.methods.docker.options`.
+        options: Node,
         /// `docker-run`.
         scope: Scope,
     },
@@ -69,6 +72,8 @@ pub enum BootKind {
     Ssh {
         /// The device's `actions.deploy.methods.ssh`.
         device: Node,
+        /// What the job says of it.
+        ssh: SshBoot,
         /// Opens the session, `login-ssh`.
         scope: Scope,
     },
@@ -108,24 +113,6 @@ pub struct Login {
     pub auto_login: Option<AutoLogin>,
     /// Whether messages of the kernel are let pass.
     pub ignore_kernel_messages: bool,
-    /// A pattern that means the boot failed.
-    pub failure_message: Option<Spanned<String>>,
-}
-
-/// How to log in.
-#[derive(Clone, Debug, Serialize)]
-pub struct AutoLogin {
-    /// The pattern of the login's prompt.
-    pub login_prompt: Spanned<String>,
-    /// Who.
-    pub username: String,
-    /// The pattern of the password's prompt.
-    pub password_prompt: Option<Spanned<String>>,
-    /// The password; never printed.
-    #[serde(skip)]
-    pub password: Option<String>,
-    /// Commands typed after the login, each up to the next prompt.
-    pub commands: Vec<String>,
 }
 
 /// Fetches the overlay from inside the guest.
@@ -133,11 +120,17 @@ pub struct AutoLogin {
 pub struct Unpack {
     /// `overlay-unpack`.
     pub scope: Scope,
-    /// Typed with the URL behind it.
-    pub download_command: String,
-    /// Typed with the archive's name behind it.
-    pub unpack_command: String,
+    /// How.
+    pub transfer: TransferOverlay,
 }
 
-/// Substitutions that a console's steps know: `{SERVER_IP}` and its like.
-pub type Substitutions = BTreeMap<String, String>;
+/// Stops a boot loader and types commands into it.
+#[derive(Clone, Debug, Serialize)]
+pub struct BootloaderPlan {
+    /// `bootloader-interrupt`.
+    pub interrupt: Scope,
+    /// `bootloader-commands`.
+    pub commands: Scope,
+    /// What the job says of it.
+    pub bootloader: Bootloader,
+}

@@ -1,9 +1,6 @@
 //! What a deploy block will do.
 
-use std::{collections::BTreeMap, time::Duration};
-
-use pumice_types::{Span, Spanned};
-use pumice_yaml::Node;
+use pumice_job::{Container, Definition, Format, IsoInstall, OverlayFile, Postprocess, Resource};
 use serde::Serialize;
 
 use crate::{machine::OverlayDelivery, plan::OnTimeout, scope::Scope};
@@ -38,8 +35,8 @@ pub enum DeployKind {
     Downloads {
         /// Whether every file has a directory of its own.
         uniquify: bool,
-        /// What a container makes of them.
-        postprocess: Option<Postprocess>,
+        /// What a container makes of them: `download-postprocess-docker`.
+        postprocess: Option<(Scope, Postprocess)>,
     },
     /// A root file system served over NFS.
     Nfs {
@@ -48,8 +45,8 @@ pub enum DeployKind {
     },
     /// A container image.
     Container {
-        /// The job's `image`.
-        image: Node,
+        /// The image.
+        container: Container,
     },
     /// Nothing but the overlay.
     Overlay,
@@ -57,24 +54,13 @@ pub enum DeployKind {
     Ssh,
     /// A system installed by its own installer.
     IsoInstaller {
-        /// The job's `iso`.
-        iso: Node,
+        /// What is installed.
+        iso: IsoInstall,
         /// Makes the empty disk, `prepare-empty-image`.
         empty_image: Scope,
         /// Takes kernel and initrd out of the ISO image, `pull-installer-files`.
         pull: Scope,
     },
-}
-
-/// What a container makes of downloaded files.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Postprocess {
-    /// Its scope, `download-postprocess-docker`.
-    pub scope: Scope,
-    /// The job's `docker`.
-    pub docker: Node,
-    /// The commands.
-    pub steps: Vec<String>,
 }
 
 /// One file to fetch.
@@ -86,28 +72,10 @@ pub struct Download {
     pub scope: Scope,
     /// The label in the job.
     pub label: String,
-    /// What to fetch.
+    /// What to fetch. `{KEY}` of the device's `static_info` is replaced in its URL already.
     pub resource: Resource,
     /// Overlays written into the file; `None` when the job asks for none.
     pub overlays: Option<ImageOverlays>,
-}
-
-/// A file somewhere else (lava-compat 1.5).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Resource {
-    /// Where it is: `http`, `https`, `file` or `downloads`.
-    pub url: Spanned<String>,
-    /// HTTP headers. Values may be secrets: they are not printed.
-    #[serde(skip)]
-    pub headers: BTreeMap<String, String>,
-    /// How it is compressed: `gz`, `xz`, `bz2`, `zstd`, `zip`.
-    pub compression: Option<String>,
-    /// Whether it is a tar archive to be unpacked.
-    pub is_archive: bool,
-    /// The digests the job names: `md5`, `sha256`, `sha512`, in lower-case hexadecimal.
-    pub checksums: BTreeMap<String, String>,
-    /// Whether a cache may answer.
-    pub use_cache: bool,
 }
 
 /// Overlays written into an image before the boot (lava-compat 1.5).
@@ -115,31 +83,25 @@ pub struct Resource {
 pub struct ImageOverlays {
     /// `append-overlays`.
     pub scope: Scope,
-    /// `cpio.newc`, `ext4` or `tar`.
-    pub format: String,
+    /// What kind of image it is.
+    pub format: Format,
     /// The partition that holds the file system, from 0; `None` when the image is one.
     pub partition: Option<u32>,
     /// Whether the overlay of the tests is one of them.
     pub lava: bool,
-    /// Further ones, by name: each its own download.
+    /// Further ones, each with its own download.
     pub others: Vec<OtherOverlay>,
 }
 
 /// A file or an archive written into an image.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct OtherOverlay {
-    /// Its name in the job.
-    pub name: String,
     /// Its own `download-retry`.
     pub retry: Scope,
     /// Its own download.
     pub scope: Scope,
-    /// What to fetch.
-    pub resource: Resource,
-    /// Whether it is an archive to be unpacked there, else a file.
-    pub is_tar: bool,
-    /// Where in the image.
-    pub path: String,
+    /// The file and where it goes.
+    pub file: OverlayFile,
 }
 
 /// The overlay of a namespace: the tests of all its shell test blocks (lava-compat 4.1).
@@ -164,75 +126,25 @@ pub struct DefinitionPlan {
     pub stage: u32,
     /// Its number over all test blocks of the namespace, from 0.
     pub number: u32,
-    /// The job's name for it.
-    pub name: String,
-    /// Where it comes from.
-    pub source: DefinitionSource,
+    /// What the job says of it.
+    pub definition: Definition,
     /// Fetches it: `inline-repo-action`, `git-repo-action` or `url-repo-action`.
     pub fetch: Scope,
+    /// For an archive: `download-retry` and the download inside it.
+    pub archive: Option<(Scope, Scope)>,
     /// `test-overlay`.
     pub overlay: Scope,
     /// `test-install-overlay`.
     pub install: Scope,
     /// `test-runscript-overlay`.
     pub runscript: Scope,
-    /// The file inside the source.
-    pub path: String,
-    /// The job's parameters for it.
-    pub parameters: BTreeMap<String, String>,
-    /// Install parts to leave out: `keys`, `sources`, `deps`, `steps`, `git-repos`, `all`.
-    pub skip_install: Vec<String>,
-    /// Cases that must appear; overrides the definition's own list.
-    pub expected: Option<Vec<String>>,
-    /// Whether the signals go through the kernel's log.
-    pub through_kmsg: bool,
-    /// The longest the whole definition may run; then it is given up and the next one starts.
-    #[serde(serialize_with = "crate::plan::optional_seconds", rename = "soft_timeout_s")]
-    pub soft_timeout: Option<Duration>,
-    /// Where the job names it.
-    #[serde(skip)]
-    pub span: Span,
 }
 
-/// Where a test definition comes from (lava-compat 4.5).
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "from")]
-pub enum DefinitionSource {
-    /// The job holds it.
-    Inline {
-        /// The definition.
-        definition: Node,
-    },
-    /// A git repository.
-    Git {
-        /// Its URL.
-        url: String,
-        /// The branch; `None` for the default one.
-        branch: Option<String>,
-        /// The commit; `None` for the branch's head.
-        revision: Option<String>,
-        /// Whether `.git` is kept.
-        history: bool,
-        /// Whether one commit is enough.
-        shallow: bool,
-        /// Whether submodules are fetched.
-        recursive: bool,
-    },
-    /// A tar archive.
-    Url(Box<ArchiveSource>),
-}
-
-/// A tar archive that holds a test definition.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ArchiveSource {
-    /// `download-retry`.
-    pub retry: Scope,
-    /// The download inside it.
-    pub scope: Scope,
-    /// Where.
-    pub resource: Resource,
-    /// Leading path components to drop.
-    pub strip_components: u32,
+impl DefinitionPlan {
+    /// The name of its run, `N_name`: the suite of its results.
+    pub fn run_name(&self) -> String {
+        format!("{}_{}", self.number, self.definition.name.value)
+    }
 }
 
 /// Brings the overlay to the machine.

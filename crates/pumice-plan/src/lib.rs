@@ -4,6 +4,7 @@
 //! serialisable data. What is planned runs: there is no step that turns out to do nothing.
 
 pub mod boot;
+mod build;
 pub mod deploy;
 mod machine;
 mod plan;
@@ -11,8 +12,9 @@ mod scope;
 pub mod test;
 mod tree;
 
+pub use build::{PlanOptions, plan};
 pub use machine::{
-    BootSteps, Forward, GuestDisk, ImageSpec, MachinePlanner, MachineSpec, NetworkSpec, Outline,
+    BootSteps, DeployWay, Forward, GuestDisk, ImageSpec, MachinePlanner, MachineSpec, NetworkSpec, Outline,
     OverlayDelivery,
 };
 pub use plan::{Block, CharacterDelays, Command, CommandAction, Finalize, GuestConventions, OnTimeout, Plan};

@@ -156,6 +156,17 @@ pub struct BootSteps {
     pub connect: Option<&'static str>,
 }
 
+/// A way to deploy that a platform serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeployWay {
+    /// The word behind `to` in a job.
+    pub to: &'static str,
+    /// The key of the device's `actions.deploy.methods` that must be there; empty for none.
+    pub device_method: &'static str,
+    /// LAVA's name for the block.
+    pub step: &'static str,
+}
+
 /// What a platform answers to a plan: the shape of the machine, before any file exists. Pure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Outline {
@@ -182,6 +193,24 @@ pub trait MachinePlanner: Send + Sync {
 
     /// The boot methods it serves, as jobs name them.
     fn methods(&self) -> &'static [&'static str];
+
+    /// The ways to deploy it serves.
+    fn deploys(&self) -> &'static [DeployWay];
+
+    /// The key of the device's `actions.boot.methods` that a boot method reads.
+    fn device_method<'a>(&self, method: &'a str) -> &'a str {
+        method
+    }
+
+    /// Whether the device must have that key. A platform whose jobs say everything themselves needs none.
+    fn needs_device_method(&self) -> bool {
+        true
+    }
+
+    /// Whether a machine without any deployed file is hardly what was meant.
+    fn needs_images(&self) -> bool {
+        true
+    }
 
     /// Every mistake in the platform's part of a device and a job.
     fn check(&self, spec: &MachineSpec) -> Diagnostics;

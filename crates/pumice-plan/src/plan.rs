@@ -1,6 +1,6 @@
 //! The plan: what will be done, as data.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -26,8 +26,8 @@ pub struct Plan {
     pub character_delays: CharacterDelays,
     /// How the guest's shell and its paths are called.
     pub guest: GuestConventions,
-    /// Variables of the test shell, from the device and the job, in this order; the later wins.
-    pub environment: BTreeMap<String, String>,
+    /// Variables of the test shell, from the device and the job.
+    pub environment: Vec<(String, String)>,
     /// Names of the secrets the job holds; their values are not part of a plan.
     pub secrets: Vec<String>,
     /// Longest silence of every console of a machine that is in use; `None` for no limit.
@@ -133,8 +133,6 @@ pub struct CharacterDelays {
 pub struct GuestConventions {
     /// The directory of the overlay in the guest, `/lava-JOB`.
     pub directory: String,
-    /// The shell that runs the helpers.
-    pub shell: String,
-    /// The distribution the job names; empty when it names none.
-    pub os: String,
+    /// The system the job names.
+    pub os: Option<String>,
 }

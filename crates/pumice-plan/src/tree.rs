@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     boot::{Boot, BootKind},
-    deploy::{DefinitionPlan, DefinitionSource, Deploy, DeployKind, Download},
+    deploy::{DefinitionPlan, Deploy, DeployKind, Download},
     plan::{Block, Plan},
     scope::Scope,
     test::Test,
@@ -66,8 +66,8 @@ fn of_deploy(deploy: &Deploy) -> TreeStep<'_> {
                 step(pull, "take kernel and initrd out of the image"),
             ]
         }
-        DeployKind::Downloads { postprocess: Some(postprocess), .. } => {
-            vec![step(&postprocess.scope, "work on the files in a container")]
+        DeployKind::Downloads { postprocess: Some((scope, _)), .. } => {
+            vec![step(scope, "work on the files in a container")]
         }
         _ => Vec::new(),
     };
@@ -79,14 +79,13 @@ fn of_deploy(deploy: &Deploy) -> TreeStep<'_> {
 }
 
 fn of_definition(definition: &DefinitionPlan) -> Vec<TreeStep<'_>> {
-    let fetch = step(&definition.fetch, format!("bring definition `{}`", definition.name));
-    let fetch = match &definition.source {
-        DefinitionSource::Url(source) => fetch.with([step(&source.retry, "fetch, trying again")
-            .with([step(&source.scope, format!("fetch {}", source.resource.url.value))])]),
-        _ => fetch,
-    };
+    let archive = definition
+        .archive
+        .iter()
+        .map(|(retry, scope)| step(retry, "fetch, trying again").with([step(scope, "fetch the archive")]));
     vec![
-        fetch,
+        step(&definition.fetch, format!("bring definition `{}`", definition.definition.name.value))
+            .with(archive),
         step(&definition.overlay, "add the definition to the overlay"),
         step(&definition.install, "write its install steps"),
         step(&definition.runscript, "write its run steps"),
@@ -97,10 +96,10 @@ fn of_download(download: &Download) -> TreeStep<'_> {
     let fetch = step(&download.scope, format!("fetch {}", download.resource.url.value));
     let overlays = download.overlays.iter().flat_map(|overlays| {
         let others = overlays.others.iter().map(|other| {
-            step(&other.retry, format!("overlay `{}`", other.name))
-                .with([step(&other.scope, format!("fetch {}", other.resource.url.value))])
+            step(&other.retry, format!("overlay `{}`", other.file.name.value))
+                .with([step(&other.scope, format!("fetch {}", other.file.resource.url.value))])
         });
-        others.chain([step(&overlays.scope, format!("write overlays into the {} image", overlays.format))])
+        others.chain([step(&overlays.scope, "write overlays into the image")])
     });
     step(&download.retry, format!("file `{}`", download.label)).with([fetch]).with(overlays)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use pumice_plan::MachineSpec;
+use pumice_platform::substitute;
 use pumice_types::{Code, Diagnostic, Diagnostics, Span, nearest};
 use pumice_yaml::Node;
 
@@ -110,26 +111,6 @@ fn labels(text: &str) -> impl Iterator<Item = &str> {
     text.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(word, _)| word).filter(is_label)
 }
 
-/// `text` with every known `{LABEL}` replaced, in one pass: a path that holds braces is not read again.
-pub(crate) fn substitute(text: &str, paths: &BTreeMap<String, String>) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(open) = rest.find('{') {
-        out.push_str(&rest[..open]);
-        rest = &rest[open..];
-        let known = rest.find('}').and_then(|close| Some((close, paths.get(&rest[1..close])?)));
-        if let Some((close, path)) = known {
-            out.push_str(path);
-            rest = &rest[close + 1..];
-        } else {
-            out.push('{');
-            rest = &rest[1..];
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
 /// The value of an option given as `-name value` or `--name value`; the last one counts.
 pub(crate) fn option<'a>(words: impl Iterator<Item = &'a str> + Clone, names: &[&str]) -> Option<&'a str> {
     let next = words.clone().skip(1);
@@ -144,19 +125,6 @@ pub(crate) fn is_option(word: &str, names: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn labels_are_replaced_once_and_other_braces_are_kept() {
-        let paths = BTreeMap::from([
-            ("kernel".to_owned(), "/a/{rootfs}".to_owned()),
-            ("rootfs".to_owned(), "/b".to_owned()),
-        ]);
-        let check = |text: &str, expected: &str| assert_eq!(substitute(text, &paths), expected);
-        check("{kernel}", "/a/{rootfs}");
-        check("file={rootfs},if=virtio", "file=/b,if=virtio");
-        check(r#"{"driver": "{rootfs}"}"#, r#"{"driver": "/b"}"#);
-        check("{unknown} {", "{unknown} {");
-    }
 
     #[test]
     fn the_last_of_an_option_counts_with_one_dash_or_two() {

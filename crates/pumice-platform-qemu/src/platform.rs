@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use pumice_plan::{BootSteps, MachinePlanner, MachineSpec, NetworkSpec, Outline, OverlayDelivery};
+use pumice_plan::{BootSteps, DeployWay, MachinePlanner, MachineSpec, NetworkSpec, Outline, OverlayDelivery};
 use pumice_platform::{
     Abilities, Availability, Bound, BoxFuture, ConsoleRole, ConsoleSource, Find, Host, HostNetwork, Launch,
     Meaning, Monitor, MonitorSource, OutputRule, Platform, PortForward, StopHow, StopRung,
@@ -35,6 +35,21 @@ impl MachinePlanner for Qemu {
 
     fn methods(&self) -> &'static [&'static str] {
         &["qemu", "qemu-nfs", "qemu-iso", "monitor"]
+    }
+
+    fn deploys(&self) -> &'static [DeployWay] {
+        &[
+            DeployWay { to: "tmpfs", device_method: "image", step: "deployimages" },
+            DeployWay { to: "nfs", device_method: "nfs", step: "deploy-qemu-nfs" },
+            DeployWay { to: "iso-installer", device_method: "image", step: "deploy-iso-installer" },
+        ]
+    }
+
+    fn device_method<'a>(&self, method: &'a str) -> &'a str {
+        match method {
+            "qemu-iso" | "monitor" => "qemu",
+            other => other,
+        }
     }
 
     fn check(&self, spec: &MachineSpec) -> Diagnostics {

@@ -1,8 +1,14 @@
 //! Looks at a host: is the program there, which version, and does KVM really work.
 
-use std::{path::Path, time::Duration};
+use std::{
+    io::Write as _,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use pumice_platform::{Availability, Facts, Host, probe_output};
+use pumice_process::{Command, Stdio};
+use pumice_types::Deadline;
 
 use crate::platform::KVM;
 
@@ -26,7 +32,7 @@ pub(crate) async fn probe(program: &str, wants_kvm: bool, host: &Host) -> Availa
         }
     };
     let mut features = Vec::new();
-    if wants_kvm && kvm_works(&path).await {
+    if wants_kvm && kvm_works(&path, host).await {
         features.push(KVM.to_owned());
     }
     Availability::Ready(Facts {
@@ -37,14 +43,23 @@ pub(crate) async fn probe(program: &str, wants_kvm: bool, host: &Host) -> Availa
     })
 }
 
-/// Starts the program with KVM, no board and a paused CPU, and sees whether it comes up and takes `quit`. A
-/// device file proves nothing: where KVM is broken the program aborts or hangs.
-async fn kvm_works(path: &Path) -> bool {
+/// Starts the program with KVM and no board, and sees whether it comes up and takes `quit`. A device file
+/// proves nothing: where KVM is broken the program aborts or hangs.
+async fn kvm_works(path: &Path, host: &Host) -> bool {
+    if !Path::new("/dev/kvm").exists() {
+        return false;
+    }
+    let Ok((ours, theirs)) = std::io::pipe() else { return false };
+    let mut theirs = theirs;
+    if theirs.write_all(b"quit\n").is_err() {
+        return false;
+    }
     let arguments =
         ["-accel", "kvm", "-machine", "none", "-nodefaults", "-display", "none", "-monitor", "stdio"];
-    let input = b"quit\n";
-    Path::new("/dev/kvm").exists()
-        && pumice_process::output(path, &arguments, input, PATIENCE).await.is_ok_and(|output| output.success)
+    let command = Command::new(path).args(arguments).stdin(Stdio::Descriptor(ours.into()));
+    let deadline = Deadline::after(Instant::now(), PATIENCE, "the look at KVM");
+    let output = host.guard.output(command, 4096, &deadline).await;
+    output.is_ok_and(|output| output.exit.status.is_success())
 }
 
 /// `QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)`: Debian's own version where there is one, as

@@ -8,6 +8,8 @@
 mod launch;
 mod monitor;
 mod platform;
+mod probe;
+mod words;
 
 pub use launch::{
     Abilities, Announcement, ConsoleRole, ConsoleSource, Find, HostNetwork, Launch, LaunchFile, Meaning,
@@ -15,3 +17,5 @@ pub use launch::{
 };
 pub use monitor::{MachineState, Monitor, MonitorError, MonitorEvent};
 pub use platform::{Availability, Bound, BoxFuture, Facts, Host, Platform};
+pub use probe::probe_output;
+pub use words::substitute;

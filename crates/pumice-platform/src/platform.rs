@@ -8,6 +8,7 @@ use std::{
 };
 
 use pumice_plan::{MachinePlanner, MachineSpec};
+use pumice_process::Guard;
 use pumice_types::Diagnostics;
 use serde::Serialize;
 
@@ -65,8 +66,10 @@ pub struct Facts {
 }
 
 /// What a probe may look at.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Host {
+    /// Programs that are asked for their version are started under it.
+    pub guard: Guard,
     /// Directories to look for programs in, in order.
     pub search_path: Vec<PathBuf>,
     /// A directory where what was found is kept between runs, keyed by the program's own identity.

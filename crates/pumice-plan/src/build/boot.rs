@@ -1,0 +1,333 @@
+//! Plans boot blocks.
+
+use std::collections::BTreeMap;
+
+use pumice_job::{Action, Boot as JobBoot, BootDetail};
+use pumice_types::{Code, Diagnostic};
+use pumice_yaml::{Node, Value};
+
+use super::{Builder, ORDER, on_timeout, tries, words};
+use crate::{
+    boot::{Boot, BootKind, BootloaderPlan, Login, StartMachine, Unpack},
+    machine::{GuestDisk, ImageSpec, MachinePlanner, MachineSpec, OverlayDelivery},
+    plan::Block,
+    scope::{BlockScopes, Scope, Tries},
+};
+
+/// The job asks for a login and names no prompt of a shell.
+const NO_PROMPTS: Code = Code("no-prompts");
+/// A connection the device does not have.
+const UNKNOWN_CONNECTION: Code = Code("unknown-connection");
+
+impl<'a> Builder<'a> {
+    /// The machine a boot block asks for and who plans it; `None` when it starts none, or nobody serves it.
+    pub(crate) fn machine_spec(
+        &self,
+        boot: &JobBoot,
+        index: usize,
+    ) -> Option<(&'a dyn MachinePlanner, MachineSpec)> {
+        let method = boot.method.value.as_str();
+        let planner = *self.planners.iter().find(|planner| planner.methods().contains(&method))?;
+        let key = planner.device_method(method);
+        let device = self.device.boot_method(key).cloned().unwrap_or_default();
+        let namespace = boot.block.namespace();
+        let images = self
+            .ahead
+            .deploys_before(namespace, index)
+            .flat_map(|deploy| deploy.images.iter().chain(&deploy.files))
+            .map(|image| ImageSpec {
+                label: image.label.value.clone(),
+                span: image.label.span,
+                image_arg: image.resource.image_arg.clone(),
+                format: image.resource.format.as_ref().map(|format| {
+                    serde_json::to_value(format.value)
+                        .ok()
+                        .and_then(|v| v.as_str().map(str::to_owned))
+                        .unwrap_or_default()
+                }),
+            })
+            .collect();
+        let context = self.job.context.iter();
+        let context = context.filter_map(|entry| Some((entry.key.clone(), entry.value.scalar_text()?)));
+        let spec = MachineSpec {
+            platform: planner.name().to_owned(),
+            method: boot.method.clone(),
+            namespace: namespace.to_owned(),
+            device,
+            boot: Node { span: boot.block.span, value: Value::Map(boot.fields.clone()) },
+            context: context.collect::<BTreeMap<_, _>>(),
+            images,
+            model: self.options.model.clone(),
+            network: self.options.network.clone(),
+            wants_channel: self.options.use_channel && self.ahead.needs_shell(namespace),
+            overlay: None,
+            guest_disk: self.guest_disk(),
+        };
+        Some((planner, spec))
+    }
+
+    fn guest_disk(&self) -> GuestDisk {
+        let defaults = GuestDisk::default();
+        let guest = self.device.node.at(&["actions", "deploy", "methods", "image", "parameters", "guest"]);
+        let text = |key| guest.and_then(|node| node.get(key)).and_then(Node::scalar_text);
+        let size = guest.and_then(|node| node.get("size")).and_then(Node::as_i64);
+        GuestDisk {
+            size_mib: size.and_then(|size| u64::try_from(size).ok()).unwrap_or(defaults.size_mib),
+            interface: text("interface").unwrap_or(defaults.interface),
+            drive_id: text("driveid").unwrap_or(defaults.drive_id),
+        }
+    }
+
+    pub(crate) fn boot(
+        &mut self,
+        boot: &JobBoot,
+        index: usize,
+        number: u32,
+        scopes: &mut BlockScopes<'_>,
+    ) -> Option<Block> {
+        let namespace = boot.block.namespace();
+        let retries = tries(&boot.block, self.device.constants.boot_retry);
+        let needs_shell = self.ahead.needs_shell(namespace);
+        let (scope, kind) = self.boot_kind(boot, index, number, retries, scopes)?;
+        let bootloader = boot.bootloader.as_ref().map(|bootloader| BootloaderPlan {
+            interrupt: scopes.step(&scope, "bootloader-interrupt"),
+            commands: scopes.step(&scope, "bootloader-commands"),
+            bootloader: bootloader.clone(),
+        });
+        let login = self.login(boot, &scope, retries, scopes);
+        let has_login = login.is_some();
+        let shell = (needs_shell && (has_login || boot.method.value == "docker"))
+            .then(|| scopes.step(&scope, "expect-shell-connection"));
+        let unpack = match &boot.transfer_overlay {
+            Some(transfer) if self.ahead.needs_overlay(namespace) => {
+                Some(Unpack { scope: scopes.step(&scope, "overlay-unpack"), transfer: transfer.clone() })
+            }
+            _ => None,
+        };
+        let environment = shell.is_some().then(|| scopes.step(&scope, "export-device-env"));
+        let mount_overlay = match &kind {
+            BootKind::Machine(machine) => {
+                machine.spec.overlay.clone().filter(|by| *by == OverlayDelivery::Disk)
+            }
+            _ => None,
+        };
+        Some(Block::Boot(Box::new(Boot {
+            scope,
+            kind,
+            bootloader,
+            login,
+            shell,
+            unpack,
+            mount_overlay,
+            environment,
+            on_timeout: on_timeout(&boot.block, false),
+        })))
+    }
+
+    fn boot_kind(
+        &mut self,
+        boot: &JobBoot,
+        index: usize,
+        number: u32,
+        retries: Option<Tries>,
+        scopes: &mut BlockScopes<'_>,
+    ) -> Option<(Scope, BootKind)> {
+        let method = boot.method.value.as_str();
+        match (method, &boot.detail) {
+            ("new_connection", _) => {
+                let scope = scopes.block(number, "new-connection", retries);
+                Some((scope, self.new_connection(boot)?))
+            }
+            ("minimal", BootDetail::Minimal(instance)) => {
+                self.needs_machine(boot, index)?;
+                let scope = scopes.block(number, "minimal-boot", retries);
+                Some((scope, BootKind::Minimal { instance: instance.clone() }))
+            }
+            ("kexec", BootDetail::Kexec(kexec)) => {
+                self.needs_machine(boot, index)?;
+                let scope = scopes.block(number, "kexec-boot", retries);
+                Some((scope, BootKind::Kexec { kexec: kexec.clone() }))
+            }
+            ("docker", BootDetail::Container(netboot)) => {
+                self.device_boots(boot, "docker")?;
+                let scope = scopes.block(number, "boot-docker", retries);
+                let kind = BootKind::Container {
+                    command: netboot.command.clone(),
+                    downloads_namespace: netboot.downloads_namespace.as_ref().map(|name| name.value.clone()),
+                    options: self
+                        .device
+                        .boot_method("docker")
+                        .and_then(|node| node.get("options"))
+                        .cloned()
+                        .unwrap_or_default(),
+                    scope: scopes.step(&scope, "docker-run"),
+                };
+                Some((scope, kind))
+            }
+            ("ssh", BootDetail::Ssh(ssh)) => {
+                self.device_boots(boot, "ssh")?;
+                let scope = scopes.block(number, "login-ssh", retries);
+                let kind = BootKind::Ssh {
+                    device: self.device.deploy_method("ssh").cloned().unwrap_or_default(),
+                    ssh: ssh.clone(),
+                    scope: scopes.step(&scope, "ssh-connection"),
+                };
+                Some((scope, kind))
+            }
+            _ => self.start_machine(boot, index, number, retries, scopes),
+        }
+    }
+
+    fn start_machine(
+        &mut self,
+        boot: &JobBoot,
+        index: usize,
+        number: u32,
+        retries: Option<Tries>,
+        scopes: &mut BlockScopes<'_>,
+    ) -> Option<(Scope, BootKind)> {
+        let Some((planner, mut spec)) = self.machine_spec(boot, index) else {
+            let known: Vec<_> =
+                self.planners.iter().flat_map(|planner| planner.methods().iter().copied()).collect();
+            let message = format!("booting with method `{}` is not supported yet", boot.method.value);
+            let meant = pumice_types::nearest(&boot.method.value, known.iter().copied()).map(str::to_owned);
+            self.diagnostics.push(
+                Diagnostic::error(Code("not-supported"), boot.method.span, message)
+                    .help(format!("there is: {}", known.join(", ")))
+                    .suggest(meant),
+            );
+            return None;
+        };
+        if planner.needs_device_method() {
+            self.device_boots(boot, planner.device_method(&boot.method.value))?;
+        }
+        let found = planner.check(&spec);
+        let failed = found.has_errors();
+        self.diagnostics.extend(found);
+        if failed {
+            return None;
+        }
+        let outline = planner.outline(&spec);
+        let deploys: Vec<_> = self.ahead.deploys_before(boot.block.namespace(), index).collect();
+        if deploys.is_empty() && spec.images.is_empty() && planner.needs_images() {
+            let message = "nothing is deployed in this namespace before it is booted";
+            self.diagnostics.push(
+                Diagnostic::warning(ORDER, boot.method.span, message)
+                    .help("put a `deploy` block with the machine's images before this one"),
+            );
+        }
+        spec.overlay = self.overlay_of(boot, index, &outline.overlays);
+        let scope = scopes.block(number, outline.steps.block, retries);
+        let group = outline.steps.group.map(|name| scopes.step_with_tries(&scope, name, retries));
+        let parent = group.as_ref().unwrap_or(&scope).clone();
+        let version = outline.steps.version.map(|name| scopes.step(&parent, name));
+        let start = scopes.step(&parent, outline.steps.start);
+        let connect = outline.steps.connect.map(|name| scopes.step(&parent, name));
+        let channel_devices = if spec.wants_channel { outline.channel_devices } else { Vec::new() };
+        let machine = StartMachine { spec, group, version, start, connect, channel_devices };
+        Some((scope, BootKind::Machine(Box::new(machine))))
+    }
+
+    /// How the overlay reaches this machine: as its deploy block decides.
+    fn overlay_of(&self, boot: &JobBoot, index: usize, ways: &[OverlayDelivery]) -> Option<OverlayDelivery> {
+        let namespace = boot.block.namespace();
+        if !self.ahead.needs_overlay(namespace) {
+            return None;
+        }
+        let lava = |image: &&pumice_job::Image| image.resource.overlays.contains(&pumice_job::Overlay::Lava);
+        let images = self.ahead.deploys_before(namespace, index).flat_map(|deploy| &deploy.images);
+        let into_image = images.into_iter().find(lava);
+        if let Some(image) = into_image {
+            return Some(OverlayDelivery::Image { label: image.label.value.clone() });
+        }
+        if boot.transfer_overlay.is_some() {
+            return Some(OverlayDelivery::Transfer);
+        }
+        ways.first().cloned()
+    }
+
+    /// The device must have the method (lava-compat 1.9).
+    fn device_boots(&mut self, boot: &JobBoot, method: &str) -> Option<()> {
+        if self.device.boot_method(method).is_some() {
+            return Some(());
+        }
+        let has: Vec<_> = self.device.boot_methods().iter().map(|name| format!("`{name}`")).collect();
+        let has: Vec<_> = has.iter().map(String::as_str).collect();
+        self.not_on_device(boot.method.span, &format!("boot with method `{}`", boot.method.value), &has);
+        None
+    }
+
+    /// A method that works on a machine that runs already.
+    fn needs_machine(&mut self, boot: &JobBoot, index: usize) -> Option<()> {
+        let namespace = boot.block.console_namespace();
+        let earlier = self.job.actions[..index]
+            .iter()
+            .any(|action| matches!(action, Action::Boot(other) if other.block.namespace() == namespace));
+        if !earlier {
+            let message = format!("method `{}` needs a machine that runs already", boot.method.value);
+            self.diagnostics.push(
+                Diagnostic::error(ORDER, boot.method.span, message)
+                    .help("put a `boot` block that starts one before it, in the same namespace"),
+            );
+            return None;
+        }
+        Some(())
+    }
+
+    fn new_connection(&mut self, boot: &JobBoot) -> Option<BootKind> {
+        let name = boot.connection.clone()?;
+        let connections = &self.device.commands.connections;
+        let Some(connection) = connections.get(&name.value) else {
+            let known: Vec<_> = connections.keys().map(String::as_str).collect();
+            let message = format!("the device has no connection `{}`", name.value);
+            let meant = pumice_types::nearest(&name.value, known.iter().copied()).map(str::to_owned);
+            let mut diagnostic = Diagnostic::error(UNKNOWN_CONNECTION, name.span, message).suggest(meant);
+            if !known.is_empty() {
+                diagnostic = diagnostic.help(format!("it has: {}", known.join(", ")));
+            }
+            self.diagnostics.push(diagnostic);
+            return None;
+        };
+        Some(BootKind::NewConnection { name, command: words(&connection.connect) })
+    }
+
+    /// The wait for the guest: planned when the job names prompts or a login (lava-compat 1.6).
+    fn login(
+        &mut self,
+        boot: &JobBoot,
+        parent: &Scope,
+        retries: Option<Tries>,
+        scopes: &mut BlockScopes<'_>,
+    ) -> Option<Login> {
+        if boot.method.value == "docker" || (boot.prompts.is_empty() && boot.auto_login.is_none()) {
+            return None;
+        }
+        if boot.prompts.is_empty() {
+            let span = boot.auto_login.as_ref().map(|login| login.login_prompt.span);
+            self.diagnostics.push(
+                Diagnostic::error(NO_PROMPTS, span, "`auto_login` without `prompts`").help(
+                    "name the prompt of the shell that the login ends in, for example `prompts: ['# ']`",
+                ),
+            );
+            return None;
+        }
+        let scope = scopes.step_with_tries(parent, "auto-login-action", retries);
+        let login_scope = scopes.step(&scope, "login-action");
+        let start_message = match &boot.messages.kernel_start {
+            Some(message) => Some(message.value.clone()).filter(|message| !message.is_empty()),
+            None => {
+                Some(self.device.constants.kernel_start_message.clone()).filter(|message| !message.is_empty())
+            }
+        };
+        let waits_for_kernel = !matches!(boot.method.value.as_str(), "ssh" | "new_connection");
+        Some(Login {
+            scope,
+            login_scope,
+            start_message: start_message.filter(|_| waits_for_kernel),
+            bootloader_errors: self.device.constants.bootloader_errors.clone(),
+            prompts: boot.prompts.clone(),
+            auto_login: boot.auto_login.clone(),
+            ignore_kernel_messages: boot.ignore_kernel_messages,
+        })
+    }
+}

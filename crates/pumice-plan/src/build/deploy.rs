@@ -1,0 +1,218 @@
+//! Plans deploy blocks.
+
+use std::collections::BTreeMap;
+
+use pumice_job::{Deploy as JobDeploy, Image, Overlay, Resource};
+use pumice_types::{Code, Diagnostic};
+
+use super::{Builder, on_timeout, tries};
+use crate::{
+    deploy::{ApplyOverlay, Deploy, DeployKind, Download, ImageOverlays, OtherOverlay},
+    machine::OverlayDelivery,
+    plan::Block,
+    scope::{BlockScopes, Scope, Tries},
+};
+
+/// No way to bring the overlay to the machine.
+const NO_DELIVERY: Code = Code("overlay-has-no-way");
+/// A scheme that nobody here fetches.
+const SCHEME: Code = Code("unsupported-scheme");
+/// The job mentions a way to deploy that cannot be done here.
+const UNSUPPORTED: Code = Code("not-supported");
+
+impl Builder<'_> {
+    pub(crate) fn deploy(
+        &mut self,
+        deploy: &JobDeploy,
+        index: usize,
+        number: u32,
+        scopes: &mut BlockScopes<'_>,
+    ) -> Option<Block> {
+        let name = self.deploy_step(deploy)?;
+        let namespace = deploy.block.namespace();
+        let scope = scopes.block(number, name, None);
+        let retries = tries(&deploy.block, self.device.constants.failure_retry);
+        let is_downloads = deploy.to.value == "downloads";
+        let wants_overlay = !is_downloads && self.ahead.needs_overlay(namespace);
+        let delivery = if wants_overlay { self.delivery(deploy, index) } else { None };
+        // LAVA's order: the overlay first, so that a broken definition costs no download.
+        let compress = delivery == Some(OverlayDelivery::Transfer);
+        let overlay = wants_overlay.then(|| self.overlay(namespace, &scope, compress, scopes));
+        let downloads = self.downloads(deploy, &scope, retries, scopes);
+        let kind = self.deploy_kind(deploy, &scope, scopes)?;
+        let apply = match delivery {
+            Some(by @ (OverlayDelivery::Initramfs { .. } | OverlayDelivery::Disk)) => {
+                Some(ApplyOverlay { scope: scopes.step(&scope, "apply-overlay-guest"), by })
+            }
+            _ => None,
+        };
+        let on_timeout = on_timeout(&deploy.block, false);
+        Some(Block::Deploy(Box::new(Deploy { scope, kind, overlay, downloads, apply, on_timeout })))
+    }
+
+    /// LAVA's name for the block, from the platform that serves it; checks that the device has the method.
+    fn deploy_step(&mut self, deploy: &JobDeploy) -> Option<&'static str> {
+        let to = deploy.to.value.as_str();
+        let (method, name) = match to {
+            "downloads" => return Some("downloads"),
+            "overlay" => return Some("overlay-deploy"),
+            "docker" => ("docker", "deploy-docker"),
+            "ssh" => ("ssh", "scp-deploy"),
+            _ => {
+                let served = self.planners.iter().flat_map(|planner| planner.deploys());
+                match served.into_iter().find(|served| served.to == to) {
+                    Some(served) => (served.device_method, served.step),
+                    None => {
+                        let message = format!("deploying to `{to}` is not supported yet");
+                        self.diagnostics.push(Diagnostic::error(UNSUPPORTED, deploy.to.span, message));
+                        return None;
+                    }
+                }
+            }
+        };
+        if !method.is_empty() && self.device.deploy_method(method).is_none() {
+            let methods = self.device.node.at(&["actions", "deploy", "methods"]);
+            let has: Vec<_> =
+                methods.and_then(|node| node.as_map()).into_iter().flat_map(|map| map.keys()).collect();
+            let has: Vec<_> = has.iter().map(|name| format!("`{name}`")).collect();
+            let has: Vec<_> = has.iter().map(String::as_str).collect();
+            self.not_on_device(deploy.to.span, &format!("deploy to `{to}`"), &has);
+            return None;
+        }
+        Some(name)
+    }
+
+    /// How the overlay reaches the machine that this block's files are for.
+    fn delivery(&mut self, deploy: &JobDeploy, index: usize) -> Option<OverlayDelivery> {
+        if matches!(deploy.to.value.as_str(), "docker" | "overlay" | "ssh" | "nfs") {
+            return Some(OverlayDelivery::Directory);
+        }
+        let into_image =
+            |image: &&Image| image.resource.overlays.iter().any(|overlay| *overlay == Overlay::Lava);
+        if let Some(image) = deploy.images.iter().find(into_image) {
+            return Some(OverlayDelivery::Image { label: image.label.value.clone() });
+        }
+        let namespace = deploy.block.namespace();
+        let at = self.ahead.next_boot(namespace, index)?;
+        if self.ahead.boot(at)?.transfer_overlay.is_some() {
+            return Some(OverlayDelivery::Transfer);
+        }
+        let (_, outline) = self.outline_of(at)?;
+        let first = outline.overlays.into_iter().next();
+        if first.is_none() {
+            self.diagnostics.push(
+                Diagnostic::warning(
+                    NO_DELIVERY,
+                    deploy.to.span,
+                    "the tests need an overlay in the guest and nothing brings it there",
+                )
+                .help(
+                    "give one of the images `overlays: {lava: true}` and a `format`, or the boot block \
+                     `transfer_overlay`",
+                ),
+            );
+        }
+        first
+    }
+
+    fn deploy_kind(
+        &mut self,
+        deploy: &JobDeploy,
+        scope: &Scope,
+        scopes: &mut BlockScopes<'_>,
+    ) -> Option<DeployKind> {
+        let uniquify = deploy.uniquify.as_ref().map(|uniquify| uniquify.value);
+        Some(match deploy.to.value.as_str() {
+            "downloads" => DeployKind::Downloads {
+                uniquify: uniquify.unwrap_or(false),
+                postprocess: deploy.postprocess.as_ref().map(|postprocess| {
+                    (scopes.step(scope, "download-postprocess-docker"), postprocess.clone())
+                }),
+            },
+            "nfs" => DeployKind::Nfs { extract: scopes.step(scope, "qemu-nfs-deploy") },
+            "docker" => DeployKind::Container { container: deploy.container.clone()? },
+            "overlay" => DeployKind::Overlay,
+            "ssh" => DeployKind::Ssh,
+            "iso-installer" => DeployKind::IsoInstaller {
+                iso: deploy.iso.clone()?,
+                empty_image: scopes.step(scope, "prepare-empty-image"),
+                pull: scopes.step(scope, "pull-installer-files"),
+            },
+            _ => DeployKind::Images { uniquify: uniquify.unwrap_or(true) },
+        })
+    }
+
+    fn downloads(
+        &mut self,
+        deploy: &JobDeploy,
+        scope: &Scope,
+        retries: Option<Tries>,
+        scopes: &mut BlockScopes<'_>,
+    ) -> Vec<Download> {
+        let images = deploy.images.iter().chain(&deploy.files);
+        images.filter_map(|image| self.download(image, scope, retries, scopes)).collect()
+    }
+
+    fn download(
+        &mut self,
+        image: &Image,
+        parent: &Scope,
+        retries: Option<Tries>,
+        scopes: &mut BlockScopes<'_>,
+    ) -> Option<Download> {
+        let resource = self.resource(&image.resource);
+        let step = self.download_step(&resource)?;
+        let retry = scopes.step_with_tries(parent, "download-retry", retries);
+        let scope = scopes.step(&retry, step);
+        let mut others = Vec::new();
+        for overlay in &resource.overlays {
+            if let Overlay::File(file) = overlay {
+                let mut file = file.clone();
+                file.resource = self.resource(&file.resource);
+                let step = self.download_step(&file.resource)?;
+                let retry = scopes.step_with_tries(&retry, "download-retry", retries);
+                let scope = scopes.step(&retry, step);
+                others.push(OtherOverlay { retry, scope, file: *file });
+            }
+        }
+        let overlays = match (&resource.format, resource.overlays.is_empty()) {
+            (Some(format), false) => Some(ImageOverlays {
+                scope: scopes.step(&retry, "append-overlays"),
+                format: format.value,
+                partition: resource.partition.as_ref().or(resource.root_partition.as_ref()).map(|n| n.value),
+                lava: resource.overlays.contains(&Overlay::Lava),
+                others,
+            }),
+            _ => None,
+        };
+        Some(Download { retry, scope, label: image.label.value.clone(), resource, overlays })
+    }
+
+    /// LAVA's name for the download of a URL of this scheme.
+    pub(crate) fn download_step(&mut self, resource: &Resource) -> Option<&'static str> {
+        let scheme = resource.url.value.split(':').next().unwrap_or_default();
+        match scheme {
+            "http" | "https" => Some("http-download"),
+            "file" => Some("file-download"),
+            "downloads" => Some("pre-downloaded"),
+            _ => {
+                let message = format!("nothing here fetches `{scheme}:` URLs");
+                self.diagnostics.push(
+                    Diagnostic::error(SCHEME, resource.url.span, message)
+                        .help("use `http`, `https`, `file`, or `downloads` for a file of an earlier block"),
+                );
+                None
+            }
+        }
+    }
+
+    /// `{KEY}` of the device's `static_info` replaced in the URL (lava-compat 1.5).
+    pub(crate) fn resource(&self, resource: &Resource) -> Resource {
+        let mut resource = resource.clone();
+        let known: BTreeMap<_, _> = self.device.static_info.iter().flatten().collect();
+        for (key, value) in known {
+            resource.url.value = resource.url.value.replace(&format!("{{{key}}}"), value);
+        }
+        resource
+    }
+}

@@ -1,0 +1,77 @@
+//! Plans the overlay of a namespace.
+
+use pumice_job::{Definition, DefinitionSource, TestKind};
+
+use super::Builder;
+use crate::{
+    deploy::{DefinitionPlan, OverlayPlan},
+    scope::{BlockScopes, Scope},
+};
+
+impl Builder<'_> {
+    /// The overlay of a namespace: the definitions of all its test blocks, numbered through; a stage is a test
+    /// block (lava-compat 4.1).
+    pub(crate) fn overlay(
+        &mut self,
+        namespace: &str,
+        parent: &Scope,
+        compress: bool,
+        scopes: &mut BlockScopes<'_>,
+    ) -> OverlayPlan {
+        let scope = scopes.step(parent, "lava-overlay");
+        let definitions_scope = scopes.step(&scope, "test-definition");
+        let mut definitions = Vec::new();
+        for (stage, number, definition) in self.numbered_definitions(namespace) {
+            definitions.push(self.definition(definition, stage, number, &definitions_scope, scopes));
+        }
+        let compress = compress.then(|| scopes.step(&scope, "compress-overlay"));
+        let signal_delay_ms = self.device.character_delays.test_ms;
+        OverlayPlan { scope, definitions_scope, definitions, compress, signal_delay_ms }
+    }
+
+    /// Every definition of a namespace with its stage and its number.
+    pub(crate) fn numbered_definitions(&self, namespace: &str) -> Vec<(u32, u32, &'_ Definition)> {
+        let blocks = self.ahead.own_tests(namespace).filter_map(|(_, test)| match &test.kind {
+            TestKind::Definitions { definitions, .. } => Some(definitions),
+            _ => None,
+        });
+        let numbered =
+            (0_u32..).zip(blocks).flat_map(|(stage, list)| list.iter().map(move |one| (stage, one)));
+        (0_u32..).zip(numbered).map(|(number, (stage, definition))| (stage, number, definition)).collect()
+    }
+
+    fn definition(
+        &self,
+        definition: &Definition,
+        stage: u32,
+        number: u32,
+        parent: &Scope,
+        scopes: &mut BlockScopes<'_>,
+    ) -> DefinitionPlan {
+        let name = match definition.from {
+            DefinitionSource::Inline(_) => "inline-repo-action",
+            DefinitionSource::Git { .. } => "git-repo-action",
+            DefinitionSource::Url { .. } => "url-repo-action",
+        };
+        let fetch = scopes.step(parent, name);
+        let archive = match &definition.from {
+            DefinitionSource::Url { repository, .. } => {
+                let retry = scopes.step(&fetch, "download-retry");
+                let is_file = repository.value.starts_with("file:");
+                let scope = scopes.step(&retry, if is_file { "file-download" } else { "http-download" });
+                Some((retry, scope))
+            }
+            _ => None,
+        };
+        DefinitionPlan {
+            stage,
+            number,
+            definition: definition.clone(),
+            fetch,
+            archive,
+            overlay: scopes.step(parent, "test-overlay"),
+            install: scopes.step(parent, "test-install-overlay"),
+            runscript: scopes.step(parent, "test-runscript-overlay"),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Plans test blocks.
+
+use pumice_job::{Action, Test as JobTest, TestKind as JobTestKind};
+use pumice_types::Diagnostic;
+
+use super::{Builder, ORDER, on_timeout, tries};
+use crate::{
+    plan::Block,
+    scope::BlockScopes,
+    test::{Test, TestKind},
+};
+
+impl Builder<'_> {
+    pub(crate) fn test(
+        &mut self,
+        test: &JobTest,
+        index: usize,
+        number: u32,
+        scopes: &mut BlockScopes<'_>,
+    ) -> Option<Block> {
+        let namespace = test.block.namespace();
+        let runs = || {
+            let stage = self.stage_of(index, namespace);
+            let definitions = self.numbered_definitions(namespace).into_iter();
+            let own = definitions.filter(|(at, _, _)| *at == stage);
+            let runs = own.map(|(_, number, one)| format!("{number}_{}", one.name.value)).collect();
+            (stage, runs)
+        };
+        let (names, kind) = match &test.kind {
+            JobTestKind::Definitions { container: None, .. } => {
+                let (stage, runs) = runs();
+                (("lava-test-retry", "lava-test-shell"), TestKind::Shell { stage, runs })
+            }
+            JobTestKind::Definitions { container: Some(container), .. } => {
+                let (stage, runs) = runs();
+                let options = self.device.container_options("options");
+                let kind = TestKind::Container { stage, runs, container: container.clone(), options };
+                (("lava-docker-test", "lava-docker-test-shell"), kind)
+            }
+            JobTestKind::Monitors(monitors) => (
+                ("lava-test-monitor-retry", "lava-test-monitor"),
+                TestKind::Monitors { monitors: monitors.clone() },
+            ),
+            JobTestKind::Interactive(scripts) => {
+                let stage = self.interactive_stages.entry(namespace.to_owned()).or_insert(0);
+                let kind = TestKind::Interactive { scripts: scripts.clone(), stage: *stage };
+                *stage += 1;
+                (("lava-test-interactive-retry", "lava-test-interactive"), kind)
+            }
+            JobTestKind::Services(services) => (
+                ("test-services", "docker-compose-service"),
+                TestKind::Services { services: services.clone() },
+            ),
+            JobTestKind::Commands(commands) => {
+                (("run-commands", "guest-commands"), TestKind::Commands { commands: commands.clone() })
+            }
+        };
+        self.check_booted(test, index);
+        let scope = scopes.block(number, names.0, tries(&test.block, None));
+        let run = scopes.step(&scope, names.1);
+        Some(Block::Test(Test {
+            scope,
+            run,
+            kind,
+            connection_namespace: test.block.connection_namespace.as_ref().map(|name| name.value.clone()),
+            on_timeout: on_timeout(&test.block, true),
+        }))
+    }
+
+    /// Which test block with definitions of its namespace it is, from 0.
+    fn stage_of(&self, index: usize, namespace: &str) -> u32 {
+        let earlier = self.ahead.own_tests(namespace).take_while(|(at, _)| *at < index);
+        let shell = earlier.filter(|(_, test)| matches!(test.kind, JobTestKind::Definitions { .. }));
+        u32::try_from(shell.count()).unwrap_or(u32::MAX)
+    }
+
+    /// A test needs a console, so a boot block must come before it.
+    fn check_booted(&mut self, test: &JobTest, index: usize) {
+        let needs_console = match &test.kind {
+            JobTestKind::Services(_) => false,
+            JobTestKind::Definitions { container, .. } => container.is_none(),
+            _ => true,
+        };
+        let namespace = test.block.console_namespace();
+        let booted = self.job.actions[..index]
+            .iter()
+            .any(|action| matches!(action, Action::Boot(boot) if boot.block.namespace() == namespace));
+        if needs_console && !booted {
+            let message = format!("no machine of namespace `{namespace}` is booted before this test");
+            self.diagnostics.push(
+                Diagnostic::error(ORDER, test.block.word_span, message)
+                    .help("put a `boot` block of the same namespace before it"),
+            );
+        }
+    }
+}
