@@ -42,7 +42,11 @@ impl Builder<'_> {
         let channels = outline.as_ref().map(|outline| outline.channel_devices.clone()).unwrap_or_default();
         let overlay = wants_overlay.then(|| self.overlay(namespace, &scope, compress, channels, scopes));
         let uses = outline.map(|outline| outline.image_uses).unwrap_or_default();
-        let downloads = self.downloads(deploy, &scope, retries, &uses, scopes);
+        let mut downloads = self.downloads(deploy, &scope, retries, &uses, scopes);
+        if let Some(OverlayDelivery::Initramfs { label }) = &delivery {
+            let grows = downloads.iter_mut().filter(|download| download.label == *label);
+            grows.for_each(|download| download.used = ImageUse::Write);
+        }
         let kind = self.deploy_kind(deploy, &scope, scopes)?;
         let apply = match delivery {
             Some(by @ (OverlayDelivery::Initramfs { .. } | OverlayDelivery::Disk)) => {
