@@ -12,17 +12,18 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// The guest of one of Debian's architectures: `armhf` (for `vexpress-a15`) or `arm64` (for `virt`).
+    /// A guest by name: `armhf` (for `vexpress-a15`), `arm64` (for `virt`), or `uml`, whose kernel is the program
+    /// that User-mode Linux is.
     ///
     /// # Errors
     /// It was not made yet.
-    pub fn find(architecture: &str) -> Result<Self, Missing> {
+    pub fn find(name: &str) -> Result<Self, Missing> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let directory = root.join("target/guests").join(architecture);
+        let directory = root.join("target/guests").join(name);
         if directory.join("stamp").exists() {
             Ok(Self { directory })
         } else {
-            Err(Missing::set_up(format!("{architecture} guest")))
+            Err(Missing::set_up(format!("{name} guest")))
         }
     }
 

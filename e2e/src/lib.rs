@@ -17,7 +17,7 @@ mod programs;
 mod sandbox;
 
 pub use guest::Guest;
-pub use need::{Missing, program, skip_or_fail};
+pub use need::{Missing, program, python_program, skip_or_fail};
 pub use process::Process;
 pub use programs::built;
 pub use sandbox::{Finished, Running, Sandbox};

@@ -45,6 +45,16 @@ pub fn program(name: &str) -> Result<PathBuf, Missing> {
         .ok_or_else(|| Missing::set_up(format!("the program {name}")))
 }
 
+/// The path of a Python program of `xtask/python-requirements.txt`, or of `python` itself with its packages.
+///
+/// # Errors
+/// The environment `target/python` was not made, which needs PyPI.
+pub fn python_program(name: &str) -> Result<PathBuf, Missing> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let path = root.join("target/python/bin").join(name);
+    if path.is_file() { Ok(path) } else { Err(Missing::rare(format!("{name} in target/python"))) }
+}
+
 /// Says why a test is skipped. On CI, where the set-up has run, what it brings must be there.
 ///
 /// # Panics

@@ -2,15 +2,19 @@
 //!
 //! `kernel` and `initrd.cpio.gz` boot to `guest login:` (root, no password, then `root@guest:~# `) on the
 //! console that the kernel's command line names. armhf also has `dtb`, the device tree of `vexpress-a15`, and
-//! every guest its `busybox` by itself. Nothing is installed: the packages are downloaded and unpacked.
+//! every guest its `busybox` by itself. `uml` has as its `kernel` the program that User-mode Linux is. Nothing is
+//! installed: the packages are downloaded and unpacked.
 
-mod cpio;
 mod modules;
 mod tree;
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::Permissions,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use fs_err as fs;
 use sha2::{Digest as _, Sha256};
 
@@ -30,47 +34,74 @@ pub(crate) enum Freshness {
     Newest,
 }
 
-/// A guest's architecture, in Debian's words.
+/// What a guest is made of.
 struct Guest {
-    architecture: &'static str,
-    /// The meta package whose first dependency is the kernel of today.
+    /// Its directory below `target/guests`.
+    name: &'static str,
+    /// Its architecture in Debian's words; `None` for this host's.
+    architecture: Option<&'static str>,
+    /// The package that has the kernel, or the meta package whose first dependency has the one of today.
     kernel: &'static str,
     /// A device tree among the kernel's.
     device_tree: Option<&'static str>,
+    /// The hosts it can run on, where it does not run everywhere.
+    hosts: Option<&'static [&'static str]>,
 }
 
-const GUESTS: [Guest; 2] = [
+const GUESTS: [Guest; 3] = [
     Guest {
-        architecture: "armhf",
+        name: "armhf",
+        architecture: Some("armhf"),
         kernel: "linux-image-armmp",
         device_tree: Some("vexpress-v2p-ca15-tc1.dtb"),
+        hosts: None,
     },
-    Guest { architecture: "arm64", kernel: "linux-image-arm64", device_tree: None },
+    Guest {
+        name: "arm64",
+        architecture: Some("arm64"),
+        kernel: "linux-image-arm64",
+        device_tree: None,
+        hosts: None,
+    },
+    Guest {
+        name: "uml",
+        architecture: None,
+        kernel: "user-mode-linux",
+        device_tree: None,
+        hosts: Some(&["amd64", "i386"]),
+    },
 ];
 
 /// Makes the guests that are missing or made by another recipe.
 pub(crate) fn run(freshness: Freshness) -> Result<()> {
     setup::run()?;
+    let host = program::read(&mut command("dpkg", ["--print-architecture"]))?;
     for guest in &GUESTS {
-        make(guest, freshness).with_context(|| format!("cannot make the {} guest", guest.architecture))?;
+        if guest.hosts.is_some_and(|hosts| !hosts.contains(&host.trim())) {
+            say(&format!("guests: {} runs on no {} host", guest.name, host.trim()));
+            continue;
+        }
+        let architecture = guest.architecture.unwrap_or(host.trim());
+        make(guest, architecture, freshness)
+            .with_context(|| format!("cannot make the guest {}", guest.name))?;
     }
     Ok(())
 }
 
-fn make(guest: &Guest, freshness: Freshness) -> Result<()> {
-    let directory = workspace::target().join("guests").join(guest.architecture);
+fn make(guest: &Guest, architecture: &str, freshness: Freshness) -> Result<()> {
+    let directory = workspace::target().join("guests").join(guest.name);
     let packages = directory.join("packages");
     if freshness == Freshness::Newest && packages.exists() {
         fs::remove_dir_all(&packages)?;
     }
     if !packages.exists() {
-        say(&format!("guests: downloading Debian's {} packages", guest.architecture));
-        download(guest, &directory, &packages)?;
+        say(&format!("guests: downloading Debian's {architecture} packages for {}", guest.name));
+        download(guest, architecture, &directory, &packages)?;
     }
     let stamp = directory.join("stamp");
     let recipe = recipe(&packages)?;
     if fs::read_to_string(&stamp).is_ok_and(|made| made == recipe) {
-        say(&format!("guests: {} is here", guest.architecture));
+        say(&format!("guests: {} is here", guest.name));
         return Ok(());
     }
     say(&format!("guests: making {}", directory.display()));
@@ -93,17 +124,15 @@ fn recipe(packages: &Path) -> Result<String> {
 }
 
 /// Downloads kernel and busybox into `packages`, which exists afterwards only if both came.
-fn download(guest: &Guest, directory: &Path, packages: &Path) -> Result<()> {
+fn download(guest: &Guest, architecture: &str, directory: &Path, packages: &Path) -> Result<()> {
     let incoming = directory.join("incoming");
     remove_if_there(&incoming)?;
     fs::create_dir_all(&incoming)?;
-    let apt = Apt::foreign(guest.architecture, &directory.join("apt"))?;
+    let apt = Apt::foreign(architecture, &directory.join("apt"))?;
     apt.update();
     let depends = apt.field(guest.kernel, "Depends")?;
-    let kernel = depends
-        .split([',', ' ', '|'])
-        .find(|word| word.starts_with("linux-image-"))
-        .with_context(|| format!("{} depends on no kernel: `{depends}`", guest.kernel))?;
+    let real = depends.split([',', ' ', '|']).find(|word| word.starts_with("linux-image-"));
+    let kernel = real.unwrap_or(guest.kernel);
     for package in [kernel, "busybox-static"] {
         apt.download(package, &incoming)?;
     }
@@ -126,41 +155,50 @@ fn assemble(guest: &Guest, directory: &Path, packages: &Path) -> Result<()> {
     for entry in fs::read_dir(packages)? {
         program::read(command("dpkg-deb", ["--extract"]).arg(entry?.path()).arg(&unpacked))?;
     }
-    let kernel = only_file(&unpacked.join("boot"), |name| name.starts_with("vmlinuz-"))?;
-    let name = kernel.file_name().unwrap_or_default().to_string_lossy();
-    let release = name.trim_start_matches("vmlinuz-").to_owned();
-    fs::copy(&kernel, directory.join("kernel"))?;
+    publish(&fs::read(kernel(&unpacked)?)?, &directory.join("kernel"))?;
     if let Some(device_tree) = guest.device_tree {
         let found = find_below(&unpacked.join("usr/lib"), device_tree)?
             .with_context(|| format!("the kernel's package has no {device_tree}"))?;
-        fs::copy(found, directory.join("dtb"))?;
+        publish(&fs::read(found)?, &directory.join("dtb"))?;
     }
     let busybox = [unpacked.join("bin/busybox"), unpacked.join("usr/bin/busybox")]
         .into_iter()
         .find(|path| path.exists())
         .context("busybox-static has no busybox")?;
-    fs::copy(&busybox, directory.join("busybox"))?;
+    let busybox = fs::read(busybox)?;
+    publish(&busybox, &directory.join("busybox"))?;
 
-    let modules = modules::select(&unpacked, &release)?;
-    let image = tree::initramfs(&fs::read(&busybox)?, &release, &modules)?;
-    let incoming = directory.join("initrd.incoming");
-    fs::write(&incoming, image)?;
-    fs::rename(incoming, directory.join("initrd.cpio.gz"))?;
+    let (release, modules) = modules::select(&unpacked)?;
+    let image = tree::initramfs(busybox, &release, modules)?;
+    publish(&image, &directory.join("initrd.cpio.gz"))?;
     remove_if_there(&unpacked)
 }
 
-fn only_file(directory: &Path, accept: impl Fn(&str) -> bool) -> Result<PathBuf> {
-    for entry in fs::read_dir(directory)? {
+/// Writes a file that is whole whenever it is there: somebody may boot from the old one now.
+fn publish(content: &[u8], path: &Path) -> Result<()> {
+    let incoming = path.with_extension("incoming");
+    fs::write(&incoming, content)?;
+    fs::set_permissions(&incoming, Permissions::from_mode(0o755))?;
+    Ok(fs::rename(incoming, path)?)
+}
+
+/// The kernel that boards boot, or the program that is one.
+fn kernel(unpacked: &Path) -> Result<PathBuf> {
+    let program = unpacked.join("usr/bin/linux.uml");
+    if program.exists() {
+        return Ok(program);
+    }
+    for entry in fs::read_dir(unpacked.join("boot"))? {
         let entry = entry?;
-        if entry.file_name().to_str().is_some_and(&accept) {
+        if entry.file_name().to_string_lossy().starts_with("vmlinuz-") {
             return Ok(entry.path());
         }
     }
-    anyhow::bail!("{} has no such file", directory.display())
+    bail!("the package has no kernel in boot/")
 }
 
 /// The first file of this name at any depth.
-pub(super) fn find_below(directory: &Path, name: &str) -> Result<Option<PathBuf>> {
+fn find_below(directory: &Path, name: &str) -> Result<Option<PathBuf>> {
     let mut waiting = vec![directory.to_owned()];
     while let Some(directory) = waiting.pop() {
         for entry in fs::read_dir(&directory)? {

@@ -1,11 +1,12 @@
 //! What must be on the machine, and getting it there.
 
 use anyhow::{Result, bail};
+use fs_err as fs;
 
 use crate::{
     apt::Apt,
     program::{self, command, find},
-    workspace::say,
+    workspace::{self, say},
 };
 
 /// Programs that one Debian package brings.
@@ -54,7 +55,11 @@ const TOOLS: &[Tool] = &[
     Tool { programs: &["sfdisk"], packages: &["fdisk"], purpose: "makes partitioned images for the tests" },
     Tool { programs: &["cpio"], packages: &["cpio"], purpose: "reads our initramfs in the tests" },
     Tool { programs: &["git"], packages: &["git"], purpose: "fetches test definitions" },
-    Tool { programs: &["python3"], packages: &["python3"], purpose: "runs LAVA's clients in the tests" },
+    Tool {
+        programs: &["python3"],
+        packages: &["python3-venv"],
+        purpose: "runs programs that drive LAVA's runner in the tests",
+    },
     Tool {
         programs: &["cc"],
         packages: &["gcc", "libc6-dev"],
@@ -66,7 +71,7 @@ const TOOLS: &[Tool] = &[
 pub(crate) fn run() -> Result<()> {
     packages()?;
     test_runner();
-    Ok(())
+    python_programs()
 }
 
 fn packages() -> Result<()> {
@@ -133,5 +138,33 @@ fn test_runner() {
     say("set-up: building cargo-nextest, once, a few minutes");
     if let Err(error) = program::run(&mut command("cargo", ["install", "cargo-nextest", "--locked"])) {
         say(&format!("set-up: no nextest ({error:#}); `cargo test` will run the tests instead"));
+    }
+}
+
+/// What Python programs the tests drive, with their versions.
+const REQUIREMENTS: &str = include_str!("../python-requirements.txt");
+
+/// Puts them into an environment of their own, `target/python`. Without them the tests that drive them are
+/// skipped and say so, so that a failure is no error.
+fn python_programs() -> Result<()> {
+    let directory = workspace::target().join("python");
+    let stamp = directory.join("requirements.txt");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == REQUIREMENTS) {
+        return Ok(());
+    }
+    say("set-up: installing Python programs into target/python");
+    let made = program::read(command("python3", ["-m", "venv", "--clear"]).arg(&directory)).and_then(|_| {
+        let wanted = workspace::root().join("xtask/python-requirements.txt");
+        let pip = directory.join("bin/pip");
+        program::read(
+            command(pip, ["install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(wanted),
+        )
+    });
+    match made {
+        Ok(_) => Ok(fs::write(stamp, REQUIREMENTS)?),
+        Err(error) => {
+            say(&format!("set-up: no Python programs, so the tests that drive them are skipped: {error:#}"));
+            Ok(())
+        }
     }
 }

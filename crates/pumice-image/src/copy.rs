@@ -37,17 +37,26 @@ pub fn copy_view(source: &Path, target: &Path, sharing: Sharing) -> io::Result<C
     if sharing == Sharing::ReadOnly && fs::hard_link(source, target).is_ok() {
         return Ok(CopyMethod::HardLink);
     }
+    match reflink(source, target) {
+        Ok(()) => return Ok(CopyMethod::Reflink),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error),
+        Err(_) => {}
+    }
+    create(source, target, |from, to| sparse_copy(from, to).map(drop))?;
+    Ok(CopyMethod::Copy)
+}
+
+/// Makes `target`, which must not exist, share the blocks of the file `source`. Where the file system cannot
+/// do that there is an error, and no file.
+pub fn reflink(source: &Path, target: &Path) -> io::Result<()> {
+    create(source, target, |from, to| Ok(rustix::fs::ioctl_ficlone(to, from)?))
+}
+
+/// Makes `target` and fills it; when that fails it is removed again.
+fn create(source: &Path, target: &Path, fill: impl FnOnce(&File, &File) -> io::Result<()>) -> io::Result<()> {
     let from = File::open(source)?;
     let to = File::options().read(true).write(true).create_new(true).open(target)?;
-    let result = if rustix::fs::ioctl_ficlone(&to, &from).is_ok() {
-        Ok(CopyMethod::Reflink)
-    } else {
-        sparse_copy(&from, &to).map(|_| CopyMethod::Copy)
-    };
-    if result.is_err() {
-        fs::remove_file(target)?;
-    }
-    result
+    fill(&from, &to).inspect_err(|_| drop(fs::remove_file(target)))
 }
 
 /// Copies `source` over `target`, an empty file, leaving out its holes. Gives the length in bytes.

@@ -26,7 +26,7 @@ pub mod tree;
 
 pub use bounded::{Bounded, LimitExceeded};
 pub use compression::Compression;
-pub use copy::{CopyMethod, Sharing, SparseWriter, copy_view, sparse_copy};
+pub use copy::{CopyMethod, Sharing, SparseWriter, copy_view, reflink, sparse_copy};
 pub use peek::Peek;
 pub use tree::{Content, Device, Entry, Meta, Node, Tree, TreeError, TreePath, TreePathError};
 

@@ -18,7 +18,7 @@ pub(crate) enum Check {
 impl Lab {
     /// Whether a health check is due or on its way, so that no other job may begin on the device.
     pub(crate) fn is_being_checked(&self, name: &DeviceName) -> bool {
-        self.checks.contains_key(name)
+        matches!(self.checks.get(name), Some(Check::Job(_)))
             || self.device(name).is_some_and(|device| device.check_is_due(self.types(), self.now()))
     }
 

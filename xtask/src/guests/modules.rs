@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use fs_err as fs;
 
 use crate::program::{self, command};
@@ -49,11 +49,11 @@ pub(super) struct Modules {
     pub(super) aliases: String,
 }
 
-/// Takes the wanted modules and all they need from the unpacked kernel of this release.
-pub(super) fn select(unpacked: &Path, release: &str) -> Result<Modules> {
-    let directory = directory(unpacked, release)?;
-    let base = directory.parent().and_then(Path::parent).and_then(Path::parent).unwrap_or(unpacked);
-    program::read(command("busybox", ["depmod", "-b"]).arg(base).arg(release))
+/// Takes the wanted modules, and all they need, from an unpacked kernel. Returns its release with them.
+pub(super) fn select(unpacked: &Path) -> Result<(String, Modules)> {
+    let (root, directory) = find(unpacked)?;
+    let release = directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    program::read(command("busybox", ["depmod", "-b"]).arg(root).arg(&release))
         .context("busybox cannot list the kernel's modules")?;
     let listed = fs::read_to_string(directory.join("modules.dep"))?;
     let lines = choose(&listed, &WANTED);
@@ -68,16 +68,28 @@ pub(super) fn select(unpacked: &Path, release: &str) -> Result<Modules> {
         .map(|path| Ok((path.clone(), fs::read(directory.join(path))?)))
         .collect::<Result<Vec<_>>>()?;
     let dependencies: Vec<String> = lines.iter().map(|(path, needed)| format!("{path}:{needed}")).collect();
-    Ok(Modules { files, dependencies: dependencies.join("\n") + "\n", aliases: aliases.join("\n") + "\n" })
+    let modules =
+        Modules { files, dependencies: dependencies.join("\n") + "\n", aliases: aliases.join("\n") + "\n" };
+    Ok((release, modules))
 }
 
-fn directory(unpacked: &Path, release: &str) -> Result<PathBuf> {
-    let merged = unpacked.join("usr/lib/modules").join(release);
-    let plain = unpacked.join("lib/modules").join(release);
-    [plain, merged]
-        .into_iter()
-        .find(|directory| directory.is_dir())
-        .with_context(|| format!("the kernel's package has no modules for {release}"))
+/// The one directory `lib/modules/RELEASE`, and the root it stands in. User-mode Linux has a place of its own for
+/// it, from where it is moved to the usual one.
+fn find(unpacked: &Path) -> Result<(PathBuf, PathBuf)> {
+    let own_place = unpacked.join("usr/lib/uml/modules");
+    if own_place.is_dir() {
+        fs::create_dir_all(unpacked.join("lib"))?;
+        fs::rename(own_place, unpacked.join("lib/modules"))?;
+    }
+    for root in [unpacked.to_owned(), unpacked.join("usr")] {
+        let modules = root.join("lib/modules");
+        if modules.is_dir()
+            && let Some(entry) = fs::read_dir(modules)?.next()
+        {
+            return Ok((root, entry?.path()));
+        }
+    }
+    bail!("the package has no kernel modules")
 }
 
 /// The lines of `modules.dep` for the wanted modules and what they need: path to the rest behind the colon.

@@ -1,11 +1,9 @@
 //! What stands in a guest's initramfs.
 
-use std::io::Write as _;
-
 use anyhow::Result;
-use flate2::{Compression, write::GzEncoder};
+use pumice_image::{Compression, Tree, compression::encode, cpio};
 
-use super::{cpio::Archive, modules::Modules};
+use super::modules::Modules;
 
 const SCRIPTS: [(&str, &str); 5] = [
     ("init", include_str!("../../guest/init")),
@@ -25,32 +23,14 @@ const FILES: [(&str, &str); 7] = [
     ("etc/issue", ""),
 ];
 
-const DIRECTORIES: [&str; 18] = [
-    "bin",
-    "dev",
-    "etc",
-    "lib",
-    "lib/modules",
-    "mnt",
-    "proc",
-    "root",
-    "run",
-    "sbin",
-    "sys",
-    "tmp",
-    "usr",
-    "usr/bin",
-    "usr/sbin",
-    "var",
-    "var/lib",
-    "var/log",
-];
+/// Mount points, and where programs expect to write.
+const DIRECTORIES: [&str; 11] =
+    ["dev", "mnt", "proc", "root", "run", "sys", "tmp", "usr/bin", "usr/sbin", "var/lib", "var/log"];
 
 /// Changes whenever this recipe does: guests made by another are made anew.
 pub(super) const FINGERPRINT: &[u8] = concat!(
     include_str!("tree.rs"),
     include_str!("modules.rs"),
-    include_str!("cpio.rs"),
     include_str!("../../guest/init"),
     include_str!("../../guest/rc"),
     include_str!("../../guest/console"),
@@ -61,31 +41,29 @@ pub(super) const FINGERPRINT: &[u8] = concat!(
 .as_bytes();
 
 /// The gzipped cpio archive of a guest.
-pub(super) fn initramfs(busybox: &[u8], release: &str, modules: &Modules) -> Result<Vec<u8>> {
-    let mut archive = Archive::default();
+pub(super) fn initramfs(busybox: Vec<u8>, release: &str, modules: Modules) -> Result<Vec<u8>> {
+    let mut tree = Tree::new();
     for directory in DIRECTORIES {
-        archive.directory(directory);
+        tree.directory(directory, 0o755)?;
     }
-    archive.file("bin/busybox", 0o755, busybox);
-    archive.link("bin/sh", "busybox");
-    archive.link("sbin/modprobe", "../bin/busybox");
+    tree.file("bin/busybox", 0o755, busybox)?;
+    tree.symlink("bin/sh", "busybox")?;
+    tree.symlink("sbin/modprobe", "../bin/busybox")?;
     for (path, text) in SCRIPTS {
-        archive.file(path, 0o755, text.as_bytes());
+        tree.file(path, 0o755, text.as_bytes())?;
     }
     for (path, text) in FILES {
-        archive.file(path, 0o644, text.as_bytes());
+        tree.file(path, 0o644, text.as_bytes())?;
     }
     let base = format!("lib/modules/{release}");
-    archive.directory(&base);
-    for (path, content) in &modules.files {
-        archive.parents(&format!("{base}/{path}"));
-        archive.file(&format!("{base}/{path}"), 0o644, content);
+    for (path, content) in modules.files {
+        tree.file(format!("{base}/{path}"), 0o644, content)?;
     }
-    archive.file(&format!("{base}/modules.dep"), 0o644, modules.dependencies.as_bytes());
-    archive.file(&format!("{base}/modules.alias"), 0o644, modules.aliases.as_bytes());
-    archive.file(&format!("{base}/modules.symbols"), 0o644, b"");
+    tree.file(format!("{base}/modules.dep"), 0o644, modules.dependencies.as_bytes())?;
+    tree.file(format!("{base}/modules.alias"), 0o644, modules.aliases.as_bytes())?;
+    tree.file(format!("{base}/modules.symbols"), 0o644, Vec::new())?;
 
-    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
-    packed.write_all(&archive.finish())?;
+    let mut packed = encode(Some(Compression::Gzip), Vec::new())?;
+    cpio::write(&tree, &mut packed)?;
     Ok(packed.finish()?)
 }

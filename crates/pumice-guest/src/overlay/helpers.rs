@@ -6,16 +6,39 @@ pub(super) fn all(multi_node: bool) -> impl Iterator<Item = (&'static str, &'sta
 }
 
 macro_rules! scripts {
-    ($($name:literal)*) => { &[$(($name, include_str!(concat!("../../../../guest/", $name)))),*] };
+    // One script under several names looks at the name it is called by.
+    ($($($name:literal)|+ = $file:literal)*) => {
+        &[$($(($name, include_str!(concat!("../../../../guest/", $file)))),+),*]
+    };
 }
 
 const HELPERS: &[(&str, &str)] = scripts! {
-    "lava-channel-relay"
-    "lava-common-functions"
-    "lava-signal"
-    "lava-test-case"
-    "lava-test-runner"
-    "lava-test-shell"
+    "lava-add-keys" = "lava-add-keys"
+    "lava-add-sources" = "lava-add-sources"
+    "lava-background-process-start" = "lava-background-process-start"
+    "lava-background-process-stop" = "lava-background-process-stop"
+    "lava-channel-relay" = "lava-channel-relay"
+    "lava-common-functions" = "lava-common-functions"
+    "lava-echo-ipv4" = "lava-echo-ipv4"
+    "lava-install-packages" = "lava-install-packages"
+    "lava-installed-packages" = "lava-installed-packages"
+    "lava-os-build" = "lava-os-build"
+    "lava-os-functions" = "lava-os-functions"
+    "lava-probe-ip" = "lava-probe-ip"
+    "lava-retry" = "lava-retry"
+    "lava-signal" = "lava-signal"
+    "lava-target-ip" | "lava-target-mac" | "lava-target-storage" = "lava-target"
+    "lava-test-case" = "lava-test-case"
+    "lava-test-event" = "lava-test-event"
+    "lava-test-feedback" = "lava-test-feedback"
+    "lava-test-raise" = "lava-test-raise"
+    "lava-test-reference" = "lava-test-reference"
+    "lava-test-runner" = "lava-test-runner"
+    "lava-test-set" = "lava-test-set"
+    "lava-test-shell" = "lava-test-shell"
 };
 
-const MULTI_NODE: &[(&str, &str)] = scripts! {};
+const MULTI_NODE: &[(&str, &str)] = scripts! {
+    "lava-group" | "lava-role" | "lava-self" | "lava-send" | "lava-sync" | "lava-wait" | "lava-wait-all"
+        = "lava-multi-node"
+};

@@ -2,7 +2,6 @@
 //!
 //! ```text
 //! lava-42/bin/*                           the helper scripts
-//! lava-42/bin/retry/*                     apt-get, pip, git, … for install steps: tried again when the network fails
 //! lava-42/environment                     variables, sourced before each stage
 //! lava-42/secrets                         the job's secrets
 //! lava-42/channel                         where signals may go, best first
@@ -11,6 +10,9 @@
 //! lava-42/0/lava-test-runner.conf         the folders of stage 0's tests
 //! lava-42/0/tests/0_name/                 the test's repository, testdef.yaml, uuid, install.sh, run.sh
 //! ```
+//!
+//! In the guest `bin/retry/*` joins them: `apt-get`, `pip`, `git` and others as install steps find them, tried again
+//! when the network fails.
 
 mod environment;
 mod helpers;
@@ -162,10 +164,11 @@ impl InstallPart {
 }
 
 /// The files of `overlay`: folders before what is in them, every path once. Where a repository brings a file that we
-/// write too, ours stands.
+/// write too, ours stands. Folders above the root (`/tmp` of `/tmp/lava-42`) are not among them: they are the guest's,
+/// with its permissions.
 pub fn build(overlay: &Overlay) -> Vec<OverlayFile> {
     let root = overlay.root.trim_matches('/');
-    let mut tree = Tree::default();
+    let mut tree = Tree { root: root.to_owned(), ..Tree::default() };
     for (name, text) in helpers::all(overlay.multi_node.is_some()) {
         tree.script(format!("{root}/bin/{name}"), with_shell(text, overlay.os.as_deref()));
     }
@@ -241,17 +244,15 @@ fn lines(items: &[String]) -> String {
 /// The entries by path, with the folders they need.
 #[derive(Default)]
 struct Tree {
+    root: String,
     files: BTreeMap<String, OverlayFile>,
     folders: BTreeSet<String>,
 }
 
 impl Tree {
     fn insert(&mut self, file: OverlayFile) {
-        let mut end = 0;
-        while let Some(slash) = file.path[end..].find('/') {
-            self.folders.insert(file.path[..end + slash].to_owned());
-            end += slash + 1;
-        }
+        let below = file.path.match_indices('/').map(|(at, _)| &file.path[..at]);
+        self.folders.extend(below.filter(|path| path.len() >= self.root.len()).map(str::to_owned));
         if file.contents == Contents::Directory {
             self.folders.insert(file.path);
         } else {

@@ -85,7 +85,7 @@ pub struct Moment {
 #[derive(Clone, Debug, PartialEq)]
 pub enum SessionEvent {
     /// A result to be recorded.
-    Result(Outcome),
+    Result(Box<Outcome>),
     /// A run began. Its pattern, if it has one, is to be looked for in the output from here on.
     RunStarted {
         /// The suite.

@@ -237,7 +237,7 @@ impl TestSession {
         let lost = open.lost.then(|| "signals of this test were lost on the way".to_owned());
         let reason = problem.or(lost);
         let result = if reason.is_none() { CaseResult::Pass } else { CaseResult::Fail };
-        events.push(SessionEvent::Result(Outcome {
+        events.push(recorded(Outcome {
             duration: Some(moment.at.saturating_sub(open.since)),
             reason,
             source: Some(open.run.source.clone()),
@@ -294,7 +294,7 @@ impl TestSession {
             }
             open.cases.push((outcome.case.clone(), outcome.result));
         }
-        events.push(SessionEvent::Result(outcome));
+        events.push(recorded(outcome));
     }
 
     fn set(&mut self, set: TestSet, events: &mut Vec<SessionEvent>) {
@@ -332,7 +332,7 @@ impl TestSession {
                 Progress::InstallFailed => "its install steps failed, so it was not run".to_owned(),
                 Progress::Waiting => format!("it was not run: {reason}"),
             };
-            events.push(SessionEvent::Result(Outcome {
+            events.push(recorded(Outcome {
                 reason: Some(reason),
                 source: Some(run.source.clone()),
                 ..Outcome::new("lava", &run.suite, CaseResult::Fail)
@@ -342,10 +342,7 @@ impl TestSession {
         if !self.installs_failed.is_empty() {
             let case = format!("stage_{}", self.stage);
             let reason = Some("install steps failed".to_owned());
-            events.push(SessionEvent::Result(Outcome {
-                reason,
-                ..Outcome::new("lava", case, CaseResult::Fail)
-            }));
+            events.push(recorded(Outcome { reason, ..Outcome::new("lava", case, CaseResult::Fail) }));
         }
         self.over = true;
     }
@@ -380,12 +377,16 @@ impl TestSession {
     }
 }
 
+fn recorded(outcome: Outcome) -> SessionEvent {
+    SessionEvent::Result(Box::new(outcome))
+}
+
 /// Expected cases that were never reported fail.
 fn missing_cases(run: &PlannedRun, cases: &mut Vec<(String, CaseResult)>, events: &mut Vec<SessionEvent>) {
     for expected in run.expected.iter().flatten() {
         if !cases.iter().any(|(case, _)| case == expected) {
             cases.push((expected.clone(), CaseResult::Fail));
-            events.push(SessionEvent::Result(Outcome {
+            events.push(recorded(Outcome {
                 reason: Some("this case was expected and not reported".to_owned()),
                 ..Outcome::new(&run.suite, expected, CaseResult::Fail)
             }));

@@ -56,7 +56,7 @@ impl Channel {
                 b'\n' if std::mem::take(&mut self.skipping) => {}
                 b'\n' => {
                     let line = std::mem::take(&mut self.line);
-                    self.line(&String::from_utf8_lossy(&line), found);
+                    self.line(line.strip_suffix(b"\r").unwrap_or(&line), found);
                 }
                 _ if self.skipping => {}
                 _ if self.line.len() == LIMIT => {
@@ -71,20 +71,20 @@ impl Channel {
         }
     }
 
-    fn line(&mut self, line: &str, found: &mut Vec<Received>) {
-        let line = line.trim_end_matches('\r');
-        let mut marks = line.match_indices(FRAME_MARK).peekable();
+    fn line(&mut self, line: &[u8], found: &mut Vec<Received>) {
+        let mark = FRAME_MARK.as_bytes();
+        let mut marks = (0..line.len()).filter_map(|at| line[at..].strip_prefix(mark)).peekable();
         if marks.peek().is_none() {
             // A getty or firmware on the same device. If it hit a frame, the next number tells.
             return;
         }
-        match marks.find_map(|(at, _)| frame(&line[at + FRAME_MARK.len()..])) {
-            Some((number, payload)) => self.frame(number, payload, found),
-            None => {
-                self.damaged += 1;
-                let shown: String = line.chars().take(200).collect();
-                found.push(self.error(SignalError::BadChecksum { line: shown }, line.to_owned()));
-            }
+        if let Some((number, payload)) = marks.find_map(frame) {
+            self.frame(number, &payload, found);
+        } else {
+            self.damaged += 1;
+            let line = String::from_utf8_lossy(line).into_owned();
+            let shown = line.chars().take(200).collect();
+            found.push(self.error(SignalError::BadChecksum { line: shown }, line));
         }
     }
 
@@ -110,12 +110,14 @@ impl Channel {
 }
 
 /// `NUMBER CHECKSUM PAYLOAD`; `None` when the checksum does not fit.
-fn frame(text: &str) -> Option<(u64, &str)> {
-    let (number, rest) = text.split_once(' ')?;
-    let (checksum, payload) = rest.split_once(' ')?;
-    let checked = format!("{number} {payload}");
-    let fits = checksum.len() == 8 && u32::from_str_radix(checksum, 16).ok()? == adler32(checked.as_bytes());
-    Some((number.parse().ok().filter(|number| *number > 0)?, payload)).filter(|_| fits)
+fn frame(text: &[u8]) -> Option<(u64, String)> {
+    let mut fields = text.splitn(3, |byte| *byte == b' ');
+    let (number, checksum, payload) = (fields.next()?, fields.next()?, fields.next()?);
+    let checksum = std::str::from_utf8(checksum).ok().filter(|digits| digits.len() == 8)?;
+    let checked = [number, b" ", payload].concat();
+    let fits = u32::from_str_radix(checksum, 16).ok()? == adler32(&checked);
+    let number: u64 = std::str::from_utf8(number).ok()?.parse().ok()?;
+    (fits && number > 0).then(|| (number, String::from_utf8_lossy(payload).into_owned()))
 }
 
 #[cfg(test)]

@@ -1,0 +1,1 @@
+//! The helpers beside results.

@@ -1,0 +1,103 @@
+//! Several jobs at once, as threads and as processes.
+
+use std::{
+    process::{Child, Command, Stdio},
+    sync::Barrier,
+    thread,
+};
+
+use pumice_store::{Progress, Request, Store};
+
+use crate::{
+    server::{Reply, Server},
+    world::{World, contents, fetch, noise, policy},
+};
+
+/// Names the store and the URL to a child process.
+pub(crate) const STORE: &str = "PUMICE_TEST_STORE";
+pub(crate) const URLS: &str = "PUMICE_TEST_URLS";
+
+/// This test binary again, running only `child_that_fetches`.
+pub(crate) fn spawn_child(store: &Store, urls: &[String]) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "sharing::child_that_fetches", "--ignored", "--nocapture"])
+        .env(STORE, store.directory())
+        .env(URLS, urls.join(" "))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .unwrap()
+}
+
+/// What a child process does: it opens the store and fetches what it is told, checking each file.
+#[test]
+#[ignore = "runs only as a child process of the tests that need one"]
+fn child_that_fetches() {
+    let (Ok(directory), Ok(urls)) = (std::env::var(STORE), std::env::var(URLS)) else { return };
+    let store = Store::open(directory.as_ref()).unwrap().with_policy(policy());
+    for url in urls.split(' ') {
+        let artifact = fetch(&store, &Request::new(url)).0.unwrap();
+        let bytes = contents(&artifact);
+        assert_eq!(pumice_store::Digest::of(&bytes), artifact.digest());
+    }
+}
+
+#[test]
+fn jobs_that_want_the_same_file_at_once_fetch_it_once() {
+    let server = Server::start(|_| Reply::ok(noise(3 << 20)).header("ETag", "\"1\""));
+    let world = World::new();
+    let request = Request::new(server.url("/x"));
+    let barrier = Barrier::new(6);
+    thread::scope(|scope| {
+        let jobs: Vec<_> = (0..6)
+            .map(|_| {
+                scope.spawn(|| {
+                    barrier.wait();
+                    fetch(&world.store, &request)
+                })
+            })
+            .collect();
+        let results: Vec<_> = jobs.into_iter().map(|job| job.join().unwrap()).collect();
+        for (artifact, _) in &results {
+            assert_eq!(contents(artifact.as_ref().unwrap()).len(), 3 << 20);
+        }
+        let waited = results.iter().filter(|(_, progress)| progress.contains(&Progress::Waiting)).count();
+        assert!(waited > 0, "nobody waited");
+    });
+    let whole = server.seen().iter().filter(|seen| seen.header("if-none-match").is_none()).count();
+    assert_eq!(whole, 1);
+}
+
+#[test]
+fn processes_share_a_store() {
+    let server = Server::start(|seen| {
+        let mut body = noise(200_000);
+        body[..seen.path.len()].copy_from_slice(seen.path.as_bytes());
+        Reply::ok(body)
+    });
+    let world = World::new();
+    let urls: Vec<_> = (0..5).map(|number| server.url(&format!("/{number}"))).collect();
+    let children: Vec<_> = (0..4)
+        .map(|number| {
+            let mut urls = urls.clone();
+            urls.rotate_left(number);
+            spawn_child(&world.store, &urls)
+        })
+        .collect();
+    // Another process prunes everything, again and again, all the while.
+    let mut running = children;
+    while !running.is_empty() {
+        let rules = pumice_store::Prune { unused_for: Some(std::time::Duration::ZERO), largest: None };
+        world.store.prune(rules, std::time::SystemTime::now()).unwrap();
+        running.retain_mut(|child| match child.try_wait().unwrap() {
+            Some(status) => {
+                assert!(status.success(), "{status}");
+                false
+            }
+            None => true,
+        });
+    }
+    assert!(world.store.verify().unwrap().is_empty());
+    assert!(world.leftovers().is_empty());
+}
