@@ -8,7 +8,7 @@ use std::{
 };
 
 use pumice_plan::{Scope, TryMode};
-use pumice_types::{Cause, CaseResult, Deadline, Failure, Fault};
+use pumice_types::{CaseResult, Cause, Deadline, Failure, Fault};
 use serde_json::Value;
 use tokio::sync::watch;
 

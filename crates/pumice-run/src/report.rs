@@ -154,13 +154,8 @@ impl Reporter {
 
     /// A step ended.
     pub fn ended(&self, scope: &Scope, took: Duration, failure: Option<&Failure>) {
-        let text = format!(
-            "end: {} {} (duration {}) [{}]",
-            scope.level,
-            scope.name,
-            clock(took),
-            scope.namespace
-        );
+        let text =
+            format!("end: {} {} (duration {}) [{}]", scope.level, scope.name, clock(took), scope.namespace);
         let mut inner = self.lock();
         inner.record(level_of(scope), Message::Text(text), None);
         inner.progress(&Progress::Ended { scope, took, failure });
@@ -192,7 +187,7 @@ impl Inner {
     fn now(&self) -> Timestamp {
         let (wall, start) = self.epoch;
         let since = (wall + start.elapsed()).duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp::from_unix_us(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+        Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
     }
 
     fn record(&mut self, level: LogLevel, message: Message, namespace: Option<String>) {

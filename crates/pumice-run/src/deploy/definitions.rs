@@ -1,21 +1,19 @@
 //! Brings one test definition: its text and the files around it.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use pumice_guest::{
     definition::{self, Parameters, TestDefinition},
     overlay::{Contents, OverlayFile},
 };
 use pumice_image::{Limits, Node, Tree, tar};
-use pumice_job::{DefinitionSource, Resource};
+use pumice_job::DefinitionSource;
 use pumice_plan::deploy::DefinitionPlan;
 use pumice_process::Command;
+use pumice_store::Request;
 use pumice_types::{Blame as _, Cause, Diagnostics, Failure, Sources};
 
-use super::download::{Downloads, cannot_make, fetch};
+use super::download::{self, cannot_make};
 use crate::{cx::StepCx, host::RunHost};
 
 /// A definition and what came with it.
@@ -57,13 +55,11 @@ pub(crate) async fn run(plan: &DefinitionPlan, host: &RunHost, cx: &StepCx) -> R
             Ok(Fetched { definition, text, files, commit: Some(commit), repository })
         }
         DefinitionSource::Url { repository, compression, strip_components, headers } => {
-            let resource = Resource {
-                url: repository.clone(),
-                headers: headers.clone(),
-                compression: compression.clone(),
-                ..Resource::default()
-            };
-            let tree = archive(plan, &resource, host, cx).await?;
+            let compression = compression.as_ref().map(|word| download::compression(word.value));
+            let mut request = Request::new(repository.value.clone()).compression(compression);
+            let headers = headers.iter();
+            request.headers = headers.map(|one| (one.name.value.clone(), one.value.value.clone())).collect();
+            let tree = archive(plan, &request, host, cx).await?;
             let files = stripped(files(&tree)?, *strip_components);
             let (definition, text) = read(plan, &files)?;
             let repository = serde_json::Value::from(repository.value.clone());
@@ -214,7 +210,8 @@ async fn git(
     if let Some(directory) = directory {
         command = command.directory(directory);
     }
-    let output = host.guard.output(command, OUTPUT_BYTES, cx.deadline()).await.map_err(|error| error.failure())?;
+    let output =
+        host.guard.output(command, OUTPUT_BYTES, cx.deadline()).await.map_err(|error| error.failure())?;
     if output.exit.status.is_success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
@@ -229,15 +226,18 @@ async fn git(
         "unknown revision",
         "reference is not a tree",
     ];
-    let cause =
-        if refused.iter().any(|text| said.contains(text)) { Cause::DownloadRefused } else { Cause::DownloadFailed };
+    let cause = if refused.iter().any(|text| said.contains(text)) {
+        Cause::DownloadRefused
+    } else {
+        Cause::DownloadFailed
+    };
     let what = arguments.first().copied().unwrap_or("git");
     Err(Failure::new(cause, format!("`git {what}` failed")).evidence("git", said))
 }
 
 async fn archive(
     plan: &DefinitionPlan,
-    resource: &Resource,
+    request: &Request,
     host: &RunHost,
     cx: &StepCx,
 ) -> Result<Tree, Failure> {
@@ -248,7 +248,7 @@ async fn archive(
     let artifact = cx
         .step(retry, Cause::DownloadFailed, async |cx| {
             cx.step(scope, Cause::DownloadFailed, async |cx| {
-                let artifact = fetch(resource, scope, label, host, &Downloads::default(), cx).await?;
+                let artifact = download::fetch_request(request.clone(), label, host, cx).await?;
                 cx.record(serde_json::json!({
                     "label": label,
                     "size": artifact.source_bytes(),
@@ -259,7 +259,8 @@ async fn archive(
             .await
         })
         .await?;
-    let tree = tar::read_file(artifact.path(), tar::LinkPolicy::Contained, Limits::default());
+    let file = fs::File::open(artifact.path()).map_err(|error| cannot_make(artifact.path(), &error))?;
+    let tree = tar::read(std::io::BufReader::new(file), tar::LinkPolicy::Inside, Limits::default());
     tree.map_err(|error| error.failure())
 }
 
@@ -269,10 +270,11 @@ fn files(tree: &Tree) -> Result<Vec<OverlayFile>, Failure> {
     for (path, entry) in tree.iter() {
         let contents = match &entry.node {
             Node::Directory => continue,
-            Node::File(pumice_image::Content::Host { path, .. }) => Contents::HostPath(PathBuf::from(&**path)),
             Node::File(content) => {
                 let bytes = content.to_vec();
-                Contents::Bytes(bytes.map_err(|error| Failure::new(Cause::HostRefused, error.to_string()))?.into())
+                Contents::Bytes(
+                    bytes.map_err(|error| Failure::new(Cause::HostRefused, error.to_string()))?.into(),
+                )
             }
             Node::Symlink(target) => Contents::Link(String::from_utf8_lossy(target).into_owned()),
             _ => continue,
@@ -286,7 +288,8 @@ fn files(tree: &Tree) -> Result<Vec<OverlayFile>, Failure> {
 /// Without their first `count` directories; what has fewer is left out, as tar does.
 fn stripped(files: Vec<OverlayFile>, count: u32) -> Vec<OverlayFile> {
     let strip = |mut file: OverlayFile| {
-        let rest = (0..count).try_fold(file.path.as_str(), |path, _| path.split_once('/').map(|(_, rest)| rest));
+        let rest =
+            (0..count).try_fold(file.path.as_str(), |path, _| path.split_once('/').map(|(_, rest)| rest));
         file.path = rest?.to_owned();
         Some(file)
     };
@@ -301,4 +304,3 @@ fn expand(url: &str, secrets: &[(String, String)]) -> String {
     }
     parameters.expand(url)
 }
-

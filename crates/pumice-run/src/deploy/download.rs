@@ -13,7 +13,9 @@ use std::{
 use pumice_image::Compression;
 use pumice_job::{Algorithm, Resource};
 use pumice_plan::{ImageUse, Scope, deploy::Download};
-use pumice_store::{Artifact, Cancel, Checksum, Control, Origin, Progress, Request, View, ViewMethod, Viewed};
+use pumice_store::{
+    Artifact, Cancel, Checksum, Control, Origin, Progress, Request, View, ViewMethod, Viewed,
+};
 use pumice_types::{Blame as _, ByteSize, Cause, Deadline, Failure};
 use serde_json::json;
 
@@ -116,7 +118,8 @@ pub(crate) async fn fetch(
         url = format!("file://{}", path.display());
     }
     cx.report().info(format!("fetching {url}"));
-    let mut request = Request::new(url).compression(compression(resource));
+    let mut request =
+        Request::new(url).compression(resource.compression.as_ref().map(|word| compression(word.value)));
     request.headers = resource
         .headers
         .iter()
@@ -133,7 +136,17 @@ pub(crate) async fn fetch(
             .map_err(|error| Failure::new(Cause::InvalidDefinition, error.to_string()))?;
         request.checksums.push(checksum);
     }
-    let artifact = fetch_request(request, label, host, cx).await?;
+    fetch_request(request, label, host, cx).await
+}
+
+/// Fetches on a thread of its own; dropping the future stops the fetch.
+pub(crate) async fn fetch_request(
+    request: Request,
+    label: &str,
+    host: &RunHost,
+    cx: &StepCx,
+) -> Result<Artifact, Failure> {
+    let artifact = on_thread(request, label, host, cx).await?;
     let how = match artifact.origin() {
         Origin::Fetched => "fetched",
         Origin::Unchanged => "unchanged since the last fetch, taken from the store",
@@ -143,13 +156,7 @@ pub(crate) async fn fetch(
     Ok(artifact)
 }
 
-/// Fetches on a thread of its own; dropping the future stops the fetch.
-async fn fetch_request(
-    request: Request,
-    label: &str,
-    host: &RunHost,
-    cx: &StepCx,
-) -> Result<Artifact, Failure> {
+async fn on_thread(request: Request, label: &str, host: &RunHost, cx: &StepCx) -> Result<Artifact, Failure> {
     struct CancelOnDrop(Cancel);
     impl Drop for CancelOnDrop {
         fn drop(&mut self) {
@@ -180,19 +187,20 @@ async fn fetch_request(
     }
 }
 
-/// A `ramdisk` is used as it is, whatever its compression (lava-compat 1.5); only what the job says is undone.
-fn compression(resource: &Resource) -> Option<Compression> {
+/// The job's word for a compression as the store takes it.
+pub(crate) fn compression(word: pumice_job::Compression) -> Compression {
     use pumice_job::Compression as Word;
-    resource.compression.as_ref().map(|compression| match compression.value {
-        Word::Bz2 => Compression::Bz2,
-        Word::Gz => Compression::Gz,
+    match word {
+        Word::Bz2 => Compression::Bzip2,
+        Word::Gz => Compression::Gzip,
         Word::Xz => Compression::Xz,
         Word::Zip => Compression::Zip,
         Word::Zstd => Compression::Zstd,
-    })
+    }
 }
 
 pub(crate) fn cannot_make(path: &Path, error: &std::io::Error) -> Failure {
-    let cause = if error.kind() == std::io::ErrorKind::StorageFull { Cause::DiskFull } else { Cause::HostRefused };
+    let cause =
+        if error.kind() == std::io::ErrorKind::StorageFull { Cause::DiskFull } else { Cause::HostRefused };
     Failure::new(cause, format!("cannot make `{}`: {error}", path.display()))
 }

@@ -67,7 +67,8 @@ pub(crate) async fn run(
             let place = download::Place { directory: &directory, uniquify };
             let file = download::run(download, &place, host, downloads, cx).await?;
             if let Some(overlays) = &download.overlays {
-                apply::into_image(overlays, &file.path, deployed.overlay.as_ref(), host, downloads, cx).await?;
+                apply::into_image(overlays, &file.path, deployed.overlay.as_ref(), host, downloads, cx)
+                    .await?;
             }
             if file.is_qcow2 {
                 deployed.qcow2.insert(download.label.clone());

@@ -42,7 +42,8 @@ impl BuiltOverlay {
     pub(crate) fn tree(&self) -> Result<Tree, Failure> {
         let mut tree = Tree::new();
         for file in &self.files {
-            let path = TreePath::new(&file.path).map_err(|error| error.failure())?;
+            let path = TreePath::new(&file.path)
+                .map_err(|error| Failure::new(Cause::ImageUnusable, error.to_string()))?;
             let node = match &file.contents {
                 Contents::Directory => Node::Directory,
                 Contents::Bytes(bytes) => Node::File(pumice_image::Content::Bytes(bytes.to_vec())),
@@ -147,7 +148,9 @@ fn test_run(plan: &DefinitionPlan, fetched: &Fetched, uuid: String) -> TestRun {
 
 fn planned_run(plan: &DefinitionPlan, fetched: &Fetched, uuid: String) -> PlannedRun {
     let revision = match &plan.definition.from {
-        pumice_job::DefinitionSource::Git { revision, .. } => revision.as_ref().map(|text| text.value.clone()),
+        pumice_job::DefinitionSource::Git { revision, .. } => {
+            revision.as_ref().map(|text| text.value.clone())
+        }
         _ => None,
     };
     let expected = plan.definition.expected.as_ref();
