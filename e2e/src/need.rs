@@ -48,7 +48,7 @@ pub fn program(name: &str) -> Result<PathBuf, Missing> {
 /// The path of a Python program of `xtask/python-requirements.txt`, or of `python` itself with its packages.
 ///
 /// # Errors
-/// The environment `target/python` was not made, which needs PyPI.
+/// The environment `target/python` was not made, which needs a Python package index.
 pub fn python_program(name: &str) -> Result<PathBuf, Missing> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let path = root.join("target/python/bin").join(name);

@@ -157,7 +157,8 @@ impl Apt {
 
     /// What a person types who is not root.
     pub(crate) fn line_to_type(installation: &Installation) -> String {
-        format!("sudo apt-get {} {}", INSTALL.join(" "), installation.packages.join(" "))
+        let packages = installation.packages.join(" ");
+        format!("sudo apt-get update; sudo apt-get {} {packages}", INSTALL.join(" "))
     }
 
     fn command<'a>(&'a self, program: &str, arguments: impl IntoIterator<Item = &'a str>) -> Command {

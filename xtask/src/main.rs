@@ -16,7 +16,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask demo         set up, build, boot Linux on two virtual platforms, test it, show the results
 cargo xtask test         set up, then everything CI checks; the test runner's summary comes last
-cargo xtask bench [NAME] the measurements of SPECIFICATION.md; without a name, all of them
+cargo xtask bench [NAME] the measurements of SPECIFICATION.md; without a name all, with --list their names
 cargo xtask setup        only install what is missing
 cargo xtask guests       only make the Linux guests in target/guests (--update asks for newer packages)";
 

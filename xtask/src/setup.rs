@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use fs_err as fs;
 
 use crate::{
-    apt::Apt,
+    apt::{Apt, Installation},
     program::{self, command, find},
     workspace::{self, say},
 };
@@ -17,6 +17,8 @@ struct Tool {
     packages: &'static [&'static str],
     /// Said to a person who must install it.
     purpose: &'static str,
+    /// Arguments of the first program that must succeed, where being there is not enough.
+    proof: &'static [&'static str],
 }
 
 const TOOLS: &[Tool] = &[
@@ -24,46 +26,74 @@ const TOOLS: &[Tool] = &[
         programs: &["qemu-system-arm", "qemu-system-aarch64"],
         packages: &["qemu-system-arm"],
         purpose: "boots the Arm guests",
+        proof: &[],
     },
     Tool {
         programs: &["qemu-system-x86_64", "qemu-system-i386"],
         packages: &["qemu-system-x86"],
         purpose: "boots x86 guests",
+        proof: &[],
     },
     Tool {
         programs: &["qemu-system-riscv64"],
         packages: &["qemu-system-riscv", "qemu-system-misc"],
         purpose: "boots RISC-V guests",
+        proof: &[],
     },
-    Tool { programs: &["qemu-img"], packages: &["qemu-utils"], purpose: "checks our disk images" },
+    Tool {
+        programs: &["qemu-img"],
+        packages: &["qemu-utils"],
+        purpose: "checks our disk images",
+        proof: &[],
+    },
     Tool {
         programs: &["linux.uml"],
         packages: &["user-mode-linux"],
         purpose: "is the simulator behind the platform `command` in the tests",
+        proof: &[],
     },
     Tool {
         programs: &["busybox"],
         packages: &["busybox-static"],
         purpose: "lists kernel modules, and its shell runs the guest helpers in the tests",
+        proof: &[],
     },
-    Tool { programs: &["dash"], packages: &["dash"], purpose: "runs the guest helpers in the tests" },
+    Tool {
+        programs: &["dash"],
+        packages: &["dash"],
+        purpose: "runs the guest helpers in the tests",
+        proof: &[],
+    },
     Tool {
         programs: &["mkfs.ext4", "debugfs", "e2fsck"],
         packages: &["e2fsprogs"],
         purpose: "checks our ext4 writer",
+        proof: &[],
     },
-    Tool { programs: &["sfdisk"], packages: &["fdisk"], purpose: "makes partitioned images for the tests" },
-    Tool { programs: &["cpio"], packages: &["cpio"], purpose: "reads our initramfs in the tests" },
-    Tool { programs: &["git"], packages: &["git"], purpose: "fetches test definitions" },
+    Tool {
+        programs: &["sfdisk"],
+        packages: &["fdisk"],
+        purpose: "makes partitioned images for the tests",
+        proof: &[],
+    },
+    Tool {
+        programs: &["cpio"],
+        packages: &["cpio"],
+        purpose: "reads our initramfs in the tests",
+        proof: &[],
+    },
+    Tool { programs: &["git"], packages: &["git"], purpose: "fetches test definitions", proof: &[] },
     Tool {
         programs: &["python3"],
         packages: &["python3-venv"],
         purpose: "runs programs that drive LAVA's runner in the tests",
+        proof: &["-c", "import ensurepip"],
     },
     Tool {
         programs: &["cc"],
         packages: &["gcc", "libc6-dev"],
         purpose: "compiles the C parts of some crates",
+        proof: &[],
     },
 ];
 
@@ -71,6 +101,7 @@ const TOOLS: &[Tool] = &[
 pub(crate) fn run() -> Result<()> {
     packages()?;
     test_runner();
+    fuzzer();
     python_programs()
 }
 
@@ -81,7 +112,7 @@ fn packages() -> Result<()> {
         return Ok(());
     }
     for tool in &missing {
-        say(&format!("set-up: missing {}, which {}", tool.programs.join(" and "), tool.purpose));
+        say(&format!("set-up: missing {} ({})", tool.programs.join(", "), tool.purpose));
     }
     if find("apt-get").is_none() {
         let packages: Vec<_> = missing.iter().filter_map(|tool| tool.packages.last().copied()).collect();
@@ -96,7 +127,11 @@ fn packages() -> Result<()> {
         apt.update();
     }
     let packages: Vec<String> = missing.iter().map(|tool| package_of(tool, &apt)).collect();
-    let installation = apt.installation(&packages)?;
+    let installation = match apt.installation(&packages) {
+        // Without the package lists nobody knows better; the line to type reads them first.
+        Err(_) if !root => Installation { packages, changes: Vec::new() },
+        found => found?,
+    };
     for change in &installation.changes {
         say(&format!("set-up: {change}"));
     }
@@ -113,7 +148,11 @@ fn packages() -> Result<()> {
 }
 
 fn is_here(tool: &Tool) -> bool {
-    tool.programs.iter().all(|program| find(program).is_some())
+    let is_proven = || {
+        let first = tool.programs.first().copied().unwrap_or_default();
+        tool.proof.is_empty() || program::succeeds(&mut command(first, tool.proof))
+    };
+    tool.programs.iter().all(|program| find(program).is_some()) && is_proven()
 }
 
 fn package_of(tool: &Tool, apt: &Apt) -> String {
@@ -132,12 +171,23 @@ pub(crate) fn has_nextest() -> bool {
 
 /// Builds nextest where it is missing. Without it `cargo test` runs the tests, so that a failure is no error.
 fn test_runner() {
-    if has_nextest() {
-        return;
+    if !has_nextest() {
+        build("cargo-nextest", "`cargo test` will run the tests instead");
     }
-    say("set-up: building cargo-nextest, once, a few minutes");
-    if let Err(error) = program::run(&mut command("cargo", ["install", "cargo-nextest", "--locked"])) {
-        say(&format!("set-up: no nextest ({error:#}); `cargo test` will run the tests instead"));
+}
+
+/// Builds cargo-fuzz where it is missing and there is something to fuzz.
+fn fuzzer() {
+    let is_wanted = workspace::root().join("fuzz/Cargo.toml").exists();
+    if is_wanted && !program::succeeds(&mut command("cargo", ["fuzz", "--version"])) {
+        build("cargo-fuzz", "the fuzz targets will not run");
+    }
+}
+
+fn build(package: &str, otherwise: &str) {
+    say(&format!("set-up: building {package}, once, a few minutes"));
+    if let Err(error) = program::run(&mut command("cargo", ["install", package, "--locked", "--quiet"])) {
+        say(&format!("set-up: no {package} ({error:#}); {otherwise}"));
     }
 }
 

@@ -10,7 +10,9 @@ const SIMULATORS: &[&str] =
 const ALLOWED: &[(&str, &str)] = &[
     ("crates/pumice-platform-", "a simulator's own crate"),
     ("crates/pumice-platforms/", "the list of platforms"),
-    ("crates/pumice-job/src/words.rs", "the table of LAVA's words"),
+    ("crates/pumice-job/src/language/", "the table of LAVA's words"),
+    ("crates/pumice-job/src/read/boot.rs", "reads what that table names"),
+    ("crates/pumice-plan/src/build/deploy.rs", "a step's name in LAVA's results"),
     ("crates/pumice-device/src/template/filters.rs", "the name of a filter of LAVA's templates"),
 ];
 
@@ -23,7 +25,8 @@ fn only_a_simulators_own_crate_names_it() {
             continue;
         }
         for (line, code) in file.code() {
-            let lower = code.to_lowercase();
+            // `qemu-img` is a tool for images that a hint may name.
+            let lower = code.to_lowercase().replace("qemu-img", "");
             for name in SIMULATORS.iter().filter(|name| lower.contains(*name)) {
                 offences.push(format!("{}:{line}: `{name}` in `{}`", file.path, code.trim()));
             }
