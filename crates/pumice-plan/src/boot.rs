@@ -94,6 +94,8 @@ pub struct StartMachine {
     pub connect: Option<Scope>,
     /// Devices in the guest that may be the channel for signals.
     pub channel_devices: Vec<String>,
+    /// The licence it needs, as the operator's configuration names it.
+    pub licence: Option<String>,
 }
 
 /// Waits for the guest and logs in (lava-compat 1.6).

@@ -3,7 +3,11 @@
 use pumice_job::{Container, Definition, Format, IsoInstall, OverlayFile, Postprocess, Resource};
 use serde::Serialize;
 
-use crate::{machine::OverlayDelivery, plan::OnTimeout, scope::Scope};
+use crate::{
+    machine::{ImageUse, OverlayDelivery},
+    plan::OnTimeout,
+    scope::Scope,
+};
 
 /// Brings files to where a machine can use them.
 #[derive(Clone, Debug, Serialize)]
@@ -74,6 +78,8 @@ pub struct Download {
     pub label: String,
     /// What to fetch. `{KEY}` of the device's `static_info` is replaced in its URL already.
     pub resource: Resource,
+    /// What the machine will do with it.
+    pub used: ImageUse,
     /// Overlays written into the file; `None` when the job asks for none.
     pub overlays: Option<ImageOverlays>,
 }
@@ -115,6 +121,8 @@ pub struct OverlayPlan {
     pub definitions: Vec<DefinitionPlan>,
     /// Packs it for the guest to fetch, `compress-overlay`; `None` when nothing fetches it.
     pub compress: Option<Scope>,
+    /// Devices in the guest that may be the channel for signals.
+    pub channel_devices: Vec<String>,
     /// The delay the helpers make before each signal on a console, in ms.
     pub signal_delay_ms: u64,
 }

@@ -14,8 +14,8 @@ mod tree;
 
 pub use build::{PlanOptions, plan};
 pub use machine::{
-    BootSteps, DeployWay, Forward, GuestDisk, ImageSpec, MachinePlanner, MachineSpec, NetworkSpec, Outline,
-    OverlayDelivery,
+    BootSteps, DeployWay, Forward, GuestDisk, ImageSpec, ImageUse, MachinePlanner, MachineSpec, NetworkSpec,
+    Outline, OverlayDelivery,
 };
 pub use plan::{Block, CharacterDelays, Command, CommandAction, Finalize, GuestConventions, OnTimeout, Plan};
 pub use scope::{

@@ -178,12 +178,24 @@ pub struct Outline {
     /// The devices in the guest that may be the channel for signals, the likeliest first; empty when there
     /// is no channel.
     pub channel_devices: Vec<String>,
-    /// Labels of images that the machine uses although no `image_arg` mentions them.
-    pub labels: Vec<String>,
+    /// What the machine does with each image, by label. One that is not listed is read and written.
+    pub image_uses: BTreeMap<String, ImageUse>,
     /// The licence it needs, as the operator's configuration names it.
     pub licence: Option<String>,
     /// How many times slower than usual it is: all timeouts of its steps are multiplied by it. 1 for most.
     pub time_factor: u32,
+}
+
+/// What a machine does with an image: how cheap a view of it may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImageUse {
+    /// Reads it.
+    Read,
+    /// Writes it in place, in its own format.
+    Write,
+    /// Writes it as a disk, and takes a qcow2 image in its place.
+    Disk,
 }
 
 /// The part of a platform that a plan may ask. Pure: the server, the editor and the command line call it.

@@ -63,7 +63,7 @@ impl MachinePlanner for CommandPlatform {
             },
             overlays: initramfs.into_iter().chain(disk).collect(),
             channel_devices: channels.filter_map(|console| console.device.clone()).collect(),
-            labels: Vec::new(),
+            image_uses: BTreeMap::new(),
             licence: None,
             time_factor: declaration.time_factor,
         }

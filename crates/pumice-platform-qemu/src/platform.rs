@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use pumice_plan::{BootSteps, DeployWay, MachinePlanner, MachineSpec, NetworkSpec, Outline, OverlayDelivery};
+use pumice_plan::{
+    BootSteps, DeployWay, ImageUse, MachinePlanner, MachineSpec, NetworkSpec, Outline, OverlayDelivery,
+};
 use pumice_platform::{
     Abilities, Availability, Bound, BoxFuture, ConsoleRole, ConsoleSource, Find, Host, HostNetwork, Launch,
     Meaning, Monitor, MonitorSource, OutputRule, Platform, PortForward, StopHow, StopRung,
@@ -76,7 +78,7 @@ impl MachinePlanner for Qemu {
             },
             overlays: initramfs.into_iter().chain([OverlayDelivery::Disk]).collect(),
             channel_devices,
-            labels: Vec::new(),
+            image_uses: image_uses(spec, &words),
             licence: None,
             time_factor: 1,
         }
@@ -95,6 +97,7 @@ impl Platform for Qemu {
         let program = bound.facts.program.as_deref().map_or_else(|| words.program.clone(), text);
         let mut launch = Launch::new("qemu", program, &bound.work_dir);
         launch.args = words.bound(&paths);
+        rename_formats(&mut launch, bound);
         accelerate(&mut launch, bound);
         attach_consoles(&mut launch, spec, &words, &board);
         attach_monitor(&mut launch);
@@ -147,6 +150,39 @@ fn initramfs(spec: &MachineSpec, words: &Words) -> Option<String> {
         return None;
     }
     spec.images.iter().find(|image| value == format!("{{{}}}", image.label)).map(|image| image.label.clone())
+}
+
+/// How each image is used, from the words that name it: a drive is written and may be qcow2, what is loaded
+/// once is read. An image that is named twice is written in place.
+fn image_uses(spec: &MachineSpec, words: &Words) -> BTreeMap<String, ImageUse> {
+    let loads = ["kernel", "initrd", "dtb", "bios", "append", "device", "fw_cfg", "cdrom"];
+    let all: Vec<_> = words.all().collect();
+    let mut uses = BTreeMap::new();
+    for image in &spec.images {
+        let placeholder = format!("{{{}}}", image.label);
+        let mut named = (0..all.len()).filter(|index| all[*index].contains(&placeholder));
+        let (Some(index), None) = (named.next(), named.next()) else { continue };
+        let option = if index > 0 { all[index - 1] } else { "" };
+        let word = all[index];
+        let read_only = ["readonly=on", "read-only=on", "media=cdrom"].iter().any(|key| word.contains(key));
+        let is_raw_disk = !word.contains("if=pflash") && !word.contains("format=vmdk");
+        if is_option(option, &loads) || read_only {
+            uses.insert(image.label.clone(), ImageUse::Read);
+        } else if is_option(option, &["drive"]) && is_raw_disk {
+            uses.insert(image.label.clone(), ImageUse::Disk);
+        }
+    }
+    uses
+}
+
+/// A drive whose image became qcow2 says so.
+fn rename_formats(launch: &mut Launch, bound: &Bound) {
+    for path in bound.qcow2.iter().filter_map(|label| bound.images.get(label)) {
+        let path = text(path);
+        for word in launch.args.iter_mut().filter(|word| word.contains(&path)) {
+            *word = word.replace("format=raw", "format=qcow2");
+        }
+    }
 }
 
 /// Whether a word asks for KVM.

@@ -5,17 +5,23 @@
 //! simulator is one small crate, or one file of data; a new way of running is one new executor of `Launch`;
 //! neither knows the other.
 
+mod control;
 mod launch;
+mod machine;
 mod monitor;
+mod output;
 mod platform;
 mod probe;
+mod start;
 mod words;
 
 pub use launch::{
     Abilities, Announcement, ConsoleRole, ConsoleSource, Find, HostNetwork, Launch, LaunchFile, Meaning,
     MonitorSource, OutputRule, PortForward, Stdio, StopHow, StopRung,
 };
+pub use machine::{Ended, Machine, StartError, StartOptions, Stopped};
 pub use monitor::{MachineState, Monitor, MonitorError, MonitorEvent};
 pub use platform::{Availability, Bound, BoxFuture, Facts, Host, Platform};
 pub use probe::probe_output;
+pub use start::SIMULATOR;
 pub use words::substitute;

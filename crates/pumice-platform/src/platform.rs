@@ -1,7 +1,7 @@
 //! The seam: what a simulator has to say of itself.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     future::Future,
     path::{Path, PathBuf},
     pin::Pin,
@@ -40,6 +40,8 @@ pub trait Platform: MachinePlanner {
 pub struct Bound {
     /// The deployed files by label.
     pub images: BTreeMap<String, PathBuf>,
+    /// Labels of those that are qcow2 images whatever their name says.
+    pub qcow2: BTreeSet<String>,
     /// The disk that carries the overlay, when it comes on one.
     pub overlay_disk: Option<PathBuf>,
     /// The directory of this machine alone; short, so that socket paths fit (108 bytes, unix(7)).

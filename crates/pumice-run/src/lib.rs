@@ -1,1 +1,15 @@
 //! Runs a plan: steps, scopes, deadlines, retries, teardown.
+//!
+//! A block is a struct of typed inputs that the plan made; running it is one async function that hands its
+//! result to the next block. [`StepCx::step`] is the only framework: it says that a step starts and ends, narrows
+//! its deadline and records its result. Only here are errors turned into a verdict.
+
+mod cx;
+mod deploy;
+mod host;
+mod report;
+
+pub use cx::{Cancel, Canceller, StepCx};
+pub use deploy::{BuiltOverlay, Deployed};
+pub use host::RunHost;
+pub use report::{Progress, Reporter, Sink};

@@ -1,3 +1,16 @@
 //! `pumice`: puts an operating-system image on a virtual platform and says whether it works.
+//!
+//! A thin main. `cli` holds the words of the command line, `commands` one file a subcommand, `exit` the codes;
+//! all printing is done in this crate, and no logic.
 
-fn main() {}
+mod cli;
+mod commands;
+mod diagnostics;
+mod exit;
+mod input;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -224,7 +224,8 @@ impl<'a> Builder<'a> {
         let start = scopes.step(&parent, outline.steps.start);
         let connect = outline.steps.connect.map(|name| scopes.step(&parent, name));
         let channel_devices = if spec.wants_channel { outline.channel_devices } else { Vec::new() };
-        let machine = StartMachine { spec, group, version, start, connect, channel_devices };
+        let licence = outline.licence;
+        let machine = StartMachine { spec, group, version, start, connect, channel_devices, licence };
         Some((scope, BootKind::Machine(Box::new(machine))))
     }
 

@@ -8,7 +8,7 @@ use pumice_types::{Code, Diagnostic};
 use super::{Builder, on_timeout, tries};
 use crate::{
     deploy::{ApplyOverlay, Deploy, DeployKind, Download, ImageOverlays, OtherOverlay},
-    machine::OverlayDelivery,
+    machine::{ImageUse, OverlayDelivery},
     plan::Block,
     scope::{BlockScopes, Scope, Tries},
 };
@@ -37,8 +37,16 @@ impl Builder<'_> {
         let delivery = if wants_overlay { self.delivery(deploy, index) } else { None };
         // LAVA's order: the overlay first, so that a broken definition costs no download.
         let compress = delivery == Some(OverlayDelivery::Transfer);
-        let overlay = wants_overlay.then(|| self.overlay(namespace, &scope, compress, scopes));
-        let downloads = self.downloads(deploy, &scope, retries, scopes);
+        let outline = self.ahead.next_boot(namespace, index).and_then(|at| self.outline_of(at));
+        let outline = outline.map(|(_, outline)| outline);
+        let channels = outline.as_ref().map(|outline| outline.channel_devices.clone()).unwrap_or_default();
+        let overlay = wants_overlay.then(|| self.overlay(namespace, &scope, compress, channels, scopes));
+        let uses = outline.map(|outline| outline.image_uses).unwrap_or_default();
+        let mut downloads = self.downloads(deploy, &scope, retries, &uses, scopes);
+        if let Some(OverlayDelivery::Initramfs { label }) = &delivery {
+            let grows = downloads.iter_mut().filter(|download| download.label == *label);
+            grows.for_each(|download| download.used = ImageUse::Write);
+        }
         let kind = self.deploy_kind(deploy, &scope, scopes)?;
         let apply = match delivery {
             Some(by @ (OverlayDelivery::Initramfs { .. } | OverlayDelivery::Disk)) => {
@@ -147,10 +155,18 @@ impl Builder<'_> {
         deploy: &JobDeploy,
         scope: &Scope,
         retries: Option<Tries>,
+        uses: &BTreeMap<String, ImageUse>,
         scopes: &mut BlockScopes<'_>,
     ) -> Vec<Download> {
         let images = deploy.images.iter().chain(&deploy.files);
-        images.filter_map(|image| self.download(image, scope, retries, scopes)).collect()
+        let downloads = images.filter_map(|image| self.download(image, scope, retries, scopes));
+        let mut downloads: Vec<_> = downloads.collect();
+        for download in &mut downloads {
+            // What is written into before the boot must keep its own format.
+            let known = uses.get(&download.label).copied().unwrap_or(ImageUse::Write);
+            download.used = if download.overlays.is_some() { ImageUse::Write } else { known };
+        }
+        downloads
     }
 
     fn download(
@@ -185,7 +201,8 @@ impl Builder<'_> {
             }),
             _ => None,
         };
-        Some(Download { retry, scope, label: image.label.value.clone(), resource, overlays })
+        let label = image.label.value.clone();
+        Some(Download { retry, scope, label, resource, used: ImageUse::Write, overlays })
     }
 
     /// LAVA's name for the download of a URL of this scheme.

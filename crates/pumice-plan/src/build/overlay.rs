@@ -16,6 +16,7 @@ impl Builder<'_> {
         namespace: &str,
         parent: &Scope,
         compress: bool,
+        channel_devices: Vec<String>,
         scopes: &mut BlockScopes<'_>,
     ) -> OverlayPlan {
         let scope = scopes.step(parent, "lava-overlay");
@@ -26,7 +27,7 @@ impl Builder<'_> {
         }
         let compress = compress.then(|| scopes.step(&scope, "compress-overlay"));
         let signal_delay_ms = self.device.character_delays.test_ms;
-        OverlayPlan { scope, definitions_scope, definitions, compress, signal_delay_ms }
+        OverlayPlan { scope, definitions_scope, definitions, compress, channel_devices, signal_delay_ms }
     }
 
     /// Every definition of a namespace with its stage and its number.

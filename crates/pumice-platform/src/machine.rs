@@ -1,0 +1,331 @@
+//! A running machine, and the supervisor that makes one of any launch.
+//!
+//! ```text
+//!  Launch ──start──▶ Machine ──stop──▶ Stopped
+//!    │                 │ console(role), wait, reset, pause, resume, state
+//!    └─ files, sockets, the process, every console drained, the control channel: all or nothing
+//! ```
+//!
+//! A machine is born running: there is no half-started one. Dropping it kills everything it started.
+
+use std::{
+    fs, io,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use pumice_console::{ConnectError, Console, Watch};
+use pumice_process::{Child, Exit, Guard, Signal};
+use pumice_types::{Blame, Cause, Deadline, Evidence, Failure};
+use tokio::sync::Notify;
+
+use crate::{
+    ConsoleRole, Launch, MachineState, MonitorError, StopHow,
+    control::{Control, Request},
+    output::Output,
+};
+
+/// How the supervisor starts machines.
+#[derive(Clone, Debug)]
+pub struct StartOptions<'a> {
+    /// The process is started under it.
+    pub guard: &'a Guard,
+    /// The `PATH` the process gets, and on which its program is found.
+    pub search_path: &'a str,
+    /// What is looked for in every line of the main console.
+    pub watches: Vec<Watch>,
+    /// The least time between two characters typed, on top of what the launch asks for.
+    pub pacing: Duration,
+    /// Until when the machine must be there.
+    pub deadline: &'a Deadline,
+}
+
+/// A machine did not come to be. Nothing of it is left.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A file or a socket could not be made.
+    #[error("cannot make `{path}`")]
+    Make {
+        /// What was to be made.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A port of this host that the machine needs is taken.
+    #[error("port {port} of this host, to be forwarded to port {guest_port} of the guest, is in use")]
+    PortTaken {
+        /// The port.
+        port: u16,
+        /// Where it leads.
+        guest_port: u16,
+    },
+    /// The program could not be started.
+    #[error(transparent)]
+    Spawn(#[from] pumice_process::SpawnError),
+    /// A console could not be had.
+    #[error("console {console} of the simulator did not come up")]
+    Console {
+        /// Its name.
+        console: String,
+        /// Why.
+        #[source]
+        source: ConnectError,
+    },
+    /// The control channel could not be had.
+    #[error("the control channel of the simulator did not come up")]
+    Control(#[source] MonitorError),
+    /// The simulator ended, refused, or stayed silent; the failure says which.
+    #[error("{0}")]
+    Failed(Failure),
+}
+
+impl Blame for StartError {
+    fn root_cause(&self) -> Cause {
+        match self {
+            Self::Make { source, .. } if source.kind() == io::ErrorKind::StorageFull => Cause::DiskFull,
+            Self::Make { .. } => Cause::HostRefused,
+            Self::PortTaken { .. } => Cause::NetworkSetup,
+            Self::Spawn(error) => error.root_cause(),
+            Self::Console { .. } | Self::Control(_) => Cause::ConsoleLost,
+            Self::Failed(failure) => failure.cause,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::PortTaken { .. } => Some("choose another port, or 0 for a free one".to_owned()),
+            Self::Spawn(error) => error.hint(),
+            Self::Failed(failure) => failure.hint.clone(),
+            _ => None,
+        }
+    }
+
+    fn evidence(&self) -> Option<Evidence> {
+        match self {
+            Self::Failed(failure) => failure.evidence.clone(),
+            _ => None,
+        }
+    }
+}
+
+/// How a machine ended by itself.
+#[derive(Clone, Debug)]
+pub enum Ended {
+    /// The guest powered off; the program may still be there.
+    PoweredOff,
+    /// The program ended.
+    Exited(Exit),
+}
+
+/// A machine that was stopped.
+#[derive(Clone, Debug)]
+pub struct Stopped {
+    /// How the program ended and what it used.
+    pub exit: Exit,
+    /// Which rung of the ladder ended it; `None` when it had ended already.
+    pub by: Option<&'static str>,
+}
+
+/// Consoles by role. They may still come while the machine runs: a simulator announces them when it likes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Consoles(Arc<(Mutex<Vec<(ConsoleRole, Console)>>, Notify)>);
+
+impl Consoles {
+    pub(crate) fn add(&self, role: ConsoleRole, console: Console) {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).push((role, console));
+        self.0.1.notify_waiters();
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        let consoles = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        consoles.iter().any(|(_, console)| console.name() == name)
+    }
+
+    /// Resolves when all these consoles are there. Cancel-safe.
+    pub(crate) async fn all_there(&self, names: &[&str]) {
+        loop {
+            let news = self.0.1.notified();
+            tokio::pin!(news);
+            news.as_mut().enable();
+            if names.iter().all(|name| self.has(name)) {
+                return;
+            }
+            news.await;
+        }
+    }
+
+    fn take(&self, role: ConsoleRole) -> Option<Console> {
+        let mut consoles = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = consoles.iter().position(|(other, _)| *other == role)?;
+        Some(consoles.remove(index).1)
+    }
+
+    fn take_all(&self) -> Vec<Console> {
+        let mut consoles = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        consoles.drain(..).map(|(_, console)| console).collect()
+    }
+}
+
+/// A running machine.
+pub struct Machine {
+    pub(crate) launch: Launch,
+    pub(crate) child: Child,
+    pub(crate) output: Output,
+    pub(crate) consoles: Consoles,
+    pub(crate) control: Option<Control>,
+    pub(crate) announcer: Option<tokio::task::JoinHandle<()>>,
+    pub(crate) sockets: Vec<PathBuf>,
+}
+
+/// How long the control channel may take to answer.
+const CONTROL_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long the end of a killed machine and its last output may take.
+const KILL_PATIENCE: Duration = Duration::from_secs(10);
+
+impl Machine {
+    /// What it was started from.
+    pub fn launch(&self) -> &Launch {
+        &self.launch
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> i32 {
+        self.child.pid()
+    }
+
+    /// Takes the first console of a role that nobody took yet.
+    pub fn take_console(&mut self, role: ConsoleRole) -> Option<Console> {
+        self.consoles.take(role)
+    }
+
+    /// Resolves when it ended by itself. Cancel-safe and level-triggered.
+    pub async fn wait(&self) -> Ended {
+        let powered_off = async {
+            match &self.control {
+                Some(control) => control.powered_off().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            exit = self.child.wait() => Ended::Exited(exit),
+            () = powered_off => Ended::PoweredOff,
+        }
+    }
+
+    /// How the program ended; `None` while it runs.
+    pub fn exited(&self) -> Option<Exit> {
+        self.child.try_wait()
+    }
+
+    /// The failure that its own end, or what it says, is; `None` while all is well.
+    pub fn failure(&self) -> Option<Failure> {
+        if let Some(failure) = self.output.failure() {
+            return Some(failure);
+        }
+        let exit = self.child.try_wait()?;
+        let what = format!("the simulator ended while it was needed: it {}", exit.status);
+        Some(self.output.failure_of(Cause::SimulatorExited, &what))
+    }
+
+    /// Whether it said that its end is as it should be.
+    pub fn ends_well(&self) -> bool {
+        self.output.ends_well()
+    }
+
+    async fn ask(&self, request: Request, what: &'static str) -> Result<Option<MachineState>, MonitorError> {
+        let control = self.control.as_ref().ok_or(MonitorError::Unable(what))?;
+        tokio::time::timeout(CONTROL_PATIENCE, control.ask(request))
+            .await
+            .unwrap_or_else(|_| Err(MonitorError::Channel(io::ErrorKind::TimedOut.into())))
+    }
+
+    /// What state it is in.
+    pub async fn state(&self) -> Result<MachineState, MonitorError> {
+        let state = self.ask(Request::State, "tell its state").await?;
+        Ok(state.unwrap_or(MachineState::Running))
+    }
+
+    /// Resets the guest.
+    pub async fn reset(&self) -> Result<(), MonitorError> {
+        self.ask(Request::Reset, "reset its guest").await.map(drop)
+    }
+
+    /// Holds the guest.
+    pub async fn pause(&self) -> Result<(), MonitorError> {
+        self.ask(Request::Pause, "hold its guest").await.map(drop)
+    }
+
+    /// Lets it go on.
+    pub async fn resume(&self) -> Result<(), MonitorError> {
+        self.ask(Request::Resume, "hold its guest").await.map(drop)
+    }
+
+    /// Presses the power button.
+    pub async fn power_button(&self) -> Result<(), MonitorError> {
+        self.ask(Request::PowerButton, "press its power button").await.map(drop)
+    }
+
+    /// Ends it: each rung of the ladder with its grace, then the kill of the whole group. Every console is read to
+    /// its end. `late` shortens all graces together: after it, the kill comes at once.
+    pub async fn stop(mut self, late: &Deadline) -> Result<Stopped, Failure> {
+        let mut by = None;
+        for rung in self.launch.stop.clone() {
+            if self.child.try_wait().is_some() {
+                break;
+            }
+            by = Some(self.climb(&rung.how).await);
+            let grace = rung.grace.min(late.remaining(Instant::now()));
+            drop(tokio::time::timeout(grace, self.child.wait()).await);
+        }
+        if self.child.try_wait().is_none() {
+            by = Some("kill");
+        }
+        let deadline = Deadline::after(Instant::now(), KILL_PATIENCE, "the end of the simulator");
+        let exit = self.child.kill_all(&deadline).await.map_err(|error| error.failure())?;
+        if let Some(announcer) = self.announcer.take() {
+            announcer.abort();
+        }
+        for console in self.consoles.take_all() {
+            console.close(&deadline).await;
+        }
+        self.remove_sockets();
+        Ok(Stopped { exit, by })
+    }
+
+    async fn climb(&self, how: &StopHow) -> &'static str {
+        match how {
+            StopHow::Monitor => {
+                // It may close the channel before it answers.
+                drop(self.ask(Request::Quit, "end").await);
+                "control channel"
+            }
+            StopHow::Interrupt => {
+                drop(self.child.signal(Signal::INT));
+                "SIGINT"
+            }
+            StopHow::Terminate => {
+                drop(self.child.signal(Signal::TERM));
+                "SIGTERM"
+            }
+        }
+    }
+
+    fn remove_sockets(&mut self) {
+        for path in self.sockets.drain(..) {
+            drop(fs::remove_file(path));
+        }
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        if let Some(announcer) = self.announcer.take() {
+            announcer.abort();
+        }
+        self.remove_sockets();
+    }
+}

@@ -1,0 +1,271 @@
+//! Reads what the simulator itself says: announced consoles, and lines that mean something.
+//!
+//! It is a recorder, so it sees every byte in order whatever is being waited for, and it works on whole lines, so
+//! what it finds never depends on how the bytes came.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use pumice_console::{LineSplitter, Recorder};
+use pumice_types::{Cause, Failure};
+use regex_automata::meta::Regex;
+use tokio::sync::watch;
+
+use crate::{Launch, Meaning};
+
+/// How many lines are kept to explain an end.
+const TAIL_LINES: usize = 40;
+
+/// A console that announced itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Announced {
+    /// What it calls itself; the port when it has no name.
+    pub(crate) name: String,
+    /// Where it listens.
+    pub(crate) port: u16,
+    /// The text that announced it, from the name on.
+    pub(crate) text: String,
+}
+
+/// A line that means something.
+#[derive(Clone, Debug)]
+pub(crate) struct Meant {
+    pub(crate) meaning: Meaning,
+    pub(crate) hint: Option<String>,
+    pub(crate) line: String,
+}
+
+/// What was found so far. Copies share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Output(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    news: watch::Sender<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    announced: Vec<Announced>,
+    paths: Vec<(usize, String)>,
+    meant: Vec<Meant>,
+    tail: VecDeque<String>,
+}
+
+impl Output {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says whenever there is news.
+    pub(crate) fn news(&self) -> watch::Receiver<()> {
+        self.0.news.subscribe()
+    }
+
+    /// Resolves with the first line that says that the simulator cannot go on. Cancel-safe.
+    pub(crate) async fn failed(&self) -> Failure {
+        let mut news = self.news();
+        loop {
+            if let Some(failure) = self.failure() {
+                return failure;
+            }
+            // The sender lives as long as we do.
+            drop(news.changed().await);
+        }
+    }
+
+    /// The announcements from number `from` on.
+    pub(crate) fn announced(&self, from: usize) -> Vec<Announced> {
+        self.lock().announced.get(from..).unwrap_or_default().to_vec()
+    }
+
+    /// The path that the console at this index of the launch announced.
+    pub(crate) fn path(&self, console: usize) -> Option<String> {
+        self.lock().paths.iter().find(|(index, _)| *index == console).map(|(_, path)| path.clone())
+    }
+
+    /// The first line that says that the simulator cannot go on.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        let state = self.lock();
+        let fails = |meant: &&Meant| matches!(meant.meaning, Meaning::Fails(_));
+        state.meant.iter().find(fails).map(|meant| explain(meant))
+    }
+
+    /// Whether a line said that the end is as it should be.
+    pub(crate) fn ends_well(&self) -> bool {
+        self.lock().meant.iter().any(|meant| meant.meaning == Meaning::Ends)
+    }
+
+    /// The failure that `what` is: explained by what the simulator said, else with its last lines.
+    pub(crate) fn failure_of(&self, cause: Cause, what: &str) -> Failure {
+        let state = self.lock();
+        let explains = |meant: &&Meant| meant.meaning != Meaning::Ends;
+        if let Some(meant) = state.meant.iter().find(explains) {
+            let mut failure = explain(meant);
+            failure.message = format!("{what}: {}", meant.line.trim());
+            return failure;
+        }
+        let tail: Vec<_> = state.tail.iter().map(String::as_str).collect();
+        Failure::new(cause, what).evidence("simulator", tail.join("\n"))
+    }
+}
+
+fn explain(meant: &Meant) -> Failure {
+    let cause = match meant.meaning {
+        Meaning::Fails(cause) | Meaning::Explains(cause) => cause,
+        Meaning::Ends => Cause::SimulatorExited,
+    };
+    let failure = Failure::new(cause, format!("the simulator says: {}", meant.line.trim()));
+    let failure = failure.evidence("simulator", &meant.line);
+    match &meant.hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+/// Finds what a launch's rules and announcements describe. A pattern that is no regular expression was refused
+/// when the launch was made; here it finds nothing.
+pub(crate) struct OutputReader {
+    output: Output,
+    lines: LineSplitter,
+    announcement: Option<Regex>,
+    paths: Vec<(usize, Regex)>,
+    rules: Vec<(Regex, Meaning, Option<String>)>,
+}
+
+impl OutputReader {
+    pub(crate) fn new(launch: &Launch, output: Output) -> Self {
+        let announcement = launch.announcement.as_ref().and_then(|one| Regex::new(&one.pattern).ok());
+        let paths = launch.consoles.iter().enumerate().filter_map(|(index, console)| match &console.find {
+            crate::Find::AnnouncedPath { pattern } => Some((index, Regex::new(pattern).ok()?)),
+            _ => None,
+        });
+        let rules = launch
+            .rules
+            .iter()
+            .filter_map(|rule| Some((Regex::new(&rule.pattern).ok()?, rule.means, rule.hint.clone())));
+        Self {
+            output,
+            lines: LineSplitter::new(),
+            announcement,
+            paths: paths.collect(),
+            rules: rules.collect(),
+        }
+    }
+
+    fn lines(&mut self, feed: impl FnOnce(&mut LineSplitter, &mut dyn FnMut(&str))) {
+        let Self { output, lines, announcement, paths, rules } = self;
+        let mut has_news = false;
+        feed(lines, &mut |line| {
+            let mut state = output.lock();
+            if let Some(regex) = announcement {
+                has_news |= announce(regex, line, &mut state.announced);
+            }
+            for (index, regex) in &*paths {
+                let mut captures = regex.create_captures();
+                regex.captures(line, &mut captures);
+                if let Some(span) = captures.get_group_by_name("PATH") {
+                    state.paths.push((*index, line[span.start..span.end].to_owned()));
+                    has_news = true;
+                }
+            }
+            if let Some((_, meaning, hint)) = rules.iter().find(|(regex, _, _)| regex.is_match(line)) {
+                // A model may repeat itself for ever; the first ones tell the story.
+                if state.meant.len() < TAIL_LINES {
+                    state.meant.push(Meant { meaning: *meaning, hint: hint.clone(), line: line.to_owned() });
+                    has_news = true;
+                }
+            }
+            if !line.trim().is_empty() {
+                if state.tail.len() == TAIL_LINES {
+                    state.tail.pop_front();
+                }
+                state.tail.push_back(line.to_owned());
+            }
+        });
+        if has_news {
+            self.output.0.news.send_replace(());
+        }
+    }
+}
+
+/// Every announcement in a line: several may be glued together (fastmodels 4.1).
+fn announce(regex: &Regex, line: &str, announced: &mut Vec<Announced>) -> bool {
+    let before = announced.len();
+    for captures in regex.captures_iter(line) {
+        let group = |name| captures.get_group_by_name(name).map(|span| &line[span.start..span.end]);
+        let Some(port) = group("PORT").and_then(|port| port.parse::<u16>().ok()) else { continue };
+        if announced.iter().any(|known| known.port == port) {
+            continue;
+        }
+        let name = group("NAME").map_or_else(|| port.to_string(), str::to_owned);
+        let whole = captures.get_match().map_or(line, |found| &line[found.start()..found.end()]);
+        announced.push(Announced { name, port, text: whole.to_owned() });
+    }
+    announced.len() > before
+}
+
+impl Recorder for OutputReader {
+    fn bytes(&mut self, _console: &str, _at: Instant, bytes: &[u8]) {
+        self.lines(|lines, each| lines.feed(bytes, each));
+    }
+
+    fn closed(&mut self, _console: &str, _at: Instant, _reason: Option<&str>) {
+        self.lines(|lines, each| lines.flush(each));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Announcement, OutputRule};
+
+    fn reader() -> (OutputReader, Output) {
+        let mut launch = Launch::new("test", "x", "/");
+        launch.announcement = Some(Announcement {
+            pattern: r"(?P<NAME>\S+): Listening on port (?P<PORT>\d+)".to_owned(),
+            telnet: true,
+            within: std::time::Duration::from_secs(1),
+        });
+        launch.rules = vec![OutputRule {
+            pattern: "^ERROR".to_owned(),
+            means: Meaning::Fails(Cause::LicenceUnavailable),
+            hint: Some("buy one".to_owned()),
+        }];
+        let output = Output::default();
+        (OutputReader::new(&launch, output.clone()), output)
+    }
+
+    #[test]
+    fn announcements_are_found_glued_shuffled_and_in_any_chunks() {
+        let text = "x\r\nInfo: M: t2: Listening on port 5002t0: Listening on port 5000\nt1: Listening on port 5001\n\
+                    t1: Listening on port 5001\n";
+        for size in [1, 7, 1000] {
+            let (mut reader, output) = reader();
+            for chunk in text.as_bytes().chunks(size) {
+                reader.bytes("simulator", Instant::now(), chunk);
+            }
+            let found: Vec<_> = output.announced(0).into_iter().map(|one| (one.name, one.port)).collect();
+            let expected = [("t2", 5002), ("5002t0", 5000), ("t1", 5001)];
+            // Glued text cannot be told from a name; the port is the key (fastmodels 4.1).
+            assert_eq!(found.len(), 3);
+            assert!(found.iter().zip(expected).all(|(found, (_, port))| found.1 == port), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_fails_gives_cause_line_and_hint() {
+        let (mut reader, output) = reader();
+        reader.bytes("simulator", Instant::now(), b"fine\nERROR: no seat");
+        assert_eq!(output.failure(), None);
+        reader.closed("simulator", Instant::now(), None);
+        let failure = output.failure().unwrap();
+        assert_eq!(failure.cause, Cause::LicenceUnavailable);
+        assert_eq!(failure.hint.as_deref(), Some("buy one"));
+        assert!(failure.message.contains("no seat"));
+    }
+}

@@ -1,0 +1,371 @@
+//! Starting a machine: files, sockets, the process, its consoles, its control channel.
+
+use std::{
+    fs, io,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use pumice_console::{Connection, Console, ConsoleOptions, Listener, Pacing, Pattern, Recorder};
+use pumice_process::{Child, Command, Stdio as ProcessStdio, Terminal};
+use pumice_types::{Cause, Deadline, Failure};
+use tokio::net::{TcpStream, UnixListener};
+
+use crate::{
+    ConsoleRole, ConsoleSource, Find, Launch, Machine, Monitor, StartError, StartOptions, Stdio,
+    control::Control,
+    machine::Consoles,
+    output::{Announced, Output, OutputReader},
+};
+
+/// The name under which the simulator's own output is recorded.
+pub const SIMULATOR: &str = "simulator";
+
+/// What every console is started with.
+#[derive(Clone)]
+struct Factory<R> {
+    recorder: R,
+    watches: Vec<pumice_console::Watch>,
+    pacing: Duration,
+    consoles: Consoles,
+}
+
+impl<R: Recorder + Clone + 'static> Factory<R> {
+    /// Begins to drain a console of the launch.
+    fn start(&self, source: &ConsoleSource, connection: Connection) -> Result<(), StartError> {
+        self.start_with(source, connection, self.recorder.clone())
+    }
+
+    fn start_with(
+        &self,
+        source: &ConsoleSource,
+        connection: Connection,
+        recorder: impl Recorder + 'static,
+    ) -> Result<(), StartError> {
+        let watches = if source.role == ConsoleRole::Main { self.watches.clone() } else { Vec::new() };
+        let delay = source.pacing.max(self.pacing);
+        let pacing = if delay.is_zero() { Pacing::UNPACED } else { Pacing::per_character(delay) };
+        let options = ConsoleOptions { watches, pacing, ..ConsoleOptions::default() };
+        let console = Console::start(&source.name, connection, recorder, options)
+            .map_err(|error| StartError::Failed(Failure::new(Cause::InvalidDefinition, error.to_string())))?;
+        self.consoles.add(source.role, console);
+        Ok(())
+    }
+}
+
+impl Machine {
+    /// Starts a launch. Returns once every console that must be there can be read. On an error nothing of it is
+    /// left.
+    pub async fn start<R: Recorder + Clone + 'static>(
+        launch: Launch,
+        monitor: Option<Box<dyn Monitor>>,
+        recorder: R,
+        options: StartOptions<'_>,
+    ) -> Result<Self, StartError> {
+        check_ports(&launch)?;
+        write_files(&launch)?;
+        let listeners = listen(&launch)?;
+        let control = match &launch.monitor {
+            Some(source) => {
+                Some(UnixListener::bind(&source.path).map_err(|error| made(&source.path, error))?)
+            }
+            None => None,
+        };
+        let output = Output::default();
+        let factory = Factory {
+            recorder,
+            watches: options.watches.clone(),
+            pacing: options.pacing,
+            consoles: Consoles::default(),
+        };
+        let mut child = options.guard.spawn(&command(&launch, options.search_path))?;
+        drain_streams(&launch, &mut child, &factory, &output)?;
+        let announcer = tokio::spawn(announce(launch.clone(), output.clone(), factory.clone()));
+        let mut sockets: Vec<_> = listeners.iter().map(|(_, listener)| listener.path().to_owned()).collect();
+        sockets.extend(launch.monitor.iter().map(|source| source.path.clone()));
+        let mut machine = Self {
+            launch,
+            child,
+            output,
+            consoles: factory.consoles.clone(),
+            control: None,
+            announcer: Some(announcer),
+            sockets,
+        };
+        // From here on, dropping the machine ends it.
+        let connected = async {
+            for (index, listener) in &listeners {
+                let source = &machine.launch.consoles[*index];
+                let connection = listener.accept(options.deadline).await;
+                let connection = connection.map_err(|error| no_console(source, error))?;
+                factory.start(source, connection)?;
+            }
+            connect_known(&machine.launch, &factory, options.deadline).await?;
+            let control = match (monitor, control) {
+                (Some(monitor), Some(listener)) => Some(attach(monitor, listener, options.deadline).await?),
+                _ => None,
+            };
+            wait_for_announced(&machine.launch, &machine.consoles, options.deadline).await?;
+            Ok(control)
+        };
+        let control = tokio::select! {
+            biased;
+            failure = machine.output.failed() => Err(StartError::Failed(failure)),
+            connected = connected => connected,
+            exit = machine.child.wait() => {
+                // Let the last of its output come in: it says why.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                let what = format!("the simulator ended before its consoles were there: it {}", exit.status);
+                Err(StartError::Failed(machine.output.failure_of(Cause::SimulatorExited, &what)))
+            }
+        }?;
+        machine.control = control;
+        Ok(machine)
+    }
+}
+
+fn made(path: &Path, source: io::Error) -> StartError {
+    StartError::Make { path: path.to_owned(), source }
+}
+
+fn no_console(source: &ConsoleSource, error: pumice_console::ConnectError) -> StartError {
+    StartError::Console { console: source.name.clone(), source: error }
+}
+
+/// A simulator that says nothing when a forward fails is not asked to make one that must fail.
+fn check_ports(launch: &Launch) -> Result<(), StartError> {
+    for forward in launch.forwards.iter().filter(|forward| forward.host_port != 0) {
+        TcpListener::bind((Ipv4Addr::LOCALHOST, forward.host_port))
+            .map_err(|_| StartError::PortTaken { port: forward.host_port, guest_port: forward.guest_port })?;
+    }
+    Ok(())
+}
+
+fn write_files(launch: &Launch) -> Result<(), StartError> {
+    fs::create_dir_all(&launch.work_dir).map_err(|error| made(&launch.work_dir, error))?;
+    for file in &launch.files {
+        let path = launch.work_dir.join(&file.path);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(|error| made(parent, error))?;
+        }
+        fs::write(&path, &file.contents).map_err(|error| made(&path, error))?;
+    }
+    Ok(())
+}
+
+fn listen(launch: &Launch) -> Result<Vec<(usize, Listener)>, StartError> {
+    let mut listeners = Vec::new();
+    for (index, console) in launch.consoles.iter().enumerate() {
+        if let Find::Listen { path } = &console.find {
+            listeners.push((index, Listener::bind(path.clone()).map_err(|error| made(path, error))?));
+        }
+    }
+    Ok(listeners)
+}
+
+/// A small, fixed environment, and what the launch says.
+fn command(launch: &Launch, search_path: &str) -> Command {
+    let home = launch.work_dir.to_string_lossy().into_owned();
+    let mut command = Command::new(&launch.program)
+        .args(&launch.args)
+        .directory(&launch.work_dir)
+        .envs([
+            ("PATH", search_path),
+            ("HOME", &home),
+            ("TMPDIR", &home),
+            ("LC_ALL", "C.UTF-8"),
+            ("TERM", "dumb"),
+        ])
+        .envs(launch.env.iter().filter(|(name, _)| !launch.env_remove.contains(name)));
+    let is_console = launch.consoles.iter().any(|console| console.find == Find::Stdio);
+    command = match (launch.stdio, is_console) {
+        (Stdio::Pty, _) => command.on_terminal(),
+        (Stdio::Pipes, true) => {
+            command.stdin(ProcessStdio::Piped).stdout(ProcessStdio::Piped).stderr(ProcessStdio::Piped)
+        }
+        (Stdio::Pipes, false) => command.stdout(ProcessStdio::Piped).stderr(ProcessStdio::SameAsOutput),
+    };
+    command
+}
+
+/// Drains the program's own streams from the first byte, whether they are a console or not.
+fn drain_streams<R: Recorder + Clone + 'static>(
+    launch: &Launch,
+    child: &mut Child,
+    factory: &Factory<R>,
+    output: &Output,
+) -> Result<(), StartError> {
+    let own = ConsoleSource {
+        name: SIMULATOR.to_owned(),
+        role: ConsoleRole::Feedback,
+        find: Find::Stdio,
+        pacing: Duration::ZERO,
+    };
+    let read = || (factory.recorder.clone(), OutputReader::new(launch, output.clone()));
+    let console = launch.consoles.iter().find(|console| console.find == Find::Stdio);
+    let source = console.unwrap_or(&own);
+    if let Some(terminal) = child.terminal.take() {
+        factory.start_with(source, Connection::terminal(terminal), read())?;
+    } else if let Some(stdout) = child.stdout.take() {
+        let connection = match child.stdin.take() {
+            Some(stdin) => Connection::new(stdout, stdin),
+            None => Connection::read_only(stdout),
+        };
+        factory.start_with(source, connection, read())?;
+    }
+    if let Some(stderr) = child.stderr.take() {
+        factory.start_with(&own, Connection::read_only(stderr), read())?;
+    }
+    Ok(())
+}
+
+/// Connects the consoles whose place is known beforehand.
+async fn connect_known<R: Recorder + Clone + 'static>(
+    launch: &Launch,
+    factory: &Factory<R>,
+    deadline: &Deadline,
+) -> Result<(), StartError> {
+    for source in &launch.consoles {
+        let connection = match &source.find {
+            Find::Connect { path } => Connection::unix(path, deadline).await,
+            Find::Port { port, telnet } => connect(*port, *telnet, deadline).await,
+            _ => continue,
+        };
+        factory.start(source, connection.map_err(|error| no_console(source, error))?)?;
+    }
+    Ok(())
+}
+
+async fn connect(
+    port: u16,
+    telnet: bool,
+    deadline: &Deadline,
+) -> Result<Connection, pumice_console::ConnectError> {
+    // Models listen on IPv4 only, and `localhost` may mean ::1 (fastmodels 4.1).
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    if telnet {
+        Connection::tcp_telnet(address, deadline).await
+    } else {
+        Connection::tcp(address, deadline).await
+    }
+}
+
+async fn attach(
+    monitor: Box<dyn Monitor>,
+    listener: UnixListener,
+    deadline: &Deadline,
+) -> Result<Control, StartError> {
+    let attached = async {
+        let (stream, _) = listener.accept().await?;
+        Control::start(monitor, stream).await
+    };
+    match tokio::time::timeout_at(deadline.at().into(), attached).await {
+        Ok(control) => control.map_err(StartError::Control),
+        Err(_) => Err(StartError::Control(io::Error::from(io::ErrorKind::TimedOut).into())),
+    }
+}
+
+/// Connects every console that announces itself, for as long as the machine runs: an unread console holds up the
+/// guest, so those nobody asked for are drained too.
+async fn announce<R: Recorder + Clone + 'static>(launch: Launch, output: Output, factory: Factory<R>) {
+    let mut seen = 0;
+    let mut paths_left: Vec<_> = (0..launch.consoles.len())
+        .filter(|index| matches!(launch.consoles[*index].find, Find::AnnouncedPath { .. }))
+        .collect();
+    if launch.announcement.is_none() && paths_left.is_empty() {
+        return;
+    }
+    let mut news = output.news();
+    loop {
+        for one in output.announced(seen) {
+            seen += 1;
+            let telnet = launch.announcement.as_ref().is_some_and(|announcement| announcement.telnet);
+            let Some(connection) = connect_announced(one.port, telnet).await else { continue };
+            let source = source_of(&launch, &one, &factory.consoles);
+            drop(factory.start(&source, connection));
+        }
+        let mut still_left = Vec::new();
+        for index in paths_left {
+            let Some(path) = output.path(index) else {
+                still_left.push(index);
+                continue;
+            };
+            if let Ok(terminal) = Terminal::open(Path::new(&path)) {
+                drop(factory.start(&launch.consoles[index], Connection::terminal(terminal)));
+            }
+        }
+        paths_left = still_left;
+        if news.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// What was announced listens already; a few tries make up for a loaded host.
+async fn connect_announced(port: u16, telnet: bool) -> Option<Connection> {
+    for _ in 0..50 {
+        if let Ok(stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await {
+            // Single key presses are what is sent.
+            drop(stream.set_nodelay(true));
+            return Some(if telnet { Connection::telnet(stream) } else { Connection::both(stream) });
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    None
+}
+
+/// Which console of the launch an announcement is: the first whose pattern finds it and that is not there yet;
+/// else one more to listen to.
+fn source_of(launch: &Launch, one: &Announced, consoles: &Consoles) -> ConsoleSource {
+    let fits = |source: &&ConsoleSource| match &source.find {
+        Find::Announced { pattern, .. } => {
+            Pattern::python(pattern).is_ok_and(|pattern| pattern.is_match(one.text.as_bytes()))
+                && !consoles.has(&source.name)
+        }
+        _ => false,
+    };
+    if let Some(source) = launch.consoles.iter().find(fits) {
+        return source.clone();
+    }
+    let name = if consoles.has(&one.name) { format!("{}-{}", one.name, one.port) } else { one.name.clone() };
+    ConsoleSource {
+        name,
+        role: ConsoleRole::Feedback,
+        find: Find::Port { port: one.port, telnet: true },
+        pacing: Duration::ZERO,
+    }
+}
+
+/// Waits for the consoles that must announce themselves.
+async fn wait_for_announced(
+    launch: &Launch,
+    consoles: &Consoles,
+    deadline: &Deadline,
+) -> Result<(), StartError> {
+    let required: Vec<_> = launch
+        .consoles
+        .iter()
+        .filter(|source| {
+            matches!(source.find, Find::Announced { required: true, .. } | Find::AnnouncedPath { .. })
+        })
+        .map(|source| source.name.as_str())
+        .collect();
+    if required.is_empty() {
+        return Ok(());
+    }
+    let within = launch.announcement.as_ref().map_or(Duration::from_secs(30), |one| one.within);
+    let patience = deadline.narrowed(Instant::now(), within, "the start of the simulator");
+    let there = tokio::time::timeout_at(patience.at().into(), consoles.all_there(&required)).await;
+    there.map_err(|_| {
+        let missing: Vec<_> = required.into_iter().filter(|name| !consoles.has(name)).collect();
+        let names = missing.join(", ");
+        let failure = Failure::timed_out(
+            Cause::ConsoleLost,
+            patience.owner(),
+            patience.limit(),
+            &format!("the simulator to announce {names}"),
+        );
+        StartError::Failed(failure.hint("look at the simulator's own output in the log"))
+    })
+}

@@ -1,0 +1,170 @@
+//! Builds the overlay of a namespace: the files that the tests need in the guest.
+
+use pumice_guest::{
+    overlay::{self, Contents, InstallPart, Overlay, OverlayFile, TestRun},
+    session::{PlannedRun, RunSource},
+};
+use pumice_image::{Entry, Meta, Node, Tree, TreePath};
+use pumice_job::{Install, SignalChannel};
+use pumice_plan::{
+    GuestConventions,
+    deploy::{DefinitionPlan, OverlayPlan},
+};
+use pumice_types::{Blame as _, Cause, Failure, JobId};
+use serde_json::json;
+
+use super::definitions::{self, Fetched};
+use crate::{cx::StepCx, host::RunHost};
+
+/// What the plan knows of the guest.
+pub(crate) struct Facts<'a> {
+    /// The job.
+    pub(crate) job: JobId,
+    /// Directory and system.
+    pub(crate) guest: &'a GuestConventions,
+    /// Variables of the test shell.
+    pub(crate) environment: &'a [(String, String)],
+}
+
+/// An overlay, ready to be written into whatever brings it to the guest.
+#[derive(Clone)]
+pub struct BuiltOverlay {
+    /// Its files.
+    pub files: Vec<OverlayFile>,
+    /// Its directory in the guest.
+    pub root: String,
+    /// The runs of each stage.
+    pub stages: Vec<Vec<PlannedRun>>,
+}
+
+impl BuiltOverlay {
+    /// As a tree that the image writers take.
+    pub(crate) fn tree(&self) -> Result<Tree, Failure> {
+        let mut tree = Tree::new();
+        for file in &self.files {
+            let path = TreePath::new(&file.path)
+                .map_err(|error| Failure::new(Cause::ImageUnusable, error.to_string()))?;
+            let node = match &file.contents {
+                Contents::Directory => Node::Directory,
+                Contents::Bytes(bytes) => Node::File(pumice_image::Content::Bytes(bytes.to_vec())),
+                Contents::HostPath(host) => {
+                    let content = pumice_image::Content::host(host);
+                    Node::File(content.map_err(|error| super::download::cannot_make(host, &error))?)
+                }
+                Contents::Link(target) => Node::Symlink(target.clone().into_bytes()),
+            };
+            tree.insert(&path, Entry::new(Meta::new(file.mode), node)).map_err(|error| error.failure())?;
+        }
+        Ok(tree)
+    }
+}
+
+/// Builds it.
+pub(crate) async fn build(
+    plan: &OverlayPlan,
+    host: &RunHost,
+    facts: &Facts<'_>,
+    cx: &StepCx,
+) -> Result<BuiltOverlay, Failure> {
+    cx.step(&plan.scope, Cause::StepTimeout, async |cx| {
+        let mut runs = Vec::new();
+        let mut stages: Vec<Vec<PlannedRun>> = Vec::new();
+        cx.step(&plan.definitions_scope, Cause::StepTimeout, async |cx| {
+            for definition in &plan.definitions {
+                let (run, planned) = definition_run(definition, host, facts, cx).await?;
+                let stage = usize::try_from(definition.stage).unwrap_or(usize::MAX);
+                stages.resize_with(stages.len().max(stage + 1), Vec::new);
+                stages[stage].push(planned);
+                runs.push(run);
+            }
+            Ok(())
+        })
+        .await?;
+        let overlay = Overlay {
+            job: facts.job,
+            root: facts.guest.directory.clone(),
+            os: facts.guest.os.clone(),
+            environment: facts.environment.to_vec(),
+            secrets: host.secrets.clone(),
+            channel: plan.channel_devices.clone(),
+            multi_node: None,
+            runs,
+        };
+        let files = overlay::build(&overlay);
+        cx.report().debug(format!("the overlay has {} files", files.len()));
+        Ok(BuiltOverlay { files, root: facts.guest.directory.clone(), stages })
+    })
+    .await
+}
+
+async fn definition_run(
+    plan: &DefinitionPlan,
+    host: &RunHost,
+    facts: &Facts<'_>,
+    cx: &StepCx,
+) -> Result<(TestRun, PlannedRun), Failure> {
+    let fetched = definitions::run(plan, host, cx).await?;
+    let uuid = format!("{}_{}", facts.job, plan.fetch.level);
+    let extra = json!({
+        "uuid": uuid,
+        "name": plan.definition.name.value,
+        "path": plan.definition.path.value,
+        "commit_id": fetched.commit,
+    });
+    for scope in [&plan.overlay, &plan.install, &plan.runscript] {
+        cx.step(scope, Cause::StepTimeout, async |cx| {
+            cx.record(extra.clone());
+            Ok(())
+        })
+        .await?;
+    }
+    Ok((test_run(plan, &fetched, uuid.clone()), planned_run(plan, &fetched, uuid)))
+}
+
+fn test_run(plan: &DefinitionPlan, fetched: &Fetched, uuid: String) -> TestRun {
+    let skip = plan.definition.skip_install.iter().map(|part| match part.value {
+        Install::Keys => InstallPart::Keys,
+        Install::Sources => InstallPart::Sources,
+        Install::Deps => InstallPart::Deps,
+        Install::Steps => InstallPart::Steps,
+        Install::GitRepos => InstallPart::GitRepos,
+        Install::All => InstallPart::All,
+    });
+    let signal = plan.definition.lava_signal.as_ref().map(|signal| signal.value);
+    TestRun {
+        stage: plan.stage,
+        number: plan.number,
+        name: plan.definition.name.value.clone(),
+        uuid,
+        definition: fetched.definition.clone(),
+        text: fetched.text.clone(),
+        parameters: definitions::parameters(plan),
+        skip_install: skip.collect(),
+        kernel_log: signal == Some(SignalChannel::Kmsg),
+        metadata: Vec::new(),
+        files: fetched.files.clone(),
+    }
+}
+
+fn planned_run(plan: &DefinitionPlan, fetched: &Fetched, uuid: String) -> PlannedRun {
+    let revision = match &plan.definition.from {
+        pumice_job::DefinitionSource::Git { revision, .. } => {
+            revision.as_ref().map(|text| text.value.clone())
+        }
+        _ => None,
+    };
+    let expected = plan.definition.expected.as_ref();
+    let expected = expected.map(|list| list.iter().map(|case| case.value.clone()).collect());
+    PlannedRun {
+        suite: plan.run_name(),
+        source: RunSource {
+            uuid,
+            repository: Some(fetched.repository.clone()),
+            path: Some(plan.definition.path.value.clone()),
+            revision,
+            commit_id: fetched.commit.clone(),
+        },
+        expected: expected.or_else(|| fetched.definition.expected.clone()),
+        pattern: fetched.definition.pattern.clone(),
+    }
+}

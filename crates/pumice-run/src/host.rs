@@ -1,0 +1,37 @@
+//! What a run is given by its host.
+
+use std::{path::PathBuf, rc::Rc, sync::Arc};
+
+use pumice_platform::{Host, Platform};
+use pumice_process::Guard;
+use pumice_store::Store;
+
+/// What a run is given by its host. The runner reads no environment and looks for no directory itself.
+pub struct RunHost {
+    /// Every process of the run is started under it.
+    pub guard: Guard,
+    /// Artifacts, shared with every run of this host.
+    pub store: Arc<Store>,
+    /// All platforms there are.
+    pub platforms: Vec<Rc<dyn Platform>>,
+    /// What platforms may look at.
+    pub host: Host,
+    /// The directory of this run alone; it is there and empty, and removed by the caller in the end. Short, so
+    /// that socket paths fit.
+    pub work_dir: PathBuf,
+    /// Where transcripts and files of the simulator are kept; `None` keeps none.
+    pub output_dir: Option<PathBuf>,
+    /// A number that no other run of this host has at the same time.
+    pub instance: u32,
+    /// Secrets for the test shell: name and value.
+    pub secrets: Vec<(String, String)>,
+    /// The `PATH` of the helpers we start (git, containers).
+    pub search_path: String,
+}
+
+impl RunHost {
+    /// The platform of this name.
+    pub fn platform(&self, name: &str) -> Option<Rc<dyn Platform>> {
+        self.platforms.iter().find(|platform| platform.name() == name).cloned()
+    }
+}
