@@ -46,12 +46,9 @@ struct Pass<'a> {
 impl<'a> Pass<'a> {
     fn new(lab: &'a Lab) -> Self {
         let room = Room::free(lab);
-        let is_open = |device_type: &String| room.spots.contains_key(device_type.as_str());
         let shapes = lab.queue().shapes().all();
-        let left: Vec<_> = shapes
-            .iter()
-            .map(|shape| if shape.types.iter().all(is_open) { shape.count } else { 0 })
-            .collect();
+        let left: Vec<_> =
+            shapes.iter().map(|shape| if is_open(&room, shape) { shape.count } else { 0 }).collect();
         let useful = left.iter().sum();
         let claims = lab.policy().claims;
         Self { lab, room, potential: None, claims, left, useful, placed: Vec::new() }
