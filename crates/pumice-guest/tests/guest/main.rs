@@ -7,3 +7,4 @@ mod harness;
 mod helpers;
 mod install;
 mod runner;
+mod session;
