@@ -9,10 +9,27 @@
 pub(crate) enum Isa {
     Arm,
     Arm64,
+    /// For M-profile cores: starts with a vector table.
+    Thumb,
 }
 
-/// Where it is linked: in the first bank of memory of every platform.
-const LOAD_ADDRESS: u32 = 0x8000_8000;
+impl Isa {
+    /// By its name on the command line.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        match name {
+            "arm" => Some(Self::Arm),
+            "arm64" => Some(Self::Arm64),
+            "thumb" => Some(Self::Thumb),
+            _ => None,
+        }
+    }
+
+    /// Where it is linked: the first bank of memory of A-profile platforms, the vector table of M-profile ones.
+    fn load_address(self) -> u32 {
+        if self == Self::Thumb { 0 } else { 0x8000_8000 }
+    }
+}
+
 const TEXT: &[u8] =
     b"[bootwrapper] this AXF loads a kernel on model-standin only\n[bootwrapper] BOOT FAILED\n\0";
 /// `ADP_Stopped_ApplicationExit` (Arm semihosting specification, `SYS_EXIT`).
@@ -23,7 +40,9 @@ pub(crate) fn build(isa: Isa) -> Vec<u8> {
     let code = match isa {
         Isa::Arm => arm(),
         Isa::Arm64 => arm64(),
+        Isa::Thumb => thumb(),
     };
+    let load_address = isa.load_address();
     let wide = isa == Isa::Arm64;
     let (header_bytes, program_bytes) = if wide { (64_u32, 56_u32) } else { (52, 32) };
     let offset = header_bytes + program_bytes;
@@ -42,7 +61,7 @@ pub(crate) fn build(isa: Isa) -> Vec<u8> {
     half(&mut file, 2);
     half(&mut file, if wide { 183 } else { 40 });
     word(&mut file, 1);
-    address(&mut file, LOAD_ADDRESS);
+    address(&mut file, if isa == Isa::Thumb { THUMB_ENTRY } else { load_address });
     address(&mut file, header_bytes);
     address(&mut file, 0);
     word(&mut file, if wide { 0 } else { 0x0500_0000 });
@@ -53,7 +72,7 @@ pub(crate) fn build(isa: Isa) -> Vec<u8> {
     if wide {
         word(&mut file, 5);
     }
-    for value in [offset, LOAD_ADDRESS, LOAD_ADDRESS, length, length] {
+    for value in [offset, load_address, load_address, length, length] {
         address(&mut file, value);
     }
     if !wide {
@@ -77,6 +96,24 @@ fn arm() -> Vec<u8> {
         APPLICATION_EXIT,
     ];
     words.iter().flat_map(|word: &u32| word.to_le_bytes()).chain(TEXT.iter().copied()).collect()
+}
+
+/// The reset handler, with the bit that says Thumb.
+const THUMB_ENTRY: u32 = 0x41;
+
+/// The same behind a vector table of sixteen words: stack in the first RAM of MPS2 and MPS3, reset handler, and every
+/// fault an endless loop.
+fn thumb() -> Vec<u8> {
+    let mut words = vec![0x2000_4000, THUMB_ENTRY];
+    words.resize(16, 0x4d);
+    words.extend([
+        0xa104_2004_u32, // movs r0, #4; adr r1, text
+        0x2018_beab,     // bkpt #0xab; movs r0, #0x18
+        0xbeab_4901,     // ldr r1, reason; bkpt #0xab
+        0xe7fe_e7fe,     // b .; b .
+        APPLICATION_EXIT,
+    ]);
+    words.iter().flat_map(|word| word.to_le_bytes()).chain(TEXT.iter().copied()).collect()
 }
 
 /// The same; `SYS_EXIT` takes a block of reason and code.
@@ -109,7 +146,7 @@ mod tests {
 
     #[test]
     fn the_headers_lead_to_the_code() {
-        for (isa, machine, header) in [(Isa::Arm, 40, 84), (Isa::Arm64, 183, 120)] {
+        for (isa, machine, header) in [(Isa::Arm, 40, 84), (Isa::Arm64, 183, 120), (Isa::Thumb, 40, 84)] {
             let file = build(isa);
             assert_eq!(u16::from_le_bytes([file[18], file[19]]), machine);
             assert!(file[header..].windows(TEXT.len()).any(|window| window == TEXT));

@@ -88,14 +88,14 @@ impl Simulation {
             let file = File::create(path).map_err(|error| other(format!("{}: {error}", path.display())))?;
             output.copy_to(file);
         }
+        let (events, arrived) = Events::new();
+        let running = Arc::new(AtomicBool::new(false));
+        watch_signals(&events, &running);
         self.delay();
         if self.knobs.banner.unwrap_or(self.model.banner) && !self.invocation.quiet {
             output.bytes(&listing::banner(&self.model, &self.knobs, self.shell));
         }
 
-        let (events, arrived) = Events::new();
-        let running = Arc::new(AtomicBool::new(false));
-        watch_signals(&events, &running);
         let held = if self.knobs.licence_first { Some(self.check_out(output)) } else { None };
         if let Some(Err(code)) = held {
             return Ok(code);

@@ -190,6 +190,10 @@ pub(crate) fn device_lines(model: &Model, media: &Media, environment: &Environme
              INFO: {rng}: Using seed value: {seed:#x}\n"
         ));
     }
+    if let Some(port) = model.parameters.int("GDBServer.port") {
+        let address = if model.parameters.flag("GDBServer.allow_remote") { "0.0.0.0" } else { "127.0.0.1" };
+        lines.push(format!("GDBServer: Listening address=\"{address}\" port={port}\n"));
+    }
     let window = model.roles.visualisation.as_ref().is_some_and(|name| !model.parameters.flag(name));
     if window && environment.get("DISPLAY").is_none() {
         lines.push(format!(

@@ -42,7 +42,7 @@ const USAGE: &str = "\
 usage: model-standin links DIR        make a symbolic link in DIR for every model, armlm and standin-lmgrd
        model-standin models           what the links stand for
        model-standin knobs            the keys of MODEL_STANDIN
-       model-standin axf FILE [arm64] a boot-wrapper AXF (arm if not said otherwise)
+       model-standin axf FILE [ISA]   a boot-wrapper AXF for arm (if not said otherwise), arm64 or thumb
        model-standin armlm ...        the licence tool
        model-standin lmgrd ...        the licence server
 ";
@@ -57,7 +57,9 @@ pub(crate) fn run(name: &str, words: &[String], knobs: &Knobs, environment: &Env
             ("lmgrd", rest) => server::main(rest, print).map(|()| String::new()),
             ("links", [directory]) => links(Path::new(directory)),
             ("axf", [file]) => write_axf(Path::new(file), Isa::Arm),
-            ("axf", [file, isa]) if isa == "arm64" => write_axf(Path::new(file), Isa::Arm64),
+            ("axf", [file, isa]) => Isa::named(isa)
+                .ok_or_else(|| USAGE.to_owned())
+                .and_then(|isa| write_axf(Path::new(file), isa)),
             ("knobs", []) => Ok(knob_list()),
             ("models", []) => model_list(),
             ("help" | "--help" | "-h", []) => Ok(USAGE.to_owned()),

@@ -5,7 +5,7 @@ use crate::cli::Invocation;
 use crate::knobs::Knobs;
 use crate::media::{self, Card, FLASH_BYTES, Media};
 use crate::model::{MachineKind, Model};
-use crate::network::{Backend, Forward, Nic};
+use crate::network::{Backend, Nic};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
@@ -22,8 +22,8 @@ pub(super) struct QemuPlan {
     pub(super) inherited: Vec<OwnedFd>,
     /// Where semihosting's relative paths start.
     pub(super) directory: Option<PathBuf>,
-    /// Ports to open once QEMU is there, where a refusal can be passed over.
-    pub(super) forwards: Vec<Forward>,
+    /// Commands for QEMU's monitor once it is there, where a refusal can be passed over.
+    pub(super) commands: Vec<String>,
 }
 
 /// Everything that decides what to start.
@@ -71,7 +71,7 @@ pub(super) fn plan(wanted: &Wanted<'_>, media: &mut Media) -> io::Result<QemuPla
         arguments: Vec::new(),
         inherited: Vec::new(),
         directory: None,
-        forwards: Vec::new(),
+        commands: Vec::new(),
     };
     plan.push(["-nodefaults", "-no-user-config", "-display", "none", "-S", "-no-shutdown"]);
     plan.push(["-accel", "tcg,tb-size=256", "-rtc", "base=utc,clock=vm"]);
@@ -87,8 +87,21 @@ pub(super) fn plan(wanted: &Wanted<'_>, media: &mut Media) -> io::Result<QemuPla
         device_arguments(&mut plan, model)?;
     }
     network_arguments(&mut plan, model.machine, wanted.nic);
+    plan.commands.extend(debugger(model));
     plan.push(&knobs.qemu_args);
     Ok(plan)
+}
+
+/// QEMU's own GDB server, where a plug-in of the model has one (reference 6.2).
+fn debugger(model: &Model) -> Option<String> {
+    let port = |name: &str| model.parameters.int(name).filter(|port| *port > 0);
+    if let Some(port) = port("GDBServer.port") {
+        let address = if model.parameters.flag("GDBServer.allow_remote") { "0.0.0.0" } else { "127.0.0.1" };
+        return Some(format!("gdbserver tcp:{address}:{port}"));
+    }
+    let port = port("REMOTE_CONNECTION.GDBRemoteConnection.port")?;
+    let address = model.parameters.text("REMOTE_CONNECTION.GDBRemoteConnection.listen_address");
+    Some(format!("gdbserver tcp:{address}:{port}"))
 }
 
 /// How many cores QEMU starts: those the parameters and options ask for, as far as QEMU has them.
@@ -304,7 +317,8 @@ fn network_arguments(plan: &mut QemuPlan, machine: MachineKind, nic: Option<&Nic
     let backend = match &nic.backend {
         Backend::None => None,
         Backend::User { subnet, forwards } => {
-            plan.forwards.clone_from(forwards);
+            // A busy port is passed over in silence, as the model does (reference 6.1).
+            plan.commands.extend(forwards.iter().map(|forward| format!("hostfwd_add net {}", forward.rule)));
             Some(format!("user,id=net,net={subnet}"))
         }
         Backend::Tap(name) => Some(format!("tap,id=net,ifname={name},script=no,downscript=no")),

@@ -72,14 +72,12 @@ impl Qemu {
         };
         let child = spawn(&plan)?;
         // The child has its own copies; ours would keep its lines open after its end.
-        let forwards = std::mem::take(&mut plan.forwards);
+        let commands = std::mem::take(&mut plan.commands);
         drop(plan);
         let qmp = Arc::new(Qmp::connect(control, events.clone())?);
         let qemu = Self { child, qmp, semihosting, bare_metal, status: None };
         qemu.qmp.greet(START_PATIENCE).map_err(StartError::Control)?;
-        for forward in forwards {
-            // A busy port is passed over in silence, as the model does (reference 6.1).
-            let line = format!("hostfwd_add net {}", forward.rule);
+        for line in commands {
             match qemu.command("human-monitor-command", &json!({ "command-line": line })) {
                 Ok(answer) => journal::note(&format!("{line}: {answer}")),
                 Err(error) => journal::note(&format!("{line}: {error}")),

@@ -216,6 +216,7 @@ impl Terminals {
             if knobs.steal.contains(&index) {
                 launch::steal(terminal.port(), knobs.steal_for)?;
             }
+            journal::note(&format!("{} listens on {}", terminal.name, terminal.port()));
             let (served, output) = (Arc::clone(&terminal), Arc::clone(output));
             let (form, instance) = (knobs.announce.unwrap_or(model.announce), model.instance.clone());
             std::thread::spawn(move || {

@@ -59,7 +59,8 @@ fn stopped_well(ended: &Ended) {
 fn armhf_boots_on_a_versatile_express_and_switches_itself_off() {
     let Some(guest) = guest("armhf", "qemu-system-arm") else { return };
     let rig = Rig::new();
-    let exits = ["-C", "motherboard.ve_sysregs.exit_on_shutdown=1"];
+    let exits =
+        ["-C", "motherboard.ve_sysregs.exit_on_shutdown=1", "--dump", "cluster.cpu0=memory@0x80008000,4096"];
     let model = arm(&rig, &guest, "FVP_VE_Cortex-A15x1", "cluster.cpu0", &exits);
     let mut console = model.connect("terminal_0");
     let second = model.connect("terminal_1");
@@ -70,6 +71,7 @@ fn armhf_boots_on_a_versatile_express_and_switches_itself_off() {
     console.send(b"poweroff -f\r");
     stopped_well(&model.end());
     console.expect("reboot: Power down");
+    assert_eq!(std::fs::metadata(rig.path("memory")).unwrap().len(), 4096);
 }
 
 #[test]
@@ -141,12 +143,18 @@ fn a_bare_metal_program_speaks_and_exits_by_semihosting() {
     let ended = rig.run("FVP_VE_Cortex-A15x1", "", &words(&board, &["-a", &axf]));
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stdout.contains("this AXF loads a kernel on model-standin only\n"), "{ended:?}");
-    let wide = rig.path("wide.axf").display().to_string();
-    assert_eq!(rig.run("model-standin", "", &["axf", &wide, "arm64"]).code, Some(0));
+    assert_eq!(rig.run("model-standin", "", &["axf", "wide.axf", "arm64"]).code, Some(0));
     let base = quiet("bp");
-    let ended = rig.run("FVP_Base_RevC-2xAEMvA", "", &words(&base, &["-a", &wide, "-P"]));
+    let ended = rig.run("FVP_Base_RevC-2xAEMvA", "", &words(&base, &["-a", "wide.axf", "-P"]));
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stdout.contains("cluster0.cpu0: [bootwrapper] this AXF loads"), "{ended:?}");
+    assert_eq!(rig.run("model-standin", "", &["axf", "thumb.axf", "thumb"]).code, Some(0));
+    for name in ["FVP_MPS2_Cortex-M3", "FVP_Corstone_SSE-300"] {
+        let ended = rig.run(name, "", &["-a", "thumb.axf", "--simlimit", "60", "--stat"]);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert!(ended.stdout.contains("[bootwrapper] this AXF loads"), "{name}: {ended:?}");
+        assert!(!ended.stdout.contains("Reason:"), "{name}: {ended:?}");
+    }
 }
 
 #[test]

@@ -75,12 +75,9 @@ fn a_silent_or_quiet_terminal_listens_without_a_word() {
         let model = base(&rig, "say 1 \"here\"\n", knobs, more);
         let ports = model.ports(3);
         assert!(ports.iter().all(|(name, _)| name != "terminal_1"), "{ports:?}");
-        let hidden = (ports[0].1 + 1..ports[1].1).find_map(|port| {
-            let client = Client::connect(port);
-            client.expect("here");
-            Some(client)
-        });
-        assert!(hidden.is_some());
+        let log = rig.log();
+        let port = log.split("terminal_1 listens on ").nth(1).unwrap().split_whitespace().next().unwrap();
+        Client::connect(port.parse().unwrap()).expect("here");
     }
 }
 
@@ -186,9 +183,9 @@ fn an_unread_pipe_stops_the_guest_too() {
     let line = words(&base, &[]);
     let knobs = format!("guest=script:{script},stdout_flood=1MiB,uart_buffer=1MiB");
     let (model, mut pipe) = Model::spawn_unread(rig.command(BASE, &knobs, &line));
-    // The announcements are the first lines; then nobody reads any more.
+    // The first announcement is read; then nobody reads any more.
     let mut head = Vec::new();
-    while head.iter().filter(|&&byte| byte == b'\n').count() < 4 {
+    while !head.ends_with(b"\n") {
         let mut byte = [0];
         pipe.read_exact(&mut byte).unwrap();
         head.push(byte[0]);
@@ -298,11 +295,7 @@ fn a_flood_on_one_terminal_loses_nothing_on_another() {
 #[test]
 fn typing_too_fast_loses_characters() {
     let rig = Rig::new();
-    let model = base(&rig, "halt\n", "overrun=1", &["-C", "bp.terminal_0.mode=raw"]);
-    let model = {
-        drop(model);
-        base(&rig, "say 0 \"ready\"\n", "overrun=1", &["-C", "bp.terminal_0.mode=raw"])
-    };
+    let model = base(&rig, "say 0 \"ready\"\n", "overrun=1", &["-C", "bp.terminal_0.mode=raw"]);
     let mut client = model.connect("terminal_0");
     client.expect("ready");
     client.send(&[b'k'; 500]);
