@@ -1,0 +1,67 @@
+//! What people ask: LAVA's REST API, and ours.
+
+use std::time::Duration;
+
+use pumice_client::{Credentials, LabClient};
+use pumice_types::JobId;
+
+use crate::{Answer, FakeServer, answering, connection, only};
+
+fn client(server: &FakeServer) -> LabClient {
+    LabClient::new(connection(server, Credentials::Token("secret".to_owned())))
+}
+
+#[test]
+fn submitting_brings_the_jobs_numbers() {
+    let (server, asked) = answering(Answer::json(201, r#"{"message": "ok", "job_ids": [4, 5]}"#));
+    assert_eq!(client(&server).submit("job_name: x").unwrap().job_ids, [JobId(4), JobId(5)]);
+    let request = only(&asked);
+    assert_eq!(
+        (request.path.as_str(), request.header("authorization")),
+        ("/api/v0.2/jobs/", Some("Token secret"))
+    );
+    assert_eq!(request.body, br#"{"definition":"job_name: x"}"#);
+}
+
+#[test]
+fn jobs_are_filtered_with_lavas_words_and_unknown_fields_are_ignored() {
+    let body = r#"{"count": 1, "next": null, "results": [{"id": 3, "submitter": "ann", "state": "Running",
+        "health": "Unknown", "viewing_groups": [], "description": null}]}"#;
+    let (server, asked) = answering(Answer::json(200, body));
+    let page = client(&server).jobs(&[("state", "Running")], 10, 20).unwrap();
+    assert_eq!((page.count, page.results[0].id, page.results[0].is_finished()), (1, JobId(3), false));
+    assert_eq!(only(&asked).query, "state=Running&limit=10&offset=20");
+}
+
+#[test]
+fn a_log_is_followed_by_offset_until_it_ends() {
+    let answer = Answer {
+        status: 200,
+        headers: vec![("pumice-log-end", "true".to_owned())],
+        body: b"- {}\n".to_vec(),
+    };
+    let (server, asked) = answering(answer);
+    let piece = client(&server).log(JobId(3), 100, Duration::from_millis(5)).unwrap();
+    assert!(piece.ended);
+    assert_eq!(piece.bytes, b"- {}\n");
+    let request = only(&asked);
+    assert_eq!(request.path, "/api/pumice/v1/jobs/3/log");
+    assert_eq!((request.field("offset"), request.field("wait_ms")), (Some("100"), Some("5")));
+}
+
+#[test]
+fn cancelling_is_a_get_as_lava_has_it() {
+    let (server, asked) = answering(Answer::json(200, r#"{"message": "ok"}"#));
+    client(&server).cancel(JobId(3)).unwrap();
+    let request = only(&asked);
+    assert_eq!((request.method.as_str(), request.path.as_str()), ("GET", "/api/v0.2/jobs/3/cancel/"));
+}
+
+#[test]
+fn why_tells_obstacles_and_failures() {
+    let body = r#"{"job": 3, "state": "Submitted", "ahead": 2,
+        "obstacles": [{"what": "in use", "remedy": "wait", "devices": 4}]}"#;
+    let (server, _) = answering(Answer::json(200, body));
+    let why = client(&server).why(JobId(3)).unwrap();
+    assert_eq!((why.ahead, why.obstacles[0].devices, why.failure), (Some(2), 4, None));
+}
