@@ -24,6 +24,9 @@ impl Lab {
 
     /// Asks the server for the health checks that are due on idle devices whose worker is there.
     pub(crate) fn ask_for_checks(&mut self, actions: &mut Vec<Action>) {
+        if self.types().values().all(|device_type| device_type.check.is_none()) {
+            return;
+        }
         let now = self.now();
         let retry = self.policy().check_retry;
         let due: Vec<_> = self

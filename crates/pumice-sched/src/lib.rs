@@ -32,6 +32,7 @@ mod place;
 mod policy;
 mod queue;
 mod room;
+mod shape;
 mod share;
 mod time;
 mod view;

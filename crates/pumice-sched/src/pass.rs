@@ -6,27 +6,15 @@
 //! other's, and the first one always comes to its end. Only groups, and jobs short of cores, memory or seats, need to
 //! claim; anybody else simply is the first to take the next device that suits.
 
-use std::collections::{BTreeMap, HashSet};
-
 use pumice_types::JobId;
 
 use crate::{
     Action, Job, Lab,
     place::place,
-    queue::{Entry, Queue, Usage},
+    queue::{Entry, Merge},
     room::{Placed, Room},
+    shape::Shape,
 };
-
-/// What two jobs have in common that fit the same places.
-type Shape<'a> = (
-    &'a str,
-    &'a std::collections::BTreeSet<String>,
-    &'a BTreeMap<String, u32>,
-    crate::Size,
-    Option<&'a pumice_types::DeviceName>,
-    Option<&'a pumice_types::WorkerName>,
-    &'a str,
-);
 
 impl Lab {
     /// Gives what is free to who waits.
@@ -47,13 +35,10 @@ struct Pass<'a> {
     room: Room<'a>,
     potential: Option<Room<'a>>,
     claims: usize,
-    /// Shapes that found no place: the room only shrinks during a pass, so the next one of the shape need not try.
-    hopeless: HashSet<Shape<'a>>,
-    /// Slots given in this pass, by submitter.
-    given: BTreeMap<&'a str, u32>,
-    /// Of each device type that has free slots, how many jobs are still to be tried.
-    open: BTreeMap<&'a str, usize>,
-    /// The sum of `open`: with none, nothing more can be given.
+    /// Of each shape, how many entries are still to be tried: none once one of them found no place, because the
+    /// room only shrinks during a pass.
+    left: Vec<usize>,
+    /// The sum of `left`: with none, nothing more can be given.
     useful: usize,
     placed: Vec<(JobId, Placed)>,
 }
@@ -61,65 +46,43 @@ struct Pass<'a> {
 impl<'a> Pass<'a> {
     fn new(lab: &'a Lab) -> Self {
         let room = Room::free(lab);
-        let wanted = lab.queue().wanted();
-        let open: BTreeMap<_, _> =
-            room.spots.keys().map(|name| (*name, wanted.get(*name).copied().unwrap_or(0))).collect();
-        let useful = open.values().sum();
-        Self {
-            lab,
-            room,
-            potential: None,
-            claims: lab.policy().claims,
-            hopeless: HashSet::new(),
-            given: BTreeMap::new(),
-            open,
-            useful,
-            placed: Vec::new(),
-        }
+        let shapes = lab.queue().shapes().all();
+        let left: Vec<_> =
+            shapes.iter().map(|shape| if is_open(&room, shape) { shape.count } else { 0 }).collect();
+        let useful = left.iter().sum();
+        let claims = lab.policy().claims;
+        Self { lab, room, potential: None, claims, left, useful, placed: Vec::new() }
     }
 
     fn run(mut self) -> Vec<(JobId, Placed)> {
-        if self.useful == 0 {
-            return self.placed;
-        }
-        let lab = self.lab;
-        let usage = |submitter: &str, given: &BTreeMap<&str, u32>| -> Usage {
-            let (held, lately) = lab.usage(submitter);
-            (held + given.get(submitter).copied().unwrap_or(0), lately)
-        };
-        let mut merge = lab.queue().merge(|submitter| usage(submitter, &self.given));
-        while self.useful > 0
-            && let Some((_, entry)) = merge.next(|submitter| usage(submitter, &self.given))
-        {
-            self.visit(entry);
+        if self.useful > 0 {
+            let mut merge = self.lab.queue().merge(|submitter| self.lab.usage(submitter));
+            while self.useful > 0
+                && let Some((submitter, entry)) = merge.next()
+            {
+                if self.left[entry.shape] > 0 {
+                    self.visit(&mut merge, submitter, entry);
+                }
+            }
         }
         self.placed
     }
 
-    fn visit(&mut self, entry: &'a Entry) {
-        for device_type in Queue::types(entry) {
-            if let Some(left) = self.open.get_mut(device_type.as_str()) {
-                *left -= 1;
-                self.useful -= 1;
-            }
-        }
+    fn visit(&mut self, merge: &mut Merge<'_>, submitter: usize, entry: &Entry) {
+        self.left[entry.shape] -= 1;
+        self.useful -= 1;
         let jobs: Vec<&'a Job> = entry.jobs.iter().filter_map(|id| self.lab.job(*id)).collect();
-        let shape = match jobs.as_slice() {
-            [job] => Some(shape(job)),
-            _ => None,
-        };
-        let tried = shape.as_ref().is_some_and(|shape| self.hopeless.contains(shape));
-        if !tried && let Some(places) = place(self.lab, &mut self.room, &jobs) {
-            *self.given.entry(&entry.submitter).or_default() +=
-                u32::try_from(places.len()).unwrap_or(u32::MAX);
+        if let Some(places) = place(self.lab, &mut self.room, &jobs) {
+            merge.charge(submitter, places.len());
             self.placed.extend(places);
-            self.close(entry);
-            return;
+        } else {
+            // What keeps only this job from a worker says nothing about others of its shape.
+            if !jobs.iter().any(|job| job.avoid.is_some()) {
+                self.useful -= std::mem::take(&mut self.left[entry.shape]);
+            }
+            self.claim(entry, &jobs);
         }
-        self.claim(entry, &jobs);
-        if let Some(shape) = shape {
-            self.hopeless.insert(shape);
-        }
+        self.close(entry);
     }
 
     /// Sets aside what `entry` needs, if it has waited long enough and could ever have it.
@@ -142,7 +105,6 @@ impl<'a> Pass<'a> {
                 self.room.remove_spot(&job.request.device_type, device);
             }
         }
-        self.close(entry);
     }
 
     /// Whether a device is free for `job`, so that it waits for cores, memory, a job limit or seats.
@@ -153,27 +115,22 @@ impl<'a> Pass<'a> {
             .is_some_and(|spots| spots.iter().any(|spot| Room::suits(self.lab, job, spot.device)))
     }
 
-    /// Forgets device types of `entry` that have nothing free any more.
+    /// Forgets the shapes for which nothing is free since `entry` took or claimed something.
     fn close(&mut self, entry: &Entry) {
-        for device_type in Queue::types(entry) {
-            if !self.room.spots.contains_key(device_type.as_str())
-                && let Some(left) = self.open.remove(device_type.as_str())
-            {
-                self.useful -= left;
+        let shapes = self.lab.queue().shapes().all();
+        let has_spots = |device_type: &String| self.room.spots.contains_key(device_type.as_str());
+        if shapes[entry.shape].types.iter().all(has_spots) {
+            return;
+        }
+        for (left, shape) in self.left.iter_mut().zip(shapes) {
+            if *left > 0 && !is_open(&self.room, shape) {
+                self.useful -= std::mem::take(left);
             }
         }
     }
 }
 
-fn shape(job: &Job) -> Shape<'_> {
-    let request = &job.request;
-    (
-        &request.device_type,
-        &request.tags,
-        &request.licences,
-        request.size,
-        request.device.as_ref(),
-        request.worker.as_ref(),
-        &request.submitter,
-    )
+/// Whether anything is free of what the shape needs. A group may claim it though it lacks the rest.
+fn is_open(room: &Room<'_>, shape: &Shape) -> bool {
+    shape.types.iter().any(|device_type| room.spots.contains_key(device_type.as_str()))
 }

@@ -11,7 +11,11 @@ use std::{
 
 use pumice_types::JobId;
 
-use crate::{JobKind, JobRequest, Time, job::HIGHEST_PRIORITY};
+use crate::{
+    JobKind, JobRequest, Time,
+    job::HIGHEST_PRIORITY,
+    shape::{ShapeId, Shapes},
+};
 
 /// Health checks go before everything: the device waits for them.
 const CHECK_LEVEL: i32 = i32::MAX;
@@ -31,6 +35,8 @@ pub(crate) struct Entry {
     pub(crate) submitter: String,
     /// When.
     pub(crate) submitted: Time,
+    /// Its shape.
+    pub(crate) shape: ShapeId,
     level: i32,
     types: Vec<String>,
 }
@@ -44,6 +50,7 @@ pub(crate) struct Queue {
     low: BTreeSet<Place>,
     /// How many jobs of entries want each device type.
     wanted: BTreeMap<String, usize>,
+    shapes: Shapes,
 }
 
 impl Queue {
@@ -55,12 +62,17 @@ impl Queue {
         } else {
             first.priority.min(HIGHEST_PRIORITY)
         };
+        let needs_device =
+            |request: &&&JobRequest| request.member().is_none_or(|member| member.beside.is_none());
+        let types: Vec<_> =
+            requests.iter().filter(needs_device).map(|request| request.device_type.clone()).collect();
         let entry = Entry {
             jobs: requests.iter().map(|request| request.id).collect(),
             submitter: first.submitter.clone(),
             submitted: first.submitted,
+            shape: self.shapes.add(requests, &types),
             level,
-            types: requests.iter().map(|request| request.device_type.clone()).collect(),
+            types,
         };
         for device_type in &entry.types {
             *self.wanted.entry(device_type.clone()).or_default() += 1;
@@ -73,6 +85,7 @@ impl Queue {
     pub(crate) fn remove(&mut self, job: JobId) {
         let Some(entry) = self.entries.remove(&job) else { return };
         self.unlink(job, &entry);
+        self.shapes.remove(entry.shape);
         for device_type in &entry.types {
             if let Some(count) = self.wanted.get_mut(device_type) {
                 *count -= 1;
@@ -135,6 +148,11 @@ impl Queue {
         &self.wanted
     }
 
+    /// The shapes of the entries.
+    pub(crate) fn shapes(&self) -> &Shapes {
+        &self.shapes
+    }
+
     /// The entry that `job` is the first of.
     pub(crate) fn get(&self, job: JobId) -> Option<&Entry> {
         self.entries.get(&job)
@@ -157,18 +175,22 @@ impl Queue {
 
     /// The entries in order, given what each submitter uses.
     pub(crate) fn merge(&self, usage: impl Fn(&str) -> Usage) -> Merge<'_> {
-        let mut lines = Vec::new();
-        let mut heads = BinaryHeap::new();
-        for (level, submitters) in &self.levels {
-            for (submitter, line) in submitters {
+        let mut merge = Merge { queue: self, lines: Vec::new(), usage: Vec::new(), heads: BinaryHeap::new() };
+        let mut submitters = BTreeMap::new();
+        for (level, by_submitter) in &self.levels {
+            for (submitter, line) in by_submitter {
+                let owner = *submitters.entry(submitter.as_str()).or_insert_with(|| {
+                    merge.usage.push(usage(submitter));
+                    merge.usage.len() - 1
+                });
                 let mut places = line.iter();
                 if let Some(&place) = places.next() {
-                    heads.push(Reverse((*level, usage(submitter), place, lines.len())));
-                    lines.push((submitter.as_str(), places));
+                    merge.heads.push(Reverse((*level, merge.usage[owner], place, merge.lines.len())));
+                    merge.lines.push((owner, places));
                 }
             }
         }
-        Merge { queue: self, lines, heads }
+        merge
     }
 }
 
@@ -179,21 +201,23 @@ pub(crate) type Usage = (u32, u64);
 /// place, and the index of its line.
 type Head = (Reverse<i32>, Usage, Place, usize);
 
-/// A walk over the queue in order. After each entry the caller says what its submitter uses now.
+/// A walk over the queue in order.
 pub(crate) struct Merge<'a> {
     queue: &'a Queue,
-    lines: Vec<(&'a str, btree_set::Iter<'a, Place>)>,
+    /// Of each line its submitter, an index into `usage`, and what is left of it.
+    lines: Vec<(usize, btree_set::Iter<'a, Place>)>,
+    usage: Vec<Usage>,
     heads: BinaryHeap<Reverse<Head>>,
 }
 
 impl<'a> Merge<'a> {
-    /// The next entry; `usage` is asked again for submitters whose usage may have grown meanwhile.
-    pub(crate) fn next(&mut self, usage: impl Fn(&str) -> Usage) -> Option<(JobId, &'a Entry)> {
+    /// The next entry, and its submitter for [`Merge::charge`].
+    pub(crate) fn next(&mut self) -> Option<(usize, &'a Entry)> {
         loop {
             let Reverse((level, known, place, index)) = self.heads.pop()?;
-            let (submitter, places) = self.lines.get_mut(index)?;
-            // Usage only grows during a walk: an entry whose key is out of date goes back with the right one.
-            let current = usage(submitter);
+            let (owner, places) = &mut self.lines[index];
+            // Usage only grows during a walk: a head whose key is out of date goes back with the right one.
+            let current = self.usage[*owner];
             if current > known {
                 self.heads.push(Reverse((level, current, place, index)));
                 continue;
@@ -201,7 +225,12 @@ impl<'a> Merge<'a> {
             if let Some(&following) = places.next() {
                 self.heads.push(Reverse((level, current, following, index)));
             }
-            return Some((place.1, self.queue.entries.get(&place.1)?));
+            return Some((*owner, self.queue.entries.get(&place.1)?));
         }
+    }
+
+    /// The submitter was given so many slots more.
+    pub(crate) fn charge(&mut self, submitter: usize, slots: usize) {
+        self.usage[submitter].0 += u32::try_from(slots).unwrap_or(u32::MAX);
     }
 }

@@ -68,6 +68,24 @@ fn every_device_type_renders_to_a_device_without_a_word() {
 }
 
 #[test]
+fn a_declared_program_is_a_mapping_where_its_platform_reads_it() {
+    let check = |text: &str, expected: &str| {
+        let (node, diagnostics) = rendered("uml", &context(text));
+        assert!(!diagnostics.has_errors(), "{diagnostics:?}");
+        let parameters = node.at(&["actions", "boot", "methods", "command", "parameters"]).unwrap();
+        assert_eq!(parameters.get("overlay_initramfs").and_then(Node::as_str), Some("ramdisk"));
+        let arguments = parameters.get("arguments").and_then(Node::as_seq).unwrap();
+        assert_eq!(arguments[0].as_str(), Some(expected));
+    };
+    check("{}", "mem=256M");
+    check("{memory: 512}", "mem=512M");
+    check("{memory: 1G}", "mem=1G");
+    let (node, _) = rendered("command", &context("{command: {program: x, arguments: ['{kernel}']}}"));
+    let program = node.at(&["actions", "boot", "methods", "command", "parameters", "program"]);
+    assert_eq!(program.and_then(Node::as_str), Some("x"));
+}
+
+#[test]
 fn every_model_reads_without_a_word() {
     let mut texts = Vec::new();
     for entry in fs::read_dir(directory().join("models")).unwrap() {

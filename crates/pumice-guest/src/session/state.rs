@@ -271,8 +271,10 @@ impl TestSession {
     ) {
         let Some(suite) = self.suite().map(str::to_owned) else {
             let message = format!("the case `{}` was reported before any test began", case.id);
-            let failure = Failure::new(Cause::SignalInvalid, message)
+            let stray = Failure::new(Cause::SignalInvalid, message)
                 .hint("report cases from the steps of a test definition only");
+            // It may have been the beginning that was lost.
+            let failure = self.loss.take().unwrap_or(stray);
             self.fail("no test had begun", failure, moment, events);
             return;
         };

@@ -171,7 +171,7 @@ impl Guest {
     pub(crate) fn device(&self, name: &str) -> Device {
         let path = self.path(name);
         assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
-        Device::open(path)
+        Device::open(&path)
     }
 }
 
@@ -187,9 +187,9 @@ pub(crate) struct Device {
 const STOP: &[u8] = b"\x04stop\n";
 
 impl Device {
-    fn open(path: PathBuf) -> Self {
+    fn open(path: &Path) -> Self {
         // Opened both ways, so that neither end waits for the other and the reader sees no end of file.
-        let pipe = File::options().read(true).write(true).open(&path).unwrap();
+        let pipe = File::options().read(true).write(true).open(path).unwrap();
         let mut end = pipe.try_clone().unwrap();
         let reader = std::thread::spawn(move || {
             let mut bytes = Vec::new();

@@ -1,4 +1,5 @@
 //! The scripts of `guest/`, run for real under every shell there is, and the corpus of test definitions.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests")]
 
 mod channel;
 mod corpus;
@@ -6,3 +7,4 @@ mod harness;
 mod helpers;
 mod install;
 mod runner;
+mod session;

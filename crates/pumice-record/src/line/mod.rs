@@ -6,4 +6,4 @@ mod write;
 pub use read::{LineError, read_line, read_log};
 pub use write::{MAX_LINE, write_line};
 
-pub(crate) use write::quoted;
+pub(crate) use write::{quoted, value};

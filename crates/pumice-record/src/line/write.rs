@@ -10,6 +10,10 @@ use crate::{LogRecord, Message};
 /// A line of this many characters or more is not written; its message is replaced (lava-compat 3.3).
 pub const MAX_LINE: usize = 100_000;
 
+/// A longer key is begun by a question mark, as PyYAML's dumper does: its reader takes no plain key of more than 1,024
+/// characters.
+const LONG_KEY: usize = 128;
+
 /// What stands for the message of a line that is too long.
 const TOO_LONG: &str = "<line way too long ...>";
 
@@ -49,7 +53,7 @@ fn write_with(record: &LogRecord, message: &Value, mask: &Mask, out: &mut String
 }
 
 /// Adds a value in flow style.
-fn value(value: &Value, mask: &Mask, out: &mut String) {
+pub(crate) fn value(value: &Value, mask: &Mask, out: &mut String) {
     match value {
         Value::Null => out.push_str("null"),
         Value::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
@@ -71,8 +75,12 @@ fn value(value: &Value, mask: &Mask, out: &mut String) {
             out.push('{');
             for (index, (key, item)) in entries.iter().enumerate() {
                 out.push_str(if index > 0 { ", " } else { "" });
+                let start = out.len();
                 quoted(&mask.apply(key), out);
-                // PyYAML takes a key of more than 128 characters only with a question mark.
+                if out.len() - start > LONG_KEY {
+                    out.insert_str(start, "? ");
+                    out.push(' ');
+                }
                 out.push_str(": ");
                 self::value(item, mask, out);
             }

@@ -72,6 +72,19 @@ fn a_group_is_not_starved_by_single_jobs() {
 }
 
 #[test]
+fn a_group_keeps_what_is_free_while_it_waits_for_what_is_not() {
+    let policy = Policy { claim_after: seconds(30), ..Policy::default() };
+    let mut floor = Floor::with_policy(&["q1 qemu w1", "f1 fvp w1"], policy);
+    floor.submit(job(1, "fvp"));
+    floor.submit(job(2, "qemu"));
+    floor.step(Event::Submit(vec![member(3, "fvp", "g", false), member(4, "qemu", "g", false)]));
+    floor.pass(31);
+    floor.complete(2);
+    assert_eq!(given(&floor.submit(job(99, "qemu"))), [], "the free one is kept for the group");
+    assert_eq!(given(&floor.complete(1)).len(), 2);
+}
+
+#[test]
 fn a_member_beside_another_goes_to_its_worker_and_takes_no_device() {
     let mut floor = Floor::new(&["d1 qemu w1"]);
     let beside = Member { group: "g".to_owned(), essential: false, beside: Some(JobId(1)) };

@@ -231,6 +231,14 @@ fn a_job_handed_back_goes_elsewhere_and_returns_only_after_a_while() {
 }
 
 #[test]
+fn a_job_handed_back_keeps_nobody_else_waiting() {
+    let mut floor = Floor::new(&["d1 qemu w1"]);
+    floor.submit(job(1, "qemu"));
+    floor.submit(job(2, "qemu"));
+    assert_eq!(given(&floor.step(Event::JobReturned(job_ref(1, 1)))), [(2, "d1".to_owned())]);
+}
+
+#[test]
 fn a_job_handed_back_by_everybody_ends_incomplete() {
     let policy = Policy { returns: 2, return_pause: seconds(1), ..Policy::default() };
     let mut floor = Floor::with_policy(&["d1 qemu w1"], policy);
