@@ -8,6 +8,7 @@ mod boot;
 mod console_log;
 mod cx;
 mod deploy;
+pub mod files;
 mod host;
 mod report;
 mod runner;

@@ -16,7 +16,7 @@ use std::{
 };
 
 use pumice_plan::{Block, CLEANUP, OnTimeout, Plan, Scope};
-use pumice_record::{LogLevel, ResultRecord};
+use pumice_record::{LogLevel, ResultRecord, export::LoggedResult};
 use pumice_types::{CaseResult, Cause, Deadline, Failure, Fault, JobId, Mask, Verdict};
 
 use crate::{
@@ -36,13 +36,14 @@ pub struct Outcome {
     /// Why it is not complete.
     pub failure: Option<Failure>,
     /// Every result, in order.
-    pub results: Vec<ResultRecord>,
+    pub results: Vec<LoggedResult>,
 }
 
 impl Outcome {
     /// How many cases of the tests (not of the suite `lava`) have this result.
     pub fn count(&self, result: CaseResult) -> usize {
-        self.results.iter().filter(|record| record.suite != "lava" && record.result == result).count()
+        let tests = self.results.iter().map(|result| &result.record).filter(|record| record.suite != "lava");
+        tests.filter(|record| record.result == result).count()
     }
 }
 
