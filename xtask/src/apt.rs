@@ -29,17 +29,8 @@ pub(crate) struct Installation {
 impl Apt {
     /// The host's own.
     pub(crate) fn host() -> Self {
-        Self::with_status(Path::new(STATUS))
-    }
-
-    /// The host's own, with another belief of what is installed.
-    fn with_status(status: &Path) -> Self {
-        let options = [
-            "-oDPkg::Lock::Timeout=300".to_owned(),
-            format!("-oDir::State::status={}", status.display()),
-            "-qq".to_owned(),
-        ];
-        Self { options: options.into(), status: status.to_owned() }
+        let options = ["-oDPkg::Lock::Timeout=300", "-qq"].map(str::to_owned);
+        Self { options: options.into(), status: PathBuf::from("/var/lib/dpkg/status") }
     }
 
     /// One that sees only `architecture`, keeps its state below `directory` and knows nothing as installed: it
@@ -166,8 +157,6 @@ impl Apt {
     }
 }
 
-const STATUS: &str = "/var/lib/dpkg/status";
-
 /// Nothing of a person's is removed for our sake.
 const INSTALL: [&str; 5] =
     ["install", "--yes", "--no-install-recommends", "--no-remove", "--allow-downgrades"];
@@ -230,7 +219,7 @@ mod tests {
 
     /// The host's packages, but with qemu-utils of a release that does not exist and breaks every other QEMU.
     fn status_with_newer_qemu_utils() -> String {
-        let status = fs::read_to_string(STATUS).unwrap();
+        let status = fs::read_to_string(Apt::host().status).unwrap();
         let mut stanzas: Vec<&str> = status
             .split("\n\n")
             .filter(|stanza| !stanza.starts_with("Package: qemu-"))
@@ -252,10 +241,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let status = directory.path().join("status");
         fs::write(&status, status_with_newer_qemu_utils()).unwrap();
-        let apt = Apt::with_status(&status);
-        let missing = ["qemu-system-arm".to_owned(), "qemu-system-x86".to_owned()];
-        assert!(apt.simulate(&missing).is_err(), "the premise: they clash");
-        let found = apt.installation(&missing).unwrap();
+        let options = [
+            format!("-oDir::State::status={}", status.display()),
+            format!("-oDir::Cache={}", directory.path().display()),
+            "-qq".to_owned(),
+        ];
+        let apt = Apt { options: options.into(), status };
+        let found = apt.installation(&["qemu-system-arm".to_owned()]).unwrap();
         assert!(found.packages.iter().all(|package| package.contains('=')), "{found:?}");
         assert!(found.changes[0].starts_with("qemu-utils goes from 1:99.0 to "), "{found:?}");
     }

@@ -215,6 +215,13 @@ impl Reader {
         self.texts(sql, params![id]).await
     }
 
+    /// The keys of the groups that may see a job.
+    pub async fn viewing_group_keys(&mut self, id: JobId) -> Result<Vec<i64>, DbError> {
+        let rows =
+            self.rows("SELECT group_id FROM job_viewing_groups WHERE job_id = $1", params![id]).await?;
+        rows.iter().map(|row| row.int("group_id")).collect()
+    }
+
     /// The names of the groups that may see a job.
     pub async fn viewing_groups(&mut self, id: JobId) -> Result<Vec<String>, DbError> {
         let sql = "SELECT g.name FROM groups g JOIN job_viewing_groups v ON v.group_id = g.id \

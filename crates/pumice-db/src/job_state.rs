@@ -77,7 +77,7 @@ impl Writer {
     ) -> Result<bool, DbError> {
         let sql = "UPDATE jobs SET state = $1, end_time = $2, \
                    start_time = CASE WHEN state = 'submitted' THEN start_time ELSE COALESCE(start_time, $2) END, \
-                   error_type = $3, error_msg = $4, failure = $5, \
+                   error_type = COALESCE($3, error_type), error_msg = COALESCE($4, error_msg), failure = $5, \
                    failure_comment = COALESCE($6, failure_comment) WHERE id = $7 AND state = $8";
         let values = params![
             column_word(JobState::Finished(end.verdict)),
@@ -90,6 +90,18 @@ impl Writer {
             column_word(from)
         ];
         Ok(self.execute(sql, values).await? > 0)
+    }
+
+    /// What the log says went wrong; an end that knows better overwrites it.
+    pub async fn set_job_error(
+        &mut self,
+        id: JobId,
+        error_type: Option<&str>,
+        error_msg: Option<&str>,
+    ) -> Result<(), DbError> {
+        let sql = "UPDATE jobs SET error_type = $1, error_msg = $2 WHERE id = $3";
+        self.execute(sql, params![error_type, error_msg, id]).await?;
+        Ok(())
     }
 
     /// What somebody, or the log, has to say about a failure.

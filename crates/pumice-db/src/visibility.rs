@@ -43,6 +43,24 @@ impl Viewer {
         self.is_superuser || !self.hidden_types.contains(name)
     }
 
+    /// Whether a job may be seen: as a list would show it, decided without asking the database.
+    pub fn sees(&self, job: &crate::Job, viewing_groups: &[i64]) -> bool {
+        if self.is_superuser || self.user_id == Some(job.submitter_id) {
+            return true;
+        }
+        match job.visibility {
+            crate::Visibility::Personal => false,
+            crate::Visibility::Group => viewing_groups.iter().all(|group| self.groups.contains(group)),
+            crate::Visibility::Public => {
+                let kind = job.requested_device_type.as_deref().unwrap_or_default();
+                match &job.actual_device {
+                    Some(device) => self.sees_device(device, kind),
+                    None => self.sees_type(kind),
+                }
+            }
+        }
+    }
+
     /// Narrows a list of devices (`d`).
     pub(crate) fn limit_devices(&self, clause: &mut Where) {
         if self.is_superuser {

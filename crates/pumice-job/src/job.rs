@@ -21,7 +21,7 @@ pub use boot::{
 };
 pub use container::{Container, RegistryLogin};
 pub use deploy::{Deploy, IsoInstall, Postprocess};
-pub use multinode::{DynamicConnection, Multinode, Node as MultinodeNode, Role, RoleKind};
+pub use multinode::{DynamicConnection, Member, Multinode, Node as MultinodeNode, Role, RoleKind};
 pub use notify::{Callback, CallbackDataset, CallbackMethod, Criteria, Notify, Recipient, Verbosity};
 pub use resource::{Algorithm, Checksum, Compression, Format, Image, Overlay, OverlayFile, Resource};
 pub use secrets::Secrets;

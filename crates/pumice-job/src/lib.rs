@@ -4,28 +4,63 @@
 //! into a [`Job`]. It finds all mistakes, not the first one. What LAVA refuses on submission is an error; what it
 //! accepts there and its strict schema refuses is a warning.
 
+mod check;
+pub mod codes;
 mod job;
+pub mod language;
 mod read;
+mod schema;
+mod split;
 
+pub use codes::codes;
 pub use job::*;
+pub use schema::schema;
+pub use split::split;
 
 use pumice_types::{Diagnostics, SourceId};
 use pumice_yaml::Node;
 
-/// Reads and checks a job definition.
+/// What an operator may set about the language.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Variables that a job's `context` may have beside LAVA's (`EXTRA_CONTEXT_VARIABLES`).
+    pub extra_context_variables: Vec<String>,
+    /// The definition is not one that a person submitted but one that a server split from a MultiNode job and gave
+    /// to a worker: `lava-multinode` then says which node it is (lava-compat 5.1).
+    pub is_assigned: bool,
+}
+
+/// Reads and checks a job definition by the rules of a lab that has none of its own.
 ///
-/// The job is there whenever the text is a mapping at all, so that later stages can look for more mistakes; it may
-/// be run only when the diagnostics have no error.
+/// The job is there whenever the text is a mapping at all, so that later stages can look for more mistakes; it may be
+/// run only when the diagnostics, and [`Job::defects`], have no error.
 pub fn parse(text: &str, source: SourceId) -> (Option<Job>, Diagnostics) {
+    parse_by(text, source, &Rules::default())
+}
+
+/// Reads and checks a job definition. Otherwise as [`parse`].
+pub fn parse_by(text: &str, source: SourceId, rules: &Rules) -> (Option<Job>, Diagnostics) {
     let (node, mut diagnostics) = pumice_yaml::parse(text, source);
     let Some(node) = node else { return (None, diagnostics) };
-    let (job, found) = check(&node);
+    // What follows a mistake in the YAML may be missing from the tree and present in the text.
+    let complete = !diagnostics.iter().any(|diagnostic| diagnostic.code == pumice_yaml::codes::SYNTAX);
+    let (job, found) = check_tree(&node, rules, complete);
     diagnostics.extend(found);
     (job, diagnostics.sorted())
 }
 
 /// Checks a definition that was read already. Otherwise as [`parse`].
-pub fn check(node: &Node) -> (Option<Job>, Diagnostics) {
-    let (job, diagnostics) = read::job(node);
+pub fn check(node: &Node, rules: &Rules) -> (Option<Job>, Diagnostics) {
+    let (job, diagnostics) = check_tree(node, rules, true);
     (job, diagnostics.sorted())
+}
+
+fn check_tree(node: &Node, rules: &Rules, complete: bool) -> (Option<Job>, Diagnostics) {
+    let mut diagnostics = check::check(node, rules, complete);
+    let mut job = read::job(node);
+    if let Some(job) = &mut job {
+        diagnostics.extend(check::check_across(job));
+        diagnostics = check::soften_boards(job, diagnostics);
+    }
+    (job, diagnostics)
 }

@@ -13,24 +13,15 @@ mod top;
 
 use std::{num::NonZeroU32, time::Duration};
 
-use pumice_types::{Code, Diagnostic, Diagnostics, Span, Spanned};
+use pumice_types::{Diagnostic, Diagnostics, Span, Spanned};
 use pumice_yaml::{Map, Node, Value};
 
-use crate::{Job, NamedTimeout, Timeout, Variable};
+use crate::{Job, NamedTimeout, Timeout, Variable, codes::UNUSABLE};
 
-/// The definition as types, and what is wrong with it as a whole.
-pub(crate) fn job(node: &Node) -> (Option<Job>, Diagnostics) {
-    let mut diagnostics = Diagnostics::new();
-    let Some(map) = node.as_map() else {
-        let message = format!("a job definition is a mapping, and this is {}", node.kind());
-        diagnostics.push(Diagnostic::error(Code("wrong-type"), node.span, message));
-        return (None, diagnostics);
-    };
-    (Some(top::job(map, node.span)), diagnostics)
+/// The definition as types; `None` when it is no mapping.
+pub(crate) fn job(node: &Node) -> Option<Job> {
+    node.as_map().map(|map| top::job(map, node.span))
 }
-
-/// What cannot be used.
-const UNUSABLE: Code = Code("unusable");
 
 /// A mapping being read, and where its defects go.
 #[derive(Clone, Copy)]

@@ -7,8 +7,6 @@ use std::{
     fs, io,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
-    thread,
-    time::Duration,
 };
 
 /// A directory of the cgroup file system that we made.
@@ -61,6 +59,12 @@ impl Cgroup {
         found
     }
 
+    /// Whether a process is in it or below, also one that is on its way out.
+    pub(crate) fn is_populated(&self) -> bool {
+        let events = fs::read_to_string(self.path.join("cgroup.events")).unwrap_or_default();
+        events.lines().any(|line| line == "populated 1")
+    }
+
     /// Removes it and what is below. Succeeds when it is not there.
     pub(crate) fn remove(&self) -> io::Result<()> {
         fn remove(directory: &Path) -> io::Result<()> {
@@ -74,19 +78,10 @@ impl Cgroup {
                     remove(&entry.path())?;
                 }
             }
-            // A process that was killed leaves its cgroup a moment before it leaves the kernel.
-            let mut result = Ok(());
-            for attempt in 0..8 {
-                result = fs::remove_dir(directory);
-                match &result {
-                    Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
-                        thread::sleep(Duration::from_millis(1 << attempt.min(4)));
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-                    _ => break,
-                }
+            match fs::remove_dir(directory) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
             }
-            result
         }
         remove(&self.path)
     }
@@ -117,7 +112,7 @@ fn directory_of(mounts: &str, membership: &str) -> Result<PathBuf, String> {
             let mut fields = before.split(' ').skip(3);
             Some((unescape(fields.next()?), unescape(fields.next()?)))
         })
-        .last()
+        .next_back()
         .ok_or("no cgroup file system of version 2 is mounted")?;
     let below = if root == "/" { Some(own) } else { own.strip_prefix(root.as_str()) };
     match below.map(|path| path.trim_start_matches('/')) {

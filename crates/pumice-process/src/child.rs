@@ -146,11 +146,10 @@ impl Lineage {
         if self.gone.load(Ordering::Acquire) {
             return self.exit();
         }
-        let found = self.tree().strike();
-        let exit = self.exit()?;
-        if !found.is_empty() {
+        if self.tree().strike().is_some() {
             return None;
         }
+        let exit = self.exit()?;
         self.gone.store(true, Ordering::Release);
         look(self.pidfd.as_fd(), Look::Reap);
         unregister(self.pid.as_raw_nonzero().get());

@@ -288,11 +288,7 @@ impl Guard {
     pub async fn finish(&self, deadline: &Deadline) -> Result<(), LeftBehind> {
         let shared = &self.shared;
         let mut pauses = Pauses::new();
-        loop {
-            let found = shared.tree().strike();
-            if found.is_empty() {
-                break;
-            }
+        while let Some(found) = shared.tree().strike() {
             if deadline.is_over(Instant::now()) {
                 return Err(LeftBehind { processes: found });
             }

@@ -97,18 +97,22 @@ pub(crate) enum Search {
 }
 
 impl Tree<'_> {
-    /// Finds, kills, and collects what we adopted. Returns what was found alive.
-    pub(crate) fn strike(&self) -> Vec<Process> {
+    /// Finds, kills, and collects what we adopted. Returns what was found alive; `None` when nothing was, and
+    /// nothing is on its way out of the cgroup.
+    pub(crate) fn strike(&self) -> Option<Vec<Process>> {
+        let found = self.find();
+        if found.is_empty() && !self.cgroup.is_some_and(Cgroup::is_populated) {
+            return None;
+        }
         if let Some(cgroup) = self.cgroup {
             // Where this fails (before Linux 5.14, or because it is gone), what follows does the same.
             drop(cgroup.kill());
         }
-        let found = self.find();
         for process in &found {
             // It may have ended by itself since.
             drop(process.signal(Signal::KILL));
         }
-        found
+        Some(found)
     }
 
     /// What of it is alive. Collects adopted processes that have ended.

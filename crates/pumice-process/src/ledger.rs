@@ -48,15 +48,16 @@ pub enum Thing {
     Directory {
         /// Where.
         path: PathBuf,
-        /// Its device and inode, so that a later directory of the same name is not taken for it.
-        identity: (u64, u64),
+        /// Its device and inode, so that a later directory of the same name is not taken for it; `None` before it
+        /// is made, and then it is removed only if there is nothing in it.
+        identity: Option<(u64, u64)>,
     },
     /// A file or a socket.
     File {
         /// Where.
         path: PathBuf,
         /// Its device and inode.
-        identity: (u64, u64),
+        identity: Option<(u64, u64)>,
     },
     /// A network interface.
     Tap {
@@ -81,13 +82,13 @@ impl Thing {
     /// The directory that is now at `path`.
     pub fn directory(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
-        Ok(Self::Directory { identity: identity(&path)?, path })
+        Ok(Self::Directory { identity: Some(identity(&path)?), path })
     }
 
     /// The file or socket that is now at `path`.
     pub fn file(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
-        Ok(Self::File { identity: identity(&path)?, path })
+        Ok(Self::File { identity: Some(identity(&path)?), path })
     }
 }
 
@@ -122,11 +123,11 @@ enum Entry {
 
 /// The ledger could not be kept.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action} the ledger {path}")]
+#[error("cannot {action} {path}")]
 pub struct LedgerError {
-    /// `create`, `write` or `remove`.
+    /// `create the ledger` and the like.
     pub action: &'static str,
-    /// Which file.
+    /// Which file or directory.
     pub path: PathBuf,
     /// Why.
     #[source]
@@ -177,7 +178,7 @@ impl Ledger {
         };
         match create() {
             Ok(file) => Ok(Self { path, open: Mutex::new(Open { file, things: Vec::new() }) }),
-            Err(source) => Err(LedgerError { action: "create", path, source }),
+            Err(source) => Err(LedgerError { action: "create the ledger", path, source }),
         }
     }
 
@@ -192,6 +193,21 @@ impl Ledger {
         self.append(&mut open, &Entry::Made(thing.clone()))?;
         open.things.push(thing);
         Ok(())
+    }
+
+    /// Makes a directory that is removed, with all that is in it, when the run ends in whatever way. It must
+    /// not be there yet; the directory it is in must.
+    pub fn create_directory(&self, path: impl Into<PathBuf>) -> Result<Thing, LedgerError> {
+        let path = path.into();
+        let intent = Thing::Directory { path: path.clone(), identity: None };
+        self.made(intent.clone())?;
+        let made = fs::create_dir(&path).and_then(|()| Thing::directory(&path));
+        let thing = made.map_err(|source| LedgerError { action: "create the directory", path, source });
+        if let Ok(thing) = &thing {
+            self.made(thing.clone())?;
+        }
+        self.gone(&intent)?;
+        thing
     }
 
     /// Notes that something is gone.
@@ -223,7 +239,7 @@ impl Ledger {
             return Ok(());
         }
         fs::remove_file(&self.path).map_err(|source| LedgerError {
-            action: "remove",
+            action: "remove the ledger",
             path: self.path.clone(),
             source,
         })
@@ -231,7 +247,7 @@ impl Ledger {
 
     fn append(&self, open: &mut Open, entry: &Entry) -> Result<(), LedgerError> {
         let write = line(entry).and_then(|line| open.file.write_all(&line));
-        write.map_err(|source| LedgerError { action: "write", path: self.path.clone(), source })
+        write.map_err(|source| LedgerError { action: "write to the ledger", path: self.path.clone(), source })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Open> {

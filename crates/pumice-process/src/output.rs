@@ -116,24 +116,17 @@ impl Guard {
             read.map_err(|source| OutputError::Read { program: program.clone(), source })?;
             Ok::<_, OutputError>(ended?.0)
         };
-        match tokio::time::timeout_at(deadline.at().into(), both).await {
-            Ok(exit) => Ok(Output {
-                exit: exit?,
-                stdout: head.bytes,
-                stderr: tail.bytes,
-                is_truncated: head.is_truncated,
-            }),
-            Err(_) => {
-                let grace = Deadline::after(Instant::now(), GRACE, "the end of a helper");
-                child.kill_all(&grace).await?;
-                Err(OutputError::Timeout {
-                    program: command.name().to_owned(),
-                    owner: deadline.owner().to_owned(),
-                    limit: deadline.limit(),
-                    stderr: String::from_utf8_lossy(&tail.bytes).into_owned(),
-                })
-            }
-        }
+        let Ok(exit) = tokio::time::timeout_at(deadline.at().into(), both).await else {
+            let grace = Deadline::after(Instant::now(), GRACE, "the end of a helper");
+            child.kill_all(&grace).await?;
+            return Err(OutputError::Timeout {
+                program: command.name().to_owned(),
+                owner: deadline.owner().to_owned(),
+                limit: deadline.limit(),
+                stderr: String::from_utf8_lossy(&tail.bytes).into_owned(),
+            });
+        };
+        Ok(Output { exit: exit?, stdout: head.bytes, stderr: tail.bytes, is_truncated: head.is_truncated })
     }
 }
 

@@ -89,8 +89,7 @@ fn dead_ledgers(state: &Path, report: &mut Report) -> io::Result<Vec<(PathBuf, F
         if path.extension().is_none_or(|extension| extension != "ledger") {
             continue;
         }
-        let opened = File::options().read(true).append(true).open(&path);
-        match opened.and_then(|file| Ok((lock_if_free(&file)?, file))) {
+        match open(&path).and_then(|file| Ok((lock_if_free(&file)?, file))) {
             Ok((true, file)) => dead.push((path, file)),
             Ok((false, _)) => report.live += 1,
             // Its run ended well in this moment.
@@ -109,25 +108,23 @@ fn lock_if_free(file: &File) -> io::Result<bool> {
     }
 }
 
-/// Waits until the run is dead or has let go of its ledger, then removes what is left. `None` when the ledger
-/// is gone, because the run ended well or somebody else was faster.
-pub(crate) fn reclaim_when_dead(path: &Path, reclaim: &mut dyn Reclaim) -> io::Result<Option<Reclaimed>> {
-    let file = match File::options().read(true).append(true).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file?,
-    };
+/// Opens a ledger for [`reclaim_locked`].
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    File::options().read(true).append(true).open(path)
+}
+
+/// Waits until the run of an open ledger is dead or has let go of it, then removes what is left. The file may
+/// have been removed meanwhile: when the run ended well, or somebody else was faster, it also says so.
+pub(crate) fn reclaim_when_dead(path: &Path, file: File, reclaim: &mut dyn Reclaim) -> io::Result<()> {
     rustix::fs::flock(&file, FlockOperation::LockExclusive)?;
-    match identity(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        _ => reclaim_locked(path, file, reclaim).map(Some),
-    }
+    reclaim_locked(path, file, reclaim).map(drop)
 }
 
 /// Removes what one dead run has left, and its ledger when nothing remains.
 fn reclaim_locked(path: &Path, mut file: File, reclaim: &mut dyn Reclaim) -> io::Result<Reclaimed> {
     let Some((header, things)) = ledger::read(&file)? else {
         // Nothing was made before the header was written.
-        fs::remove_file(path)?;
+        remove_ledger(path)?;
         return Ok(Reclaimed::default());
     };
     if header.version != VERSION {
@@ -135,6 +132,10 @@ fn reclaim_locked(path: &Path, mut file: File, reclaim: &mut dyn Reclaim) -> io:
         return Err(io::Error::new(io::ErrorKind::InvalidData, message));
     }
     let mut reclaimed = Reclaimed { run: header.run.clone(), ..Reclaimed::default() };
+    if things.is_empty() && !path.exists() {
+        // The run ended well.
+        return Ok(reclaimed);
+    }
     let remaining = kill_processes(&header, &things, &mut reclaimed);
     // The last first: a directory after what was made in it.
     for thing in things.iter().rev() {
@@ -150,9 +151,16 @@ fn reclaim_locked(path: &Path, mut file: File, reclaim: &mut dyn Reclaim) -> io:
         }
     }
     if reclaimed.left.is_empty() {
-        fs::remove_file(path)?;
+        remove_ledger(path)?;
     }
     Ok(reclaimed)
+}
+
+fn remove_ledger(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Kills the run's processes until none is found. Returns those that would not die.
@@ -171,19 +179,19 @@ fn kill_processes(header: &Header, things: &[Thing], reclaimed: &mut Reclaimed) 
     let mut pauses = Pauses::new();
     let end = Instant::now() + PATIENCE;
     loop {
-        let mut found = Vec::new();
+        let mut rounds = Vec::new();
         for cgroup in cgroups.iter().map(Some).chain([None]) {
             let sessions = if cgroup.is_none() { live_sessions(things) } else { Vec::new() };
             let tree = Tree { cgroup, sessions, mark: &header.run, search: Search::Everywhere };
-            found.extend(tree.strike());
+            rounds.extend(tree.strike());
         }
-        for process in &found {
+        for process in rounds.iter().flatten() {
             if !reclaimed.killed.iter().any(|other| other.pid == process.pid) {
                 reclaimed.killed.push(process.clone());
             }
         }
-        if found.is_empty() || Instant::now() > end {
-            return found;
+        if rounds.is_empty() || Instant::now() > end {
+            return rounds.concat();
         }
         thread::sleep(pauses.next());
     }
@@ -219,12 +227,18 @@ fn remove(thing: &Thing, remaining: &[Process], reclaim: &mut dyn Reclaim) -> io
 }
 
 /// Removes what is at `path` when it is the very file or directory that was made; links are not followed.
-pub(crate) fn remove_path(path: &Path, made: (u64, u64)) -> io::Result<()> {
-    let removed = match fs::symlink_metadata(path) {
-        Ok(_) if identity(path)? != made => return Ok(()),
-        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
-        Ok(_) => fs::remove_file(path),
-        Err(error) => Err(error),
+pub(crate) fn remove_path(path: &Path, made: Option<(u64, u64)>) -> io::Result<()> {
+    let removed = match (fs::symlink_metadata(path), made) {
+        (Ok(metadata), None) if metadata.is_dir() => {
+            // What is in it was not put there by the run, which died before.
+            let _ = fs::remove_dir(path);
+            return Ok(());
+        }
+        (Ok(_), None) => return Ok(()),
+        (Ok(_), Some(made)) if identity(path)? != made => return Ok(()),
+        (Ok(metadata), Some(_)) if metadata.is_dir() => fs::remove_dir_all(path),
+        (Ok(_), Some(_)) => fs::remove_file(path),
+        (Err(error), _) => Err(error),
     };
     match removed {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

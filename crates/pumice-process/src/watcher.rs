@@ -11,7 +11,10 @@ use std::{
 
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use crate::reconcile::{Keep, reclaim_when_dead};
+use crate::{
+    reconcile::{Keep, open, reclaim_when_dead},
+    spawn::close_others_on_exec,
+};
 
 /// The body of the watcher's process: waits for standard input to end, which happens when the run that holds
 /// the other end is gone, then removes what the ledger lists. What needs more than the kernel (network
@@ -22,6 +25,8 @@ use crate::reconcile::{Keep, reclaim_when_dead};
 pub fn watcher_main(ledger: &Path) -> ExitCode {
     // Only for people who look at the process list.
     let _ = rustix::thread::set_name(c"pumice-watcher");
+    // Opened now, so that it can be read whatever happens to its directory.
+    let Ok(file) = open(ledger) else { return ExitCode::FAILURE };
     let mut input = io::stdin().lock();
     let mut byte = [0];
     loop {
@@ -31,8 +36,8 @@ pub fn watcher_main(ledger: &Path) -> ExitCode {
             _ => {}
         }
     }
-    match reclaim_when_dead(ledger, &mut Keep) {
-        Ok(_) => ExitCode::SUCCESS,
+    match reclaim_when_dead(ledger, file, &mut Keep) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
 }
@@ -57,6 +62,7 @@ pub(crate) fn start_watcher(program: &[OsString], ledger: &Path) -> io::Result<(
 fn detach(command: &mut Command) {
     let run = || {
         rustix::process::setsid()?;
+        close_others_on_exec();
         for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
             // SAFETY: ignoring a signal installs no handler; the call may be made after a fork.
             if unsafe { libc::signal(signal, libc::SIG_IGN) } == libc::SIG_ERR {

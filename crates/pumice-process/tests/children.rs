@@ -172,20 +172,6 @@ fn dropping_a_child_kills_its_tree() {
 }
 
 #[test]
-fn finish_ends_an_orphan_that_cleared_its_environment() {
-    in_runtime(async {
-        let world = World::new(false);
-        let script = "(env -i setsid sleep 1000 </dev/null >/dev/null 2>&1 &)";
-        let child = world.guard.spawn(&shell(script)).unwrap();
-        child.wait().await;
-        drop(child);
-        world.finish().await;
-        let own = i32::try_from(std::process::id()).unwrap();
-        assert_eq!(world::children_of(own), [0; 0]);
-    });
-}
-
-#[test]
 fn usage_counts_the_cpu_and_memory_of_the_child() {
     in_runtime(async {
         let world = World::new(true);

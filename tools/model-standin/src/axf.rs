@@ -15,7 +15,7 @@ pub(crate) enum Isa {
 const LOAD_ADDRESS: u32 = 0x8000_8000;
 const TEXT: &[u8] =
     b"[bootwrapper] this AXF loads a kernel on model-standin only\n[bootwrapper] BOOT FAILED\n\0";
-/// ADP_Stopped_ApplicationExit (Arm semihosting specification, SYS_EXIT).
+/// `ADP_Stopped_ApplicationExit` (Arm semihosting specification, `SYS_EXIT`).
 const APPLICATION_EXIT: u32 = 0x2_0026;
 
 /// The whole file: an ELF header, one program header, code and text (System V ABI, gABI chapter 4).
@@ -64,7 +64,7 @@ pub(crate) fn build(isa: Isa) -> Vec<u8> {
     file
 }
 
-/// SYS_WRITE0 of the text, then SYS_EXIT.
+/// `SYS_WRITE0` of the text, then `SYS_EXIT`.
 fn arm() -> Vec<u8> {
     let words = [
         0xe3a0_0004, // mov r0, #4
@@ -79,7 +79,7 @@ fn arm() -> Vec<u8> {
     words.iter().flat_map(|word: &u32| word.to_le_bytes()).chain(TEXT.iter().copied()).collect()
 }
 
-/// The same; SYS_EXIT takes a block of reason and code.
+/// The same; `SYS_EXIT` takes a block of reason and code.
 fn arm64() -> Vec<u8> {
     let words = [
         0x5280_0080, // mov w0, #4

@@ -27,22 +27,22 @@ impl Environment {
         self.get("HOME").map(PathBuf::from)
     }
 
-    /// The name of the user this process runs as, by the user database, which is what a licence is bound to.
-    pub(crate) fn user_name(&self) -> String {
-        let uid = rustix::process::getuid().as_raw().to_string();
-        let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-        let named = users.lines().find_map(|line| {
-            let mut fields = line.split(':');
-            let name = fields.next()?;
-            (fields.nth(1) == Some(&uid)).then(|| name.to_owned())
-        });
-        named.unwrap_or(uid)
-    }
-
     /// A made-up environment, for tests.
     #[cfg(test)]
     pub(crate) fn of(pairs: &[(&str, &str)]) -> Self {
         let variables = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         Self { variables: variables.collect() }
     }
+}
+
+/// The name of the user this process runs as, by the user database, which is what a licence is bound to.
+pub(crate) fn user_name() -> String {
+    let uid = rustix::process::getuid().as_raw().to_string();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let named = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1) == Some(&uid)).then(|| name.to_owned())
+    });
+    named.unwrap_or(uid)
 }

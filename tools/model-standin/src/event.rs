@@ -21,7 +21,7 @@ pub(crate) enum Event {
     PowerOff,
     /// The guest reset itself.
     Reset,
-    /// A semihosting SYS_EXIT, with the code of SYS_EXIT_EXTENDED.
+    /// A semihosting `SYS_EXIT`, with the code of `SYS_EXIT_EXTENDED`.
     SemihostingExit(i32),
     /// The program inside ended in a way no guest ends.
     GuestLost(String),

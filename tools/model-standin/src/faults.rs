@@ -7,6 +7,7 @@ use crate::machine;
 use crate::output::Output;
 use crate::terminal::Terminals;
 use rustix::process::Signal;
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,10 +78,17 @@ pub(crate) fn leave_orphan(knobs: &Knobs) {
     let mut command = Command::new("/proc/self/exe");
     command.args([ORPHAN_WORD, &duration.as_secs_f64().to_string()]);
     command.arg(if knobs.orphan_own_session { "own" } else { "shared" });
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    match command.spawn() {
-        // It starts another and ends; that other belongs to nobody.
-        Ok(mut child) => drop(child.wait()),
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    // It starts another, says which, and ends; that other belongs to nobody.
+    let told = command.spawn().and_then(|mut child| {
+        let mut line = String::new();
+        if let Some(stdout) = child.stdout.take() {
+            BufReader::new(stdout).read_line(&mut line)?;
+        }
+        child.wait().map(|_| line)
+    });
+    match told {
+        Ok(line) => journal::note(&format!("orphan is {}", line.trim())),
         Err(error) => journal::note(&format!("orphan: {error}")),
     }
 }
@@ -95,7 +103,10 @@ pub(crate) fn orphan_main(words: &[String]) {
             }
             let mut command = Command::new("/proc/self/exe");
             command.args([ORPHAN_WORD, &seconds.to_string()]);
-            drop(command.spawn());
+            if let Ok(child) = command.spawn() {
+                // Read by the one that started us.
+                let _ = writeln!(std::io::stdout(), "{}", child.id());
+            }
         }
         _ => std::thread::sleep(Duration::try_from_secs_f64(seconds).unwrap_or_default()),
     }

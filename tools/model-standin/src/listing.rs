@@ -111,18 +111,18 @@ mod tests {
     #[test]
     fn banners_have_the_public_form() {
         let knobs = Knobs::default();
-        let banner = |name: &str| String::from_utf8(super::banner(&model(name), &knobs, false)).unwrap();
+        let text = |name: &str| String::from_utf8(banner(&model(name), &knobs, false)).unwrap();
         assert_eq!(
-            banner("FVP_VE_Cortex-A15x1"),
+            text("FVP_VE_Cortex-A15x1"),
             "Fast Models [11.24.12 (Dec  4 2023)]\nCopyright 2000-2023 ARM Limited.\nAll Rights Reserved.\n\n\n"
         );
         assert_eq!(
-            banner("Foundation_Platform"),
+            text("Foundation_Platform"),
             "ARM V8 Foundation Platformr0p0 (platform build 11.2.33)\nCopyright 2017 ARM Limited.\n\
              All Rights Reserved.\n\n"
         );
         let odd = Knobs { cp1252: true, ..Knobs::default() };
-        assert!(std::str::from_utf8(&super::banner(&model("FVP_Morello"), &odd, false)).is_err());
+        assert!(std::str::from_utf8(&banner(&model("FVP_Morello"), &odd, false)).is_err());
     }
 
     #[test]

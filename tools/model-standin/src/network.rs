@@ -63,7 +63,7 @@ fn mac_from(seed: u32) -> String {
 }
 
 /// `[host-ip:]hport=[model-ip:]mport[,…]`. A list with a mistake leads to no forward at all, and to no word about
-/// it: "If setup fails, or the parameter syntax is incorrect, there is no error reporting" (100964_1110, 1.11.1).
+/// it: "If setup fails, or the parameter syntax is incorrect, there is no error reporting" (`100964_1110`, 1.11.1).
 fn forwards(text: &str) -> Vec<Forward> {
     if text.is_empty() {
         return Vec::new();
@@ -91,29 +91,29 @@ mod tests {
     use crate::model::ModelName;
 
     #[track_caller]
-    fn check(parameters: &[&str], expected: Option<Backend>) {
+    fn check(parameters: &[&str], expected: Option<&Backend>) {
         let mut model = Model::new(ModelName::parse("FVP_Base_RevC-2xAEMvA").unwrap()).unwrap();
         for assignment in parameters {
             let (name, value) = assignment.split_once('=').unwrap();
             model.parameters.set(&format!("bp.{name}"), value).unwrap();
         }
-        assert_eq!(nic(&model).map(|nic| nic.backend), expected);
+        assert_eq!(nic(&model).map(|nic| nic.backend).as_ref(), expected);
     }
 
-    fn user(rules: &[&str]) -> Option<Backend> {
+    fn user(rules: &[&str]) -> Backend {
         let forwards = rules.iter().map(|rule| Forward { rule: (*rule).to_owned() }).collect();
-        Some(Backend::User { subnet: "172.20.51.0/24".into(), forwards })
+        Backend::User { subnet: "172.20.51.0/24".into(), forwards }
     }
 
     #[test]
     fn the_enabled_device_and_its_own_bridge_count() {
         check(&["hostbridge.userNetworking=1"], None);
-        check(&["smsc_91c111.enabled=1"], Some(Backend::None));
+        check(&["smsc_91c111.enabled=1"], Some(&Backend::None));
         check(
             &["smsc_91c111.enabled=1", "hostbridge.interfaceName=tap01"],
-            Some(Backend::Tap("tap01".into())),
+            Some(&Backend::Tap("tap01".into())),
         );
-        check(&["virtio_net.enabled=1", "virtio_net.hostbridge.userNetworking=1"], user(&[]));
+        check(&["virtio_net.enabled=1", "virtio_net.hostbridge.userNetworking=1"], Some(&user(&[])));
     }
 
     #[test]
@@ -127,7 +127,7 @@ mod tests {
         };
         let check = |ports: &str, rules: &[&str]| {
             let parameters = with(ports);
-            check(&parameters.each_ref().map(String::as_str), user(rules));
+            check(&parameters.each_ref().map(String::as_str), Some(&user(rules)));
         };
         check(
             "8022=22,127.0.0.1:5555=172.20.51.1:5555",

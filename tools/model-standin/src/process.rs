@@ -62,6 +62,13 @@ pub(crate) fn die_of(signal: StopSignal) {
     let _ = rustix::process::kill_process(rustix::process::getpid(), signal);
 }
 
+/// Does nothing until somebody kills the process.
+pub(crate) fn sleep_for_ever() -> ! {
+    loop {
+        std::thread::park();
+    }
+}
+
 /// Makes `command` a part of this process as far as anyone outside can see: it inherits `files` under the
 /// numbers they have here, it dies with the thread that starts it (which must be the main thread), and a
 /// Ctrl-C or SIGTERM sent to the whole process group does not reach it, because a model is one process and

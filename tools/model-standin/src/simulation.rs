@@ -104,7 +104,7 @@ impl Simulation {
             Terminals::open(&self.model, &self.knobs, output).map_err(|error| other(error.to_string()))?;
         output.print(&startup::announcements(&self.model, &terminals, &self.knobs));
         // Kept to the end: a seat is given back when this goes.
-        let _held = match held.map_or_else(|| self.check_out(output), |held| held) {
+        let _held = match held.unwrap_or_else(|| self.check_out(output)) {
             Ok(held) => held,
             Err(code) => return Ok(code),
         };
@@ -286,16 +286,19 @@ impl Simulation {
                 // The process lives on, its ports open and its guest silent (reference 4.5).
                 Event::PowerOff | Event::Reset | Event::Released => {}
                 Event::SemihostingExit(code) => return End::Stop(Reason::Semihosting(code)),
-                Event::GuestLost(reason) => match guest.semihosting_code() {
-                    Some(code) => return End::Stop(Reason::Semihosting(code)),
-                    None => {
-                        output.print(&format!(
-                            "\nError: {}: the simulation ended unexpectedly {reason}\nIn file: (unknown):0\n",
-                            self.model.instance
-                        ));
-                        return End::Exit(1);
+                Event::GuestLost(reason) => {
+                    if let Some(code) = guest.semihosting_code() {
+                        return End::Stop(Reason::Semihosting(code));
                     }
-                },
+                    output.print(&format!(
+                        "
+Error: {}: the simulation ended unexpectedly {reason}
+In file: (unknown):0
+",
+                        self.model.instance
+                    ));
+                    return End::Exit(1);
+                }
                 Event::UartStop => return End::Stop(Reason::Uart),
                 Event::Limit(limit) => return End::Stop(Reason::Limit(limit)),
                 Event::Crash => return End::Exit(faults::crash(self.knobs.crash, output)),
@@ -330,8 +333,8 @@ impl Simulation {
             output.print(&statistics.table(&self.model));
         }
         output.flush();
-        while self.knobs.hang_at_exit {
-            std::thread::park();
+        if self.knobs.hang_at_exit {
+            process::sleep_for_ever();
         }
     }
 

@@ -44,14 +44,18 @@ pub(crate) fn set_parameters(
         let stem = plugin.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         let parameters = plugin_parameters(&stem)
             .map_err(|error| StartupError::Other { program: program(), reason: error.to_string() })?;
-        parameters.into_iter().for_each(|parameter| model.parameters.add(parameter));
+        for parameter in parameters {
+            model.parameters.add(parameter);
+        }
     }
     if let Some(path) = &knobs.extra_params {
         let text = std::fs::read_to_string(path).map_err(|error| StartupError::Other {
             program: program(),
             reason: format!("{}: {error}", path.display()),
         })?;
-        text.lines().filter_map(extra_parameter).for_each(|parameter| model.parameters.add(parameter));
+        for parameter in text.lines().filter_map(extra_parameter) {
+            model.parameters.add(parameter);
+        }
     }
     for (name, value) in &invocation.parameters {
         let (program, name, value) = (program(), name.clone(), value.clone());
@@ -139,60 +143,61 @@ pub(crate) fn announcements(model: &Model, terminals: &Terminals, knobs: &Knobs)
     let form = knobs.announce.unwrap_or(model.announce);
     let announced = terminals.announced();
     let first = announced.first().map_or("", |(name, _)| *name);
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for (number, (name, port)) in announced.iter().enumerate() {
-        let name = if knobs.duplicate { first } else { name };
-        let line = announcement(form, &model.instance, name, *port);
         if model.cmn && number == announced.len() / 2 {
-            text.push_str(&format!(
+            lines.push(format!(
                 "INFO: {}.css.cmn700: CMN-700 r1p0 model, periphbase=0x0000000140000000, \
                  mesh_config_file='cmn700_rd_n2.yml'\n",
                 model.instance
             ));
         }
-        // Captured logs show two of them with no line break between (reference 4.1).
-        text.push_str(if knobs.glue { line.trim_matches('\n') } else { &line });
+        let name = if knobs.duplicate { first } else { name };
+        lines.push(announcement(form, &model.instance, name, *port));
     }
     if knobs.glue {
-        text.push('\n');
+        // Captured logs show two of them with no line break between (reference 4.1).
+        let glued: String = lines.iter().map(|line| line.trim_matches('\n')).collect();
+        return glued + "\n";
     }
-    text
+    lines.concat()
 }
 
 /// The lines after the announcements: media, images, devices, the window that cannot be opened.
 pub(crate) fn device_lines(model: &Model, media: &Media, environment: &Environment) -> String {
     let instance = &model.instance;
-    let mut text = String::new();
+    let mut lines = Vec::new();
     if model.roles.mmc.is_some() && media.card.is_none() {
-        text.push_str("INFO: mmc: no image file connected\n");
+        lines.push("INFO: mmc: no image file connected\n".to_owned());
     }
     for (path, file) in loaded_images(model) {
-        let bytes = std::fs::metadata(file).map_or(0, |metadata| metadata.len());
-        text.push_str(&format!(
-            "\nInfo: {instance}: {instance}.{path}: FlashLoader: Loaded {} from file '{file}'\n",
-            loaded_size(bytes)
+        let size = loaded_size(std::fs::metadata(file).map_or(0, |metadata| metadata.len()));
+        lines.push(format!(
+            "\nInfo: {instance}: {instance}.{path}: FlashLoader: Loaded {size} from file '{file}'\n"
         ));
     }
     if model.ethos {
-        text.push_str(&format!("\nInfo: {instance}: Creating Ethos-U55 with config H128\n"));
+        lines.push(format!("\nInfo: {instance}: Creating Ethos-U55 with config H128\n"));
     }
     if let Some(rng) = model.roles.rng.as_ref().filter(|rng| model.parameters.flag(&format!("{rng}.enabled")))
     {
         let seed = match model.parameters.int(&format!("{rng}.seed")) {
-            None | Some(0) => i64::from(std::process::id()) * 0x9e37 & 0xffff_ffff,
+            None | Some(0) => (i64::from(std::process::id()) * 0x9e37) & 0xffff_ffff,
             Some(seed) => seed,
         };
-        text.push_str(&format!("INFO: {rng}: Selected Random Generator Device: XORSHIFT DEVICE\n"));
-        text.push_str(&format!("INFO: {rng}: Using seed value: {seed:#x}\n"));
+        lines.push(format!(
+            "INFO: {rng}: Selected Random Generator Device: XORSHIFT DEVICE\n\
+             INFO: {rng}: Using seed value: {seed:#x}\n"
+        ));
     }
     let window = model.roles.visualisation.as_ref().is_some_and(|name| !model.parameters.flag(name));
     if window && environment.get("DISPLAY").is_none() {
-        text.push_str(&format!(
+        lines.push(format!(
             "\nWarning: {instance}: vis: Visualisation setup failed - the model will run with the Visualisation window \
              disabled\nIn file: (unknown):0\nIn process: {instance}.thread_p_130 @ 0 ps\n"
         ));
     }
-    text
+    lines.concat()
 }
 
 /// A word for the log about what is going to run.

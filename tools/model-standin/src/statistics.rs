@@ -58,7 +58,7 @@ impl Statistics {
                 clippy::cast_sign_loss,
                 reason = "a count, and not negative"
             )]
-            let instructions = (time.as_secs_f64() * self.mips * 1e6) as u64;
+            let instructions = (time.as_secs_f64() * self.mips * 1e6).round() as u64;
             if instructions > 0 || counted.is_empty() {
                 counted.push((format!("{prefix}{core}"), instructions));
             }
@@ -70,7 +70,7 @@ impl Statistics {
                 clippy::cast_sign_loss,
                 reason = "a count, and not negative"
             )]
-            let instructions = (self.usage.cpu().as_secs_f64() * self.mips * 1e6) as u64;
+            let instructions = (self.usage.cpu().as_secs_f64() * self.mips * 1e6).round() as u64;
             let core = model.cores.first().map_or("cpu0", String::as_str);
             counted.push((format!("{prefix}{core}"), instructions));
         }

@@ -75,12 +75,14 @@ pub struct DynamicConnection {
 /// Which node of a MultiNode job a split job is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Node {
+    /// Its name, one of `members`.
+    pub name: String,
     /// Its role.
     pub role: String,
-    /// Its number in the whole job, from 0.
-    pub index: usize,
-    /// The role of every node, by number.
-    pub roles: Vec<String>,
+    /// Every node of the job, itself included.
+    pub members: Vec<Member>,
+    /// The name of the whole group, which a server gives (`target_group`).
+    pub group: Option<String>,
     /// Whether the others end when it fails.
     pub essential: bool,
     /// How long a request to the other nodes may take.
@@ -89,9 +91,11 @@ pub struct Node {
     pub connection: Option<DynamicConnection>,
 }
 
-impl Node {
-    /// How many nodes there are.
-    pub fn group_size(&self) -> usize {
-        self.roles.len()
-    }
+/// One node of a MultiNode job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Member {
+    /// Its name: the number of its job where a server gave one, else its role and a number.
+    pub name: String,
+    /// Its role.
+    pub role: String,
 }

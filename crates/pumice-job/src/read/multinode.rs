@@ -3,7 +3,7 @@
 use pumice_types::{Diagnostics, Spanned};
 
 use super::Fields;
-use crate::{DynamicConnection, Multinode, Role, RoleKind};
+use crate::{DynamicConnection, Member, Multinode, MultinodeNode, Role, RoleKind};
 
 pub(super) fn multinode(fields: Fields<'_>, defects: &mut Diagnostics) -> Multinode {
     let mut roles = Vec::new();
@@ -14,6 +14,28 @@ pub(super) fn multinode(fields: Fields<'_>, defects: &mut Diagnostics) -> Multin
         }
     }
     Multinode { timeout: fields.timeout("timeout", defects), roles, span: fields.span }
+}
+
+/// Which node an assigned job is: `roles` then maps the number of each job to its role (lava-compat 5.1). `None` for
+/// a job that is not split.
+pub(super) fn node(fields: Fields<'_>, defects: &mut Diagnostics) -> Option<MultinodeNode> {
+    let group = fields.get("target_group")?.scalar_text()?;
+    let role = fields.needed("role", defects)?.value;
+    let mut members: Vec<Member> = Vec::new();
+    for entry in fields.fields("roles", defects).iter().flat_map(|roles| roles.map) {
+        if let Some(role) = entry.value.scalar_text() {
+            members.push(Member { name: entry.key.clone(), role });
+        }
+    }
+    Some(MultinodeNode {
+        name: String::new(),
+        role,
+        members,
+        group: Some(group),
+        essential: fields.flag("essential", false),
+        timeout: fields.timeout("timeout", defects),
+        connection: None,
+    })
 }
 
 fn role(name: Spanned<String>, fields: Fields<'_>, defects: &mut Diagnostics) -> Option<Role> {

@@ -5,10 +5,11 @@ use std::time::Duration;
 use pumice_types::{Diagnostic, Diagnostics, Spanned};
 use pumice_yaml::{Node, Value};
 
-use super::{Fields, UNUSABLE, blocks, defect, deploy, text};
+use super::{Fields, blocks, defect, deploy, text};
 use crate::{
     Block, Condition, ConditionFault, Definition, DefinitionSource, Install, Interactive, MessageRequest,
     Monitor, ScriptCommand, ScriptStep, Service, SignalChannel, Test, TestContainer, TestKind,
+    codes::UNUSABLE,
 };
 
 pub(super) fn test(fields: Fields<'_>, block: Block, defects: &mut Diagnostics) -> Option<Test> {
@@ -156,6 +157,9 @@ fn interactive(fields: Fields<'_>, defects: &mut Diagnostics) -> Option<Interact
     })
 }
 
+/// Makes a request of its text.
+type Request = fn(Spanned<String>) -> MessageRequest;
+
 fn step(fields: Fields<'_>, defects: &mut Diagnostics) -> Option<ScriptStep> {
     if let Some(node) = fields.get("delay") {
         let seconds = node.as_f64().filter(|seconds| (0.0..=86_400.0).contains(seconds));
@@ -165,7 +169,6 @@ fn step(fields: Fields<'_>, defects: &mut Diagnostics) -> Option<ScriptStep> {
         return seconds
             .map(|seconds| ScriptStep::Delay(Spanned::new(Duration::from_secs_f64(seconds), node.span)));
     }
-    type Request = fn(Spanned<String>) -> MessageRequest;
     let requests: [(&str, Request); 4] = [
         ("lava-send", MessageRequest::Send),
         ("lava-wait", MessageRequest::Wait),

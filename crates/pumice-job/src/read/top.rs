@@ -35,7 +35,10 @@ pub(super) fn job(map: &Map, span: Span) -> Job {
     };
     if let Some(protocols) = fields.fields("protocols", defects) {
         let fields = protocols.fields("lava-multinode", defects);
-        job.multinode = fields.map(|fields| multinode::multinode(fields, defects));
+        job.node = fields.and_then(|fields| multinode::node(fields, defects));
+        if job.node.is_none() {
+            job.multinode = fields.map(|fields| multinode::multinode(fields, defects));
+        }
     }
     job.defects = found;
     job

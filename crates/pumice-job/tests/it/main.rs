@@ -1,3 +1,4 @@
 //! Reads jobs as a user of the crate does.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail, and says why it was skipped")]
 
 mod corpus;

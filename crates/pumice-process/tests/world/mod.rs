@@ -1,6 +1,7 @@
 //! What the tests of this crate share: a guard whose watcher is the test program itself.
 
-#![allow(dead_code, clippy::allow_attributes, clippy::allow_attributes_without_reason)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its world fails")]
+#![allow(dead_code, clippy::allow_attributes, reason = "each test program uses a part")]
 
 use std::{
     env,

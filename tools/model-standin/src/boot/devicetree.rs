@@ -15,7 +15,7 @@ pub(crate) fn for_machine(given: Option<&Path>, cores: usize, knobs: &Knobs) -> 
         || knobs.dtb.as_ref().and_then(|path| std::fs::read(path).ok()).and_then(|blob| Node::parse(&blob));
     let model = knobs.dt_model.clone().or_else(|| model_of(given_tree.as_ref()));
     let (origin, mut tree) = match (usable, from_knob()) {
-        (Some(tree), _) => ("as given", tree.clone()),
+        (Some(tree), _) => ("as given", without_missing_cores(tree.clone(), cores)),
         (None, Some(tree)) => ("the knob's", tree),
         (None, None) => ("written by us", vexpress::tree("V2P-CA15", cores)),
     };
@@ -38,6 +38,19 @@ pub(crate) fn edited(own: &[u8], given: Option<&Path>, knobs: &Knobs) -> Option<
     name(&mut tree, &model);
     journal::note(&format!("device tree: QEMU's own, renamed {model}"));
     Some(tree.to_blob())
+}
+
+/// Takes out the cores that QEMU does not start; a kernel would wait for each of them.
+fn without_missing_cores(mut tree: Node, cores: usize) -> Node {
+    if let Some(cpus) = tree.children.iter_mut().find(|node| node.name == "cpus") {
+        let mut seen = 0;
+        cpus.children.retain(|node| {
+            let core = node.name.starts_with("cpu@");
+            seen += usize::from(core);
+            !core || seen <= cores
+        });
+    }
+    tree
 }
 
 /// Whether QEMU's machine can run with this tree: an A15 tile, and not the NIC that QEMU lacks.
@@ -90,6 +103,12 @@ mod tests {
     fn a_tree_that_qemu_can_use_is_used() {
         let given = vexpress::tree("V2P-CA15", 2);
         assert_eq!(used(&given, &Knobs::default()), given);
+    }
+
+    #[test]
+    fn cores_that_are_not_there_are_taken_out() {
+        let given = vexpress::tree("V2P-CA15", 8);
+        assert_eq!(used(&given, &Knobs::default()), vexpress::tree("V2P-CA15", 4));
     }
 
     #[test]

@@ -123,13 +123,8 @@ fn boot_wrapper(model: &Model, command: &str, directory: &Path) -> BootPlan {
             BootPlan { program: Program::Linux(linux), stdout, console: String::new() }
         }
         Err(error) => {
-            stdout.push_str(&match error {
-                wrapper::WrapperError::CommandLine => "Incorrect bootwrapper command-line.\n".to_owned(),
-                wrapper::WrapperError::File(file) => {
-                    format!("[bootwrapper] Couldn't open \"{}\"\n", file.display())
-                }
-            });
-            stdout.push_str("[bootwrapper] BOOT FAILED\n");
+            stdout.push_str(&error.to_string());
+            stdout.push_str("\n[bootwrapper] BOOT FAILED\n");
             BootPlan { program: Program::Failed, stdout, console: String::new() }
         }
     }

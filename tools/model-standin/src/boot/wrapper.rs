@@ -14,12 +14,14 @@ pub(super) struct WrapperCommand {
     pub(super) append: String,
 }
 
-/// Why the boot-wrapper gives up; the text follows `[bootwrapper] `.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why the boot-wrapper gives up, in its words; those for a file are not public.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub(super) enum WrapperError {
     /// The command line is not of that form.
+    #[error("Incorrect bootwrapper command-line.")]
     CommandLine,
     /// A file it names is not there.
+    #[error("[bootwrapper] Couldn't open \"{}\"", .0.display())]
     File(PathBuf),
 }
 

@@ -3,6 +3,7 @@
 use super::grammar::{Item, Rule, split};
 use super::{Application, CliError, Dump, Invocation, Listing, address, data, split_instance, unquoted};
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,7 +132,10 @@ pub(super) fn parse_shell(words: &[String]) -> Result<Invocation, CliError> {
     let mut found = Invocation::default();
     for item in split(&rules(true, true), words)? {
         match item {
-            Item::Operand(word) if found.model.is_none() && word.ends_with(".so") => {
+            Item::Operand(word)
+                if found.model.is_none()
+                    && Path::new(&word).extension().is_some_and(|extension| extension == "so") =>
+            {
                 found.model = Some(word.into());
             }
             Item::Operand(word) => found.applications.push(application(&word)),

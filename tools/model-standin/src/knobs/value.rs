@@ -45,10 +45,10 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 /// `2` or `0.5..3`, in seconds.
-pub(super) fn span(text: &str) -> Result<Spread, String> {
+pub(super) fn spread(text: &str) -> Result<Spread, String> {
     let (least, most) = text.split_once("..").unwrap_or((text, text));
-    let span = Spread { least: seconds(least)?.as_secs_f64(), most: seconds(most)?.as_secs_f64() };
-    if span.least <= span.most { Ok(span) } else { Err("the lower bound comes first".into()) }
+    let spread = Spread { least: seconds(least)?.as_secs_f64(), most: seconds(most)?.as_secs_f64() };
+    if spread.least <= spread.most { Ok(spread) } else { Err("the lower bound comes first".into()) }
 }
 
 /// `4096`, `64KiB`, `10MiB`, `1GiB`.

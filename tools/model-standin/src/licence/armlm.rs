@@ -2,7 +2,7 @@
 //! use, with outcomes that the knobs choose.
 
 use super::user_based::{self, DAYS, UserLicence};
-use crate::environment::Environment;
+use crate::environment::{Environment, user_name};
 use crate::knobs::{Activation, Knobs};
 use std::collections::BTreeMap;
 use std::net::{TcpStream, ToSocketAddrs};
@@ -22,7 +22,7 @@ pub(crate) fn run(words: &[String], knobs: &Knobs, environment: &Environment) ->
                 option("product").or(code).ok_or("armlm: --code, or --server and --product, is needed")?;
             let server = option("server").unwrap_or("https://licences.invalid");
             reach(server, code.is_some(), knobs)?;
-            let licence = licence(product, server, option("as-user"), knobs, environment);
+            let licence = licence(product, server, option("as-user"), knobs);
             match option("to-file") {
                 Some(file) => write(Path::new(file), &licence)?,
                 None => cache(&licence, environment)?,
@@ -36,7 +36,7 @@ pub(crate) fn run(words: &[String], knobs: &Knobs, environment: &Environment) ->
                 return Err(format!("armlm: {file}: not a license file"));
             }
             let licence = serde_json::from_str(&text)
-                .unwrap_or_else(|_| licence("imported", file, option("as-user"), knobs, environment));
+                .unwrap_or_else(|_| licence("imported", file, option("as-user"), knobs));
             cache(&licence, environment)?;
             Ok(format!("License imported: {}\n", licence.product))
         }
@@ -108,17 +108,8 @@ fn connects(url: &str) -> bool {
     addresses.iter().any(|address| TcpStream::connect_timeout(address, Duration::from_secs(5)).is_ok())
 }
 
-fn licence(
-    product: &str,
-    server: &str,
-    as_user: Option<&str>,
-    knobs: &Knobs,
-    environment: &Environment,
-) -> UserLicence {
-    let user = as_user
-        .map(str::to_owned)
-        .or_else(|| knobs.licence_user.clone())
-        .unwrap_or_else(|| environment.user_name());
+fn licence(product: &str, server: &str, as_user: Option<&str>, knobs: &Knobs) -> UserLicence {
+    let user = as_user.map(str::to_owned).or_else(|| knobs.licence_user.clone()).unwrap_or_else(user_name);
     let expires = user_based::now() + DAYS * 24 * 3600;
     UserLicence { product: product.to_owned(), server: server.to_owned(), user, expires }
 }

@@ -5,7 +5,7 @@ mod flexnet;
 pub(crate) mod server;
 mod user_based;
 
-use crate::environment::Environment;
+use crate::environment::{Environment, user_name};
 use crate::knobs::Knobs;
 use crate::model::Model;
 
@@ -63,12 +63,10 @@ pub(crate) fn check(model: &Model, knobs: &Knobs, environment: &Environment) -> 
         LicenceKnob::Off => return Ok(Held::NotNeeded),
         LicenceKnob::Auto if !model.licensed => return Ok(Held::NotNeeded),
         LicenceKnob::Refused => return Err(Refusal::flexnet("")),
-        LicenceKnob::Hang => loop {
-            std::thread::park();
-        },
+        LicenceKnob::Hang => crate::process::sleep_for_ever(),
         LicenceKnob::Auto | LicenceKnob::Require => {}
     }
-    let user = knobs.licence_user.clone().unwrap_or_else(|| environment.user_name());
+    let user = knobs.licence_user.clone().unwrap_or_else(user_name);
     let places = flexnet::search_path(environment);
     if !places.is_empty() {
         return flexnet::check_out(&places, &user).map(Held::Seat).map_err(|error| Refusal::flexnet(&error));

@@ -156,7 +156,7 @@ fn mps2_image(core: &str) -> &'static str {
 /// Two clusters where the model has two equal ones.
 fn topology(model: &Model, cores: usize) -> String {
     let clusters = model.name.clusters.len();
-    if model.is_arm64() && clusters > 1 && cores % clusters == 0 && cores == model.cores.len() {
+    if model.is_arm64() && clusters > 1 && cores.is_multiple_of(clusters) && cores == model.cores.len() {
         format!("{cores},clusters={clusters},cores={}", cores / clusters)
     } else {
         cores.to_string()

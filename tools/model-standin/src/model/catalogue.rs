@@ -25,7 +25,9 @@ pub(crate) enum CatalogueError {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Component {
-    component: String,
+    /// The kind that `--list-instances` shows.
+    #[serde(rename = "component")]
+    kind: String,
     #[serde(default)]
     include: Vec<String>,
     parameters: Vec<Vec<toml::Value>>,
@@ -85,7 +87,7 @@ pub(super) fn build(name: ModelName) -> Result<Model, CatalogueError> {
         let component = components.get(&kind).ok_or_else(|| CatalogueError::Missing(kind.clone()))?;
         add_parameters(&components, component, &path, &mut parameters)?;
         if !path.is_empty() {
-            instances.push((path, component.component.clone()));
+            instances.push((path, component.kind.clone()));
         }
     }
     instances.sort();
@@ -216,7 +218,7 @@ fn parameter(path: &str, row: &[toml::Value]) -> Result<Parameter, CatalogueErro
 pub(crate) fn plugin_parameters(stem: &str) -> Result<Vec<Parameter>, CatalogueError> {
     let components: Components = toml::from_str(COMPONENTS)?;
     let Some(component) = components.get(&format!("plugin_{stem}")) else { return Ok(Vec::new()) };
-    component.parameters.iter().map(|row| parameter(&component.component, row)).collect()
+    component.parameters.iter().map(|row| parameter(&component.kind, row)).collect()
 }
 
 /// Titles of all families, for people.

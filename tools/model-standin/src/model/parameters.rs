@@ -175,28 +175,28 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(name: &str, text: &str, expected: Result<Value, SetError>) {
+    fn check(name: &str, text: &str, expected: &Result<Value, SetError>) {
         let mut table = table();
         let found = table.set(name, text).map(|()| table.get(name).unwrap().clone());
-        assert_eq!(found, expected);
+        assert_eq!(&found, expected);
     }
 
     #[test]
     fn values_are_read_by_the_type_of_the_parameter() {
-        check("a.flag", "1", Ok(Value::Bool(true)));
-        check("a.flag", "false", Ok(Value::Bool(false)));
-        check("a.flag", "yes", Err(SetError::Type { wanted: "bool" }));
-        check("a.count", "0x8", Ok(Value::Int(8)));
-        check("a.count", "9", Err(SetError::Range { range: (1, 8) }));
-        check("a.mask", "4294902901", Ok(Value::Int(4_294_902_901)));
-        check("a.mask", "0xffffffffffffffff", Ok(Value::Int(-1)));
-        check("a.mask", "many", Err(SetError::Type { wanted: "int" }));
-        check("a.text", "\"--kernel a -- b=c\"", Ok(Value::Text("--kernel a -- b=c".into())));
+        check("a.flag", "1", &Ok(Value::Bool(true)));
+        check("a.flag", "false", &Ok(Value::Bool(false)));
+        check("a.flag", "yes", &Err(SetError::Type { wanted: "bool" }));
+        check("a.count", "0x8", &Ok(Value::Int(8)));
+        check("a.count", "9", &Err(SetError::Range { range: (1, 8) }));
+        check("a.mask", "4294902901", &Ok(Value::Int(4_294_902_901)));
+        check("a.mask", "0xffffffffffffffff", &Ok(Value::Int(-1)));
+        check("a.mask", "many", &Err(SetError::Type { wanted: "int" }));
+        check("a.text", "\"--kernel a -- b=c\"", &Ok(Value::Text("--kernel a -- b=c".into())));
     }
 
     #[test]
     fn names_are_exact() {
-        check("a.Flag", "1", Err(SetError::Unknown));
-        check("a", "1", Err(SetError::Unknown));
+        check("a.Flag", "1", &Err(SetError::Unknown));
+        check("a", "1", &Err(SetError::Unknown));
     }
 }

@@ -1,4 +1,4 @@
-//! The model's end of telnet: "a subset of the telnet protocol defined in RFC 854" (100964_1110, 3.7.32).
+//! The model's end of telnet: "a subset of the telnet protocol defined in RFC 854" (`100964_1110`, 3.7.32).
 //!
 //! Which bytes the real component sends first is not public; the knob `negotiation` chooses.
 
@@ -101,7 +101,7 @@ impl Decoder {
         for &byte in bytes {
             self.state = match (self.state, byte) {
                 (State::Data | State::Return, IAC) => State::Command,
-                (State::Return, 0) => State::Data,
+                (State::Return, 0) | (State::SubnegotiationCommand, SE) => State::Data,
                 (State::Data | State::Return, byte) => {
                     data.push(byte);
                     if byte == b'\r' { State::Return } else { State::Data }
@@ -118,9 +118,7 @@ impl Decoder {
                     State::Data
                 }
                 (State::Subnegotiation, IAC) => State::SubnegotiationCommand,
-                (State::Subnegotiation, _) => State::Subnegotiation,
-                (State::SubnegotiationCommand, SE) => State::Data,
-                (State::SubnegotiationCommand, _) => State::Subnegotiation,
+                (State::Subnegotiation | State::SubnegotiationCommand, _) => State::Subnegotiation,
             };
         }
     }

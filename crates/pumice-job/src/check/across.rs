@@ -1,0 +1,322 @@
+//! What no part of a job shows by itself: what its parts say of one another.
+
+use pumice_types::{Code, Diagnostic, Diagnostics, Severity, Span, Spanned, nearest};
+
+use super::{arguments, flow};
+use crate::{
+    Action, Block, Definition, DefinitionSource, Image, Job, Resource, RoleKind, TestKind, Timeout, codes,
+    language::{self, RunsOn},
+};
+
+/// Finds what is wrong between the parts of a job. What LAVA refuses only when the job starts is a warning, and a
+/// defect of the job.
+pub(crate) fn check(job: &mut Job) -> Diagnostics {
+    let mut found = Findings::default();
+    methods(job, &mut found);
+    actions(job, &mut found);
+    device_type(job, &mut found);
+    namespaces(job, &mut found);
+    timeouts(job, &mut found);
+    roles(job, &mut found);
+    definitions(job, &mut found);
+    for action in &job.actions {
+        if let Action::Deploy(deploy) = action {
+            files(&deploy.images, &mut found);
+            files(&deploy.files, &mut found);
+        }
+    }
+    flow::check(job, &mut found);
+    arguments::check(job, &mut found);
+    job.defects.extend(found.defects);
+    found.diagnostics
+}
+
+/// What was found.
+#[derive(Default)]
+pub(super) struct Findings {
+    diagnostics: Diagnostics,
+    defects: Diagnostics,
+}
+
+impl Findings {
+    /// Something that LAVA refuses on submission, or that is hardly meant.
+    pub(super) fn add(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Something that LAVA accepts on submission and that no run survives.
+    pub(super) fn add_defect(&mut self, diagnostic: Diagnostic) {
+        let defect = Diagnostic { severity: Severity::Error, ..diagnostic.clone() };
+        self.defects.push(defect);
+        self.diagnostics.push(diagnostic);
+    }
+}
+
+/// Words that were reported already and that no run survives.
+fn methods(job: &Job, found: &mut Findings) {
+    for action in &job.actions {
+        let (table, word) = match action {
+            Action::Deploy(deploy) => (&language::DEPLOY, &deploy.to),
+            Action::Boot(boot) => (&language::BOOT, &boot.method),
+            Action::Test(_) | Action::Command(_) => continue,
+        };
+        let message = match table.methods.iter().find(|method| method.word == word.value) {
+            Some(method) if method.runs_on == RunsOn::Virtual => continue,
+            Some(_) => format!("`{}: {}` needs a physical board", table.key, word.value),
+            None => format!("`{}` is not a {}", word.value, table.what),
+        };
+        found.defects.push(Diagnostic::error(codes::UNKNOWN_METHOD, word.span, message));
+    }
+}
+
+/// A job for boards is refused. One that has blocks for a virtual platform too is accepted on submission, as LAVA
+/// does, and refused when it is planned.
+pub(crate) fn soften_boards(job: &Job, diagnostics: Diagnostics) -> Diagnostics {
+    const PLATFORMS: [&str; 6] = ["tmpfs", "fvp", "iso-installer", "docker", "avh", "nfs"];
+    let is_virtual = job.actions.iter().any(|action| match action {
+        Action::Deploy(deploy) => PLATFORMS.contains(&deploy.to.value.as_str()),
+        _ => false,
+    });
+    let soften = |diagnostic: Diagnostic| match diagnostic.code {
+        codes::NEEDS_BOARD if is_virtual => Diagnostic { severity: Severity::Warning, ..diagnostic },
+        _ => diagnostic,
+    };
+    diagnostics.into_iter().map(soften).collect()
+}
+
+/// A warning about a text that has this place.
+fn warning(code: Code, span: Span, message: impl Into<String>) -> Diagnostic {
+    Diagnostic::warning(code, span, message)
+}
+
+fn actions(job: &Job, found: &mut Findings) {
+    for block in job.actions.iter().map(Action::block) {
+        if let (Some(repeat), Some(retry)) = (&block.repeat, &block.failure_retry) {
+            found.add_defect(
+                warning(
+                    codes::REPEAT_AND_RETRY,
+                    retry.span,
+                    "a block has either `repeat` or `failure_retry`",
+                )
+                .related(repeat.span, "`repeat` is here")
+                .help("`repeat` runs it again after success, `failure_retry` after failure; remove one"),
+            );
+        }
+    }
+}
+
+fn device_type(job: &Job, found: &mut Findings) {
+    match (&job.device_type, &job.multinode) {
+        (None, None) if job.node.is_none() && !job.actions.is_empty() => found.add(
+            warning(codes::DEVICE_TYPE, job.name.span, "the job names no device type")
+                .help("write `device_type:`, or give a device when it is run"),
+        ),
+        (Some(device_type), Some(multinode)) => found.add(
+            warning(
+                codes::DEVICE_TYPE,
+                device_type.span,
+                "in a MultiNode job each role names its device type",
+            )
+            .related(multinode.span, "the roles are here")
+            .help("remove it"),
+        ),
+        _ => {}
+    }
+}
+
+/// lava-compat 1.3.
+fn namespaces(job: &Job, found: &mut Findings) {
+    let blocks: Vec<&Block> = job.actions.iter().map(Action::block).collect();
+    let Some(first) = blocks.iter().find_map(|block| block.namespace.as_ref()) else { return };
+    for block in &blocks {
+        match &block.namespace {
+            None => found.add_defect(
+                warning(codes::NAMESPACE, block.word_span, "this block has no namespace and others have one")
+                    .related(first.span, "for example here")
+                    .help("give every block a `namespace`, or none"),
+            ),
+            Some(name) if name.value == "docker-test-shell" => found.add_defect(
+                warning(codes::NAMESPACE, name.span, "the namespace `docker-test-shell` is reserved")
+                    .help("choose another name"),
+            ),
+            Some(name)
+                if name.value == "common" && blocks.iter().any(|block| block.namespace() != "common") =>
+            {
+                found.add_defect(
+                    warning(
+                        codes::NAMESPACE,
+                        name.span,
+                        "`common` means no namespace and cannot stand beside others",
+                    )
+                    .help("choose another name"),
+                );
+            }
+            Some(_) => {}
+        }
+        if let Some(other) = &block.connection_namespace {
+            let names =
+                || blocks.iter().filter_map(|block| block.namespace.as_ref()).map(|name| name.value.as_str());
+            if !names().any(|name| name == other.value) {
+                let message = format!("no block has the namespace `{}`", other.value);
+                found.add(
+                    warning(codes::NAMESPACE, other.span, message).suggest(nearest(&other.value, names())),
+                );
+            }
+        }
+    }
+}
+
+fn timeouts(job: &Job, found: &mut Findings) {
+    let whole = job.timeouts.job;
+    let mut compare = |timeout: &Timeout, what: &str| {
+        if timeout.duration > whole.duration {
+            let message = format!(
+                "{what} may take {} seconds, the whole job {}",
+                timeout.duration.as_secs(),
+                whole.duration.as_secs()
+            );
+            found.add(
+                warning(codes::TIMEOUT_TOO_LONG, timeout.span, message)
+                    .related(whole.span, "the job's timeout")
+                    .help("the job ends first; make its timeout longer or this one shorter"),
+            );
+        }
+    };
+    let global = &job.timeouts;
+    global.action.iter().for_each(|timeout| compare(timeout, "an action"));
+    global.connection.iter().for_each(|timeout| compare(timeout, "a wait on a console"));
+    for named in global.actions.iter().chain(&global.connections) {
+        compare(&named.timeout, &format!("`{}`", named.name.value));
+    }
+    for action in &job.actions {
+        let block = action.block();
+        block.timeout.iter().for_each(|timeout| compare(timeout, &format!("the {} block", action.word())));
+        for named in &block.timeouts {
+            compare(&named.timeout, &format!("`{}`", named.name.value));
+        }
+    }
+}
+
+/// lava-compat 5.1.
+fn roles(job: &Job, found: &mut Findings) {
+    let Some(multinode) = &job.multinode else { return };
+    let names = || multinode.roles.iter().map(|role| role.name.value.as_str());
+    let all = || names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    for block in job.actions.iter().map(Action::block) {
+        if block.roles.is_empty() {
+            found.add(
+                warning(
+                    codes::ROLE,
+                    block.word_span,
+                    "in a MultiNode job every block says for which roles it is",
+                )
+                .help(format!("write `role:` with some of {}", all())),
+            );
+        }
+        for role in block.roles.iter().filter(|role| !names().any(|name| name == role.value)) {
+            found.add_defect(unknown_role(role, names(), &all()));
+        }
+    }
+    for role in &multinode.roles {
+        if let RoleKind::Connection(connection) = &role.kind {
+            let named = [Some(&connection.host_role), connection.expect_role.as_ref()];
+            for other in named.into_iter().flatten().filter(|other| !names().any(|name| name == other.value))
+            {
+                found.add_defect(unknown_role(other, names(), &all()));
+            }
+        }
+    }
+}
+
+fn unknown_role<'n>(role: &Spanned<String>, names: impl Iterator<Item = &'n str>, all: &str) -> Diagnostic {
+    let message = format!("there is no role `{}`", role.value);
+    warning(codes::ROLE, role.span, message)
+        .suggest(nearest(&role.value, names))
+        .help(format!("the roles under `lava-multinode` are {all}"))
+}
+
+/// Names are unique in a namespace and a role; `lava` is the suite of the job itself.
+fn definitions(job: &Job, found: &mut Findings) {
+    let mut seen: Vec<(&Block, &Definition)> = Vec::new();
+    for action in &job.actions {
+        let Action::Test(test) = action else { continue };
+        let TestKind::Definitions { definitions, .. } = &test.kind else { continue };
+        for definition in definitions {
+            let name = &definition.name;
+            if name.value == "lava" {
+                let message = "`lava` is the suite of the job itself";
+                found.add_defect(
+                    warning(codes::DUPLICATE_NAME, name.span, message).help("choose another name"),
+                );
+            }
+            let first = seen.iter().find(|(block, other)| {
+                other.name.value == name.value
+                    && block.namespace() == test.block.namespace()
+                    && share_role(block, &test.block)
+            });
+            if let Some((_, first)) = first {
+                let message = format!("the name `{}` is given twice", name.value);
+                found.add_defect(
+                    warning(codes::DUPLICATE_NAME, name.span, message)
+                        .related(first.name.span, "first here")
+                        .help("their results could not be told apart; choose another name"),
+                );
+            }
+            seen.push((&test.block, definition));
+            shallow(definition, found);
+        }
+    }
+}
+
+fn share_role(one: &Block, other: &Block) -> bool {
+    one.roles.is_empty()
+        || other.roles.is_empty()
+        || one.roles.iter().any(|role| other.roles.iter().any(|other| other.value == role.value))
+}
+
+fn shallow(definition: &Definition, found: &mut Findings) {
+    if let DefinitionSource::Git { revision: Some(revision), shallow: Some(shallow), .. } = &definition.from
+        && shallow.value
+    {
+        found.add(
+            Diagnostic::error(
+                codes::SHALLOW_REVISION,
+                shallow.span,
+                "`shallow: true` cannot be used with `revision`",
+            )
+            .related(revision.span, "the revision is here")
+            .help("remove one of the two"),
+        );
+    }
+}
+
+fn files(images: &[Image], found: &mut Findings) {
+    const SCHEMES: [&str; 6] = ["http", "https", "file", "scp", "rclone", "downloads"];
+    for Resource { url, checksums, .. } in images.iter().map(|image| &image.resource) {
+        let scheme = url.value.split_once("://").map(|(scheme, _)| scheme);
+        // `{KEY}` may stand for anything, a scheme too.
+        if !scheme.is_some_and(|scheme| SCHEMES.contains(&scheme)) && !url.value.starts_with('{') {
+            let likely = scheme.and_then(|scheme| nearest(scheme, SCHEMES));
+            let mended =
+                scheme.zip(likely).map(|(scheme, likely)| format!("{likely}{}", &url.value[scheme.len()..]));
+            found.add_defect(
+                warning(codes::URL, url.span, format!("files cannot be fetched from `{}`", url.value))
+                    .suggest(mended)
+                    .help("a URL begins with `http://`, `https://`, `file://`, `scp://`, `rclone://` or `downloads://`"),
+            );
+        }
+        for checksum in checksums {
+            let length = match checksum.algorithm {
+                crate::Algorithm::Md5 => 32,
+                crate::Algorithm::Sha256 => 64,
+                crate::Algorithm::Sha512 => 128,
+            };
+            let digest = &checksum.digest;
+            if digest.value.len() != length || !digest.value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                let message = format!("the checksum must have {length} hexadecimal digits");
+                let label = format!("this has {} characters", digest.value.chars().count());
+                found.add_defect(warning(codes::CHECKSUM, digest.span, message).label(label));
+            }
+        }
+    }
+}

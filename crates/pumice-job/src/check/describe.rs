@@ -1,0 +1,174 @@
+//! Shapes in words, and what can be told from the kind of a value alone.
+
+use pumice_yaml::{Node, Value};
+
+use crate::language::{self, ByWord, Object, Shape, Word};
+
+/// A shape, to follow `must be`.
+pub(super) fn shape(shape: Shape) -> String {
+    match shape {
+        Shape::Anything => "anything".to_owned(),
+        Shape::Text => "a text".to_owned(),
+        Shape::TextUpTo(usize::MAX) => "a text with at least one character".to_owned(),
+        Shape::TextUpTo(most) => format!("a text of 1 to {most} characters"),
+        Shape::Identifier => "a name of letters, digits, `-`, `_` and `.`".to_owned(),
+        Shape::ContainerImage => {
+            "the name of a container image, such as `registry.example/path/name:tag`".to_owned()
+        }
+        Shape::Whole(i64::MIN, _) => "a whole number".to_owned(),
+        Shape::Whole(least, i64::MAX) => format!("a whole number, {least} or more"),
+        Shape::Whole(least, most) => format!("a whole number from {least} to {most}"),
+        Shape::Seconds => "a number of seconds".to_owned(),
+        Shape::Boolean => "`true` or `false`".to_owned(),
+        Shape::Word(known) => words(known),
+        Shape::Nullable(inner) | Shape::OneOrMore(inner) if matches!(shape, Shape::Nullable(_)) => {
+            format!("{}, or nothing", self::shape(*inner))
+        }
+        Shape::Nullable(inner) | Shape::OneOrMore(inner) => {
+            format!("{}, or a list of those", self::shape(*inner))
+        }
+        Shape::Timeout => "a timeout, such as `{minutes: 5}`".to_owned(),
+        Shape::List(_) => "a list".to_owned(),
+        Shape::NamedTimeouts
+        | Shape::Mapping(_)
+        | Shape::Known(..)
+        | Shape::Object(_)
+        | Shape::ByWord(_)
+        | Shape::ByKey(_) => "a mapping".to_owned(),
+        Shape::Either(shapes) => joined(shapes.iter().map(|shape| self::shape(*shape))),
+    }
+}
+
+/// Words, to follow `must be`.
+pub(super) fn words(words: &[Word]) -> String {
+    joined(words.iter().map(|word| format!("`{}`", word.word)))
+}
+
+/// `a, b or c`
+fn joined(parts: impl Iterator<Item = String>) -> String {
+    let mut parts: Vec<_> = parts.collect();
+    let last = parts.pop().unwrap_or_default();
+    if parts.is_empty() { last } else { format!("{} or {last}", parts.join(", ")) }
+}
+
+/// The keys of an object, as many as are pleasant to read.
+pub(super) fn keys(object: &Object) -> String {
+    const MOST: usize = 12;
+    let keys: Vec<_> = object.fields().map(|field| format!("`{}`", field.key)).collect();
+    let more = if keys.len() > MOST { ", …" } else { "" };
+    format!("{}{more}", keys[..keys.len().min(MOST)].join(", "))
+}
+
+/// Whether a text is what is wanted.
+pub(super) fn wants_text(shape: Shape) -> bool {
+    match shape {
+        Shape::Text | Shape::TextUpTo(_) | Shape::Identifier | Shape::ContainerImage => true,
+        Shape::Nullable(inner) | Shape::OneOrMore(inner) => wants_text(*inner),
+        _ => false,
+    }
+}
+
+/// Whether a value is of the kind that a shape has, whatever is in it.
+pub(super) fn accepts_kind(shape: Shape, node: &Node) -> bool {
+    match (shape, &node.value) {
+        (Shape::Anything, _)
+        | (Shape::Nullable(_), Value::Null)
+        | (Shape::Boolean, Value::Bool(_))
+        | (Shape::Whole(..), Value::Int(_) | Value::Bool(_))
+        | (Shape::Seconds, Value::Int(_) | Value::Float(_))
+        | (Shape::List(_) | Shape::OneOrMore(_), Value::Seq(_))
+        | (
+            Shape::Text | Shape::TextUpTo(_) | Shape::Identifier | Shape::ContainerImage | Shape::Word(_),
+            Value::String(_),
+        )
+        | (
+            Shape::Timeout
+            | Shape::NamedTimeouts
+            | Shape::Mapping(_)
+            | Shape::Known(..)
+            | Shape::Object(_)
+            | Shape::ByWord(_)
+            | Shape::ByKey(_),
+            Value::Map(_),
+        ) => true,
+        (Shape::Nullable(inner) | Shape::OneOrMore(inner), _) => accepts_kind(*inner, node),
+        (Shape::Either(shapes), _) => shapes.iter().any(|shape| accepts_kind(*shape, node)),
+        _ => false,
+    }
+}
+
+/// The part of a job that has this key, when a key stands where it is not known.
+pub(super) fn home_of(key: &str) -> Option<&'static str> {
+    let blocks = [
+        ("a job definition", language::JOB.field(key).is_some()),
+        ("a boot block", language::BOOT.methods.iter().any(|method| method.object.field(key).is_some())),
+        ("a deploy block", language::DEPLOY.methods.iter().any(|method| method.object.field(key).is_some())),
+        ("a test block", language::TEST.variants.iter().any(|(_, object)| object.field(key).is_some())),
+    ];
+    let blocks = blocks.into_iter().chain([("an image that has `overlays`", language::with_overlays(key))]);
+    blocks.into_iter().find(|(_, has)| *has).map(|(name, _)| name)
+}
+
+/// What to do without a board.
+pub(super) fn instead_of_board(by: &ByWord) -> String {
+    let words: Vec<_> = by
+        .methods
+        .iter()
+        .filter(|method| method.runs_on == language::RunsOn::Virtual)
+        .map(|method| format!("`{}`", method.word))
+        .collect();
+    let more = if by.key == "method" {
+        "; a boot loader on a simulator's console is reached by `bootloader:` in one of those"
+    } else {
+        ""
+    };
+    format!("virtual platforms have {}{more}", words.join(", "))
+}
+
+/// `[registry[:port]/]path[:tag][@digest]`, the form that container engines take; lower case but for the tag.
+pub(super) fn is_container_image(text: &str) -> bool {
+    let (name, digest) = text.split_once('@').unwrap_or((text, "sha256:0"));
+    let (path, tag) = match name.rfind(':') {
+        Some(colon) if !name[colon..].contains('/') => (&name[..colon], &name[colon + 1..]),
+        _ => (name, "latest"),
+    };
+    let is_tag = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    let is_part = |part: &str| {
+        let edge = |c: char| c.is_ascii_alphanumeric();
+        let inner = |c: char| c.is_ascii_alphanumeric() || "._-:".contains(c);
+        part.starts_with(edge) && part.ends_with(edge) && part.chars().all(inner)
+    };
+    !path.is_empty()
+        && path.split('/').all(is_part)
+        && !tag.is_empty()
+        && tag.len() <= 128
+        && tag.chars().all(is_tag)
+        && digest
+            .split_once(':')
+            .is_some_and(|(kind, hex)| !kind.is_empty() && hex.chars().all(|c| c.is_ascii_hexdigit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn container_images_are_told_from_other_texts() {
+        for good in
+            ["debian", "debian:12", "r.example:5000/a/b_c-d:1.0_x", "a/b@sha256:0123abcd", "a:b@sha256:12"]
+        {
+            assert!(is_container_image(good), "{good}");
+        }
+        for bad in ["", "Bad Image", "a b", "a:", "/a", "a//b", "a:b:c", "a@b", "-a", "a:b/"] {
+            assert!(!is_container_image(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn shapes_read_as_sentences() {
+        assert_eq!(shape(Shape::Whole(1, i64::MAX)), "a whole number, 1 or more");
+        assert_eq!(shape(Shape::OneOrMore(&Shape::Text)), "a text, or a list of those");
+        assert_eq!(shape(Shape::Nullable(&Shape::Text)), "a text, or nothing");
+        assert_eq!(shape(Shape::Either(&[Shape::Text, Shape::Boolean])), "a text or `true` or `false`");
+    }
+}

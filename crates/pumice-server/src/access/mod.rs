@@ -1,0 +1,13 @@
+//! Who asks, and what that person may do.
+
+mod identity;
+mod limit;
+mod login;
+mod password;
+mod scope;
+
+pub(crate) use identity::Identity;
+pub(crate) use limit::Limiter;
+pub(crate) use login::{Credentials, LoginError};
+pub(crate) use password::{hash_password, verify_password};
+pub(crate) use scope::{Scope, Scopes};

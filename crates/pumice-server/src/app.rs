@@ -1,0 +1,216 @@
+//! The application: what every handler shares, and how it is put together.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::Router;
+use pumice_db::{Database, DbError, NewUser};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, watch},
+    task::JoinHandle,
+};
+
+use crate::{
+    Config,
+    access::Limiter,
+    clock::Clock,
+    events::EventBus,
+    front, lab, notify, pages,
+    refusal::{Refusal, with_sources},
+    results::LogBook,
+    scheduler::{self, Scheduler},
+    secrets::{self, ServerKey},
+    storage::{Directory, Storage},
+};
+
+/// What every handler shares.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) database: Database,
+    pub(crate) clock: Clock,
+    pub(crate) key: ServerKey,
+    pub(crate) events: EventBus,
+    pub(crate) scheduler: Scheduler,
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) logs: LogBook,
+    pub(crate) pages: pages::Templates,
+    /// Requests from each address.
+    pub(crate) requests: Limiter,
+    /// Failed log-ins from each address.
+    pub(crate) failures: Limiter,
+    /// Rings when a callback was added.
+    pub(crate) callbacks_wait: Notify,
+    stop: watch::Sender<bool>,
+}
+
+impl Shared {
+    /// Returns when the server goes down.
+    pub(crate) async fn stopping(&self) {
+        let mut stop = self.stop.subscribe();
+        // The sender lives in `self`.
+        let _ = stop.wait_for(|stop| *stop).await;
+    }
+}
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database.
+    #[error("failed to read the lab from the database")]
+    Database(#[from] DbError),
+    /// The state directory.
+    #[error("failed to use the state directory")]
+    State(#[from] io::Error),
+}
+
+/// Why the server ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The listener broke.
+    #[error("failed to serve")]
+    Serve(#[from] io::Error),
+}
+
+/// A lab's server: its state, its routes and its background tasks.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let config = pumice_server::Config::in_directory("/var/lib/pumice");
+/// let database = pumice_db::Database::open("sqlite:/var/lib/pumice/lab.db").await?;
+/// let app = pumice_server::App::new(config, database).await?;
+/// let token = app.first_admin("admin").await?;
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:8000").await?;
+/// app.serve(listener).await?;
+/// # Ok(()) }
+/// ```
+pub struct App {
+    shared: Arc<Shared>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl App {
+    /// A server with artifacts in the state directory. The scheduler runs from here on.
+    pub async fn new(config: Config, database: Database) -> Result<Self, StartError> {
+        fs_err::create_dir_all(&config.state)?;
+        let storage = Directory::open(config.state.join("jobs"))?;
+        Self::with_storage(config, database, Arc::new(storage)).await
+    }
+
+    /// A server with artifacts in another store.
+    pub async fn with_storage(
+        config: Config,
+        database: Database,
+        storage: Arc<dyn Storage>,
+    ) -> Result<Self, StartError> {
+        fs_err::create_dir_all(&config.state)?;
+        let key = ServerKey::open(&config.state.join("server.key"))?;
+        let clock = Clock::new();
+        lab::library::fill(&database, &config.library).await?;
+        let (scheduler, unstarted) = scheduler::start(&database, config.policy.clone(), clock).await?;
+        let second = Duration::from_secs(1);
+        let shared = Arc::new(Shared {
+            requests: Limiter::new(
+                config.requests_per_second.saturating_mul(10),
+                second,
+                config.requests_per_second,
+            ),
+            failures: Limiter::new(config.failures_per_minute, second * 60, config.failures_per_minute),
+            events: EventBus::new(),
+            logs: LogBook::new(),
+            pages: pages::Templates::new(),
+            callbacks_wait: Notify::new(),
+            stop: watch::Sender::new(false),
+            config,
+            database,
+            clock,
+            key,
+            scheduler,
+            storage,
+        });
+        let tasks = vec![unstarted.run(Arc::clone(&shared)), notify::spawn_delivery(Arc::clone(&shared))];
+        Ok(Self { shared, tasks })
+    }
+
+    /// Makes the first administrator and a token that may do everything; `None` when there is a user already.
+    pub async fn first_admin(&self, username: &str) -> Result<Option<String>, StartError> {
+        let mut writer = self.shared.database.write().await?;
+        let any = writer.users(&[], &[], pumice_db::Page { limit: 1, offset: 0 }).await?;
+        if any.rows.iter().any(|user| user.username != lab::HEALTH_USER) || any.total > 1 {
+            return Ok(None);
+        }
+        let now = self.shared.clock.now();
+        let user = NewUser {
+            username: username.to_owned(),
+            is_active: true,
+            is_staff: true,
+            is_superuser: true,
+            ..NewUser::default()
+        };
+        let id = writer.insert_user(&user, now).await?;
+        let token = secrets::new_token()?;
+        writer.insert_token(id, &secrets::hash(&token), "first administrator", "", now, None).await?;
+        writer.commit().await?;
+        Ok(Some(token))
+    }
+
+    /// Makes a token for a user, for example for the worker of `pumice up`; `None` when there is no such user.
+    pub async fn new_token(&self, username: &str, description: &str) -> Result<Option<String>, StartError> {
+        let mut writer = self.shared.database.write().await?;
+        let Some(user) = writer.user(username).await? else { return Ok(None) };
+        let token = secrets::new_token()?;
+        let now = self.shared.clock.now();
+        writer.insert_token(user.id, &secrets::hash(&token), description, "", now, None).await?;
+        writer.commit().await?;
+        Ok(Some(token))
+    }
+
+    /// Makes a worker known, if it is not, and answers its token: how `pumice up` joins its own worker.
+    pub async fn join_worker(&self, hostname: &str) -> Result<String, StartError> {
+        lab::workers::join(&self.shared, hostname).await.map_err(|refusal| match refusal {
+            Refusal::Internal(cause) => StartError::State(io::Error::other(cause)),
+            other => StartError::State(io::Error::other(other.to_string())),
+        })
+    }
+
+    /// Every route, for tests without a socket.
+    pub fn router(&self) -> Router {
+        front::router(&self.shared)
+    }
+
+    /// A handle that ends [`App::serve`].
+    pub fn stopper(&self) -> Stopper {
+        Stopper(Arc::clone(&self.shared))
+    }
+
+    /// Serves until [`Stopper::stop`], then lets requests in flight end and writes what is to be written.
+    pub async fn serve(self, listener: TcpListener) -> Result<(), ServeError> {
+        let shared = Arc::clone(&self.shared);
+        let service = self.router().into_make_service_with_connect_info::<SocketAddr>();
+        let served = axum::serve(listener, service)
+            .with_graceful_shutdown(async move { shared.stopping().await })
+            .await;
+        self.stop().await;
+        Ok(served?)
+    }
+
+    /// Ends the background tasks.
+    pub async fn stop(self) {
+        Stopper(Arc::clone(&self.shared)).stop();
+        for task in self.tasks {
+            if let Err(error) = task.await {
+                tracing::error!(error = with_sources(&error), "a background task failed");
+            }
+        }
+    }
+}
+
+/// Ends a server.
+#[derive(Clone)]
+pub struct Stopper(Arc<Shared>);
+
+impl Stopper {
+    /// Asks the server to go down; requests in flight are answered.
+    pub fn stop(&self) {
+        self.0.stop.send_replace(true);
+    }
+}

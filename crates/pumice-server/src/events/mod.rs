@@ -1,0 +1,7 @@
+//! What happens in the lab, told to whoever listens and may know (lava-compat 7.5).
+
+mod bus;
+mod event;
+
+pub(crate) use bus::EventBus;
+pub(crate) use event::{Audience, Draft, Event, device_event, event_message, job_event, worker_event};

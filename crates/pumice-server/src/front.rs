@@ -1,0 +1,119 @@
+//! The front: every request passes here, whatever door it goes to.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Instant,
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{ConnectInfo, DefaultBodyLimit, Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
+    response::{IntoResponse, Redirect, Response},
+    routing::post,
+};
+use tower_service::Service;
+
+use crate::{app::Shared, xmlrpc};
+
+/// Every route behind the front.
+pub(crate) fn router(shared: &Arc<Shared>) -> Router {
+    let limit = usize::try_from(shared.config.body_limit.0).unwrap_or(usize::MAX);
+    let doors = Router::new()
+        .route("/RPC2", post(rpc))
+        .route("/RPC2/", post(rpc))
+        .layer(DefaultBodyLimit::max(limit))
+        .with_state(Arc::clone(shared));
+    Router::new().fallback(enter).with_state(Front { shared: Arc::clone(shared), doors })
+}
+
+#[derive(Clone)]
+struct Front {
+    shared: Arc<Shared>,
+    doors: Router,
+}
+
+async fn rpc(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+    xmlrpc::answer(shared, headers, body).await
+}
+
+/// Counts the request, mends its path, and lets it in.
+async fn enter(State(mut front): State<Front>, mut request: Request) -> Response {
+    let from = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let now = Instant::now();
+    if let Some(from) = from
+        && (!front.shared.requests.take(from, now)
+            || !may_log_in(&front.shared, from, now, request.headers()))
+    {
+        return (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "1")], "Too many requests")
+            .into_response();
+    }
+    match mended(request.uri(), request.method() == axum::http::Method::GET) {
+        Mended::As(uri) => *request.uri_mut() = uri,
+        Mended::Elsewhere(address) => return Redirect::permanent(&address).into_response(),
+        Mended::Unchanged => {}
+    }
+    let tried_to_log_in = request.headers().contains_key(header::AUTHORIZATION);
+    let mut response = match front.doors.call(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    };
+    if let Some(from) = from
+        && tried_to_log_in
+        && response.status() == StatusCode::UNAUTHORIZED
+    {
+        front.shared.failures.take(from, now);
+    }
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "same-origin"),
+    ] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Whether an address that shows credentials has not failed too often.
+fn may_log_in(shared: &Shared, from: IpAddr, now: Instant, headers: &HeaderMap) -> bool {
+    !headers.contains_key(header::AUTHORIZATION) || shared.failures.has_left(from, now)
+}
+
+enum Mended {
+    /// The path is as it should be.
+    Unchanged,
+    /// This was meant.
+    As(Uri),
+    /// Ask there.
+    Elsewhere(String),
+}
+
+/// Merges slashes (clients build `/api/v0.2//jobs/`), and sends REST's readers to the path with a slash at its end, as
+/// Django does.
+fn mended(uri: &Uri, is_get: bool) -> Mended {
+    let path = uri.path();
+    let mut merged = String::with_capacity(path.len() + 1);
+    for letter in path.chars() {
+        if letter != '/' || !merged.ends_with('/') {
+            merged.push(letter);
+        }
+    }
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let needs_slash = merged.starts_with("/api/v0.") && !merged.ends_with('/');
+    if needs_slash {
+        merged.push('/');
+        if is_get {
+            return Mended::Elsewhere(format!("{merged}{query}"));
+        }
+    }
+    if merged == path {
+        return Mended::Unchanged;
+    }
+    match format!("{merged}{query}").parse() {
+        Ok(uri) => Mended::As(uri),
+        Err(_) => Mended::Unchanged,
+    }
+}

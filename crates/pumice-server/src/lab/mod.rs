@@ -1,0 +1,46 @@
+//! What can be asked of the lab, whichever door the question comes through.
+
+pub(crate) mod definition;
+pub(crate) mod device_types;
+pub(crate) mod devices;
+pub(crate) mod jobs;
+pub(crate) mod library;
+pub(crate) mod permissions;
+pub(crate) mod render;
+pub(crate) mod split;
+pub(crate) mod submission;
+pub(crate) mod workers;
+
+/// The user who submits health checks, as LAVA names it.
+pub(crate) const HEALTH_USER: &str = "lava-health";
+
+use pumice_db::AuditEntry;
+
+use crate::{access::Identity, app::Shared};
+
+/// An entry for the audit log.
+pub(crate) fn deed(
+    shared: &Shared,
+    who: &Identity,
+    action: &str,
+    kind: &str,
+    object: &str,
+    message: impl Into<String>,
+) -> AuditEntry {
+    AuditEntry {
+        at: shared.clock.now(),
+        username: who.name().to_owned(),
+        action: action.to_owned(),
+        kind: kind.to_owned(),
+        object: object.to_owned(),
+        message: message.into(),
+    }
+}
+
+/// What Python's `str()` makes of an optional name, for messages that clients know.
+pub(crate) fn valid_name(kind: &str, name: &str) -> Result<(), crate::refusal::Refusal> {
+    match name.parse::<pumice_types::Name>() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(crate::refusal::Refusal::Invalid(format!("Bad request: {kind}: {error}"))),
+    }
+}

@@ -1,0 +1,97 @@
+//! How the lab says no. Each door turns it into its own form: a fault, a JSON body, a page.
+
+use pumice_db::DbError;
+
+/// Why something was not done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// What was asked for makes no sense.
+    #[error("{0}")]
+    Invalid(String),
+    /// Nobody is logged in.
+    #[error("{0}")]
+    LoginRequired(String),
+    /// Somebody is, and may not.
+    #[error("{0}")]
+    Forbidden(String),
+    /// There is no such thing, or it may not be seen.
+    #[error("{0}")]
+    Missing(String),
+    /// It is in a state that does not allow this.
+    #[error("{0}")]
+    Conflict(String),
+    /// Too many requests.
+    #[error("too many requests: wait and try again")]
+    TooMany,
+    /// The server is at fault. The cause goes to the log, not to the client.
+    #[error("the server failed: {0}")]
+    Internal(String),
+}
+
+impl Refusal {
+    /// LAVA's words when nobody is logged in.
+    pub(crate) fn login_required() -> Self {
+        Self::LoginRequired("Authentication with user and token required for this API.".to_owned())
+    }
+
+    /// Something is not there, in LAVA's words.
+    pub(crate) fn missing(kind: &str, name: impl std::fmt::Display) -> Self {
+        Self::Missing(format!("{kind} '{name}' was not found."))
+    }
+
+    /// The HTTP status, which is also the code of an XML-RPC fault.
+    pub(crate) fn status(&self) -> u16 {
+        match self {
+            Self::Invalid(_) => 400,
+            Self::LoginRequired(_) => 401,
+            Self::Forbidden(_) => 403,
+            Self::Missing(_) => 404,
+            Self::Conflict(_) => 409,
+            Self::TooMany => 429,
+            Self::Internal(_) => 500,
+        }
+    }
+
+    /// What the client may read.
+    pub(crate) fn public_message(&self) -> String {
+        match self {
+            Self::Internal(_) => "The server failed; its log says why.".to_owned(),
+            other => other.to_string(),
+        }
+    }
+
+    /// Writes the server's own faults to its log.
+    pub(crate) fn log(&self) {
+        if let Self::Internal(cause) = self {
+            tracing::error!(cause, "a request failed");
+        }
+    }
+}
+
+impl From<DbError> for Refusal {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::AlreadyExists => Self::Invalid("There is one already.".to_owned()),
+            DbError::StillReferenced => Self::Conflict("Something else still refers to it.".to_owned()),
+            DbError::Changed => Self::Conflict("It has changed meanwhile.".to_owned()),
+            other => Self::Internal(with_sources(&other)),
+        }
+    }
+}
+
+impl From<std::io::Error> for Refusal {
+    fn from(error: std::io::Error) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+/// An error and everything behind it.
+pub(crate) fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,8 @@
+//! From a job's log to its results, and from results to the forms that others read.
+
+mod book;
+mod ingest;
+mod view;
+
+pub(crate) use book::{LogBook, append_bytes, append_lines, place, read_lines, size};
+pub(crate) use view::{case_yaml, csv, decimal, job_metadata, job_metadata_map, metadata_yaml, report};

@@ -1,0 +1,100 @@
+//! Where logs and files of jobs are kept. A seam: the directory is one implementation.
+
+mod directory;
+mod index;
+
+pub use directory::Directory;
+
+use std::{io, path::PathBuf};
+
+use pumice_types::{JobId, Name};
+
+/// One giving of a job: its log and files are kept apart from those of another giving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// The job.
+    pub job: JobId,
+    /// Which giving.
+    pub fence: i64,
+}
+
+/// How long a log is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogSize {
+    /// Bytes.
+    pub bytes: u64,
+    /// Whole lines.
+    pub lines: u64,
+}
+
+/// How much of a file is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileSize {
+    /// Bytes.
+    pub bytes: u64,
+    /// Whether it is whole and had the digest that was announced.
+    pub complete: bool,
+}
+
+/// What a file is to become.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileAim {
+    /// Its size in the end.
+    pub size: u64,
+    /// SHA-256 in lower-case hexadecimal.
+    pub sha256: String,
+}
+
+/// Why bytes were not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Bytes before these are missing.
+    #[error("there are {have} bytes, and these begin at {offset}")]
+    Gap {
+        /// How many there are.
+        have: u64,
+        /// Where the new ones begin.
+        offset: u64,
+    },
+    /// The file is not what was announced.
+    #[error("the bytes do not have the digest that was announced")]
+    WrongDigest,
+    /// The disk, or whatever is behind.
+    #[error("failed to store")]
+    Io(#[from] io::Error),
+}
+
+/// Keeps logs and files. Its methods may block: call them where that is allowed.
+pub trait Storage: Send + Sync {
+    /// How long a log is; nothing when there is none.
+    fn log_size(&self, place: Place) -> io::Result<LogSize>;
+
+    /// Adds `bytes`, the first of which is number `offset` of the log. Bytes that are there already are skipped. What was
+    /// added survives a crash once this returns.
+    fn append_log(&self, place: Place, offset: u64, bytes: &[u8]) -> Result<LogSize, StoreError>;
+
+    /// Whole lines from number `first` up to, not including, `end`.
+    fn read_log(&self, place: Place, first: u64, end: Option<u64>) -> io::Result<Vec<u8>>;
+
+    /// How much of a file is there.
+    fn file_size(&self, place: Place, name: &Name) -> io::Result<FileSize>;
+
+    /// Adds a piece of a file; another `aim` than before begins anew. The last piece checks the digest.
+    fn append_file(
+        &self,
+        place: Place,
+        name: &Name,
+        aim: &FileAim,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<FileSize, StoreError>;
+
+    /// Where a whole file can be read, if it is there.
+    fn file(&self, place: Place, name: &Name) -> io::Result<Option<PathBuf>>;
+
+    /// Keeps a text of the server's own beside the job's.
+    fn put_text(&self, place: Place, name: &str, text: &str) -> io::Result<()>;
+
+    /// Reads such a text.
+    fn text(&self, place: Place, name: &str) -> io::Result<Option<String>>;
+}
