@@ -4,12 +4,18 @@
 //! result to the next block. [`StepCx::step`] is the only framework: it says that a step starts and ends, narrows
 //! its deadline and records its result. Only here are errors turned into a verdict.
 
+mod boot;
+mod console_log;
 mod cx;
 mod deploy;
+pub mod files;
 mod host;
 mod report;
+mod runner;
+mod test;
 
 pub use cx::{Cancel, Canceller, StepCx};
 pub use deploy::{BuiltOverlay, Deployed};
 pub use host::RunHost;
 pub use report::{Progress, Reporter, Sink};
+pub use runner::{Outcome, Runner};

@@ -10,7 +10,7 @@ use std::{
 };
 
 use pumice_plan::Scope;
-use pumice_record::{LogLevel, LogRecord, Message, ResultRecord, Timestamp};
+use pumice_record::{LogLevel, LogRecord, Message, ResultRecord, Timestamp, export::LoggedResult};
 use pumice_types::{CaseResult, Failure, Mask, clock};
 
 /// Takes what a run says.
@@ -68,7 +68,7 @@ pub struct Reporter(Arc<Mutex<Inner>>);
 struct Inner {
     sinks: Vec<Box<dyn Sink>>,
     lines: u64,
-    results: Vec<ResultRecord>,
+    results: Vec<LoggedResult>,
     mask: Mask,
     /// Wall-clock time and monotonic time of one moment: records never go backwards when the clock is set.
     epoch: (SystemTime, Instant),
@@ -91,7 +91,7 @@ impl Reporter {
     }
 
     /// Every result so far, in order.
-    pub fn results(&self) -> Vec<ResultRecord> {
+    pub fn results(&self) -> Vec<LoggedResult> {
         self.lock().results.clone()
     }
 
@@ -130,7 +130,9 @@ impl Reporter {
         let mut inner = self.lock();
         inner.record(LogLevel::Results, Message::Structured(result.to_json()), None);
         inner.progress(&Progress::Result(&result));
-        inner.results.push(result);
+        let id = i64::try_from(inner.results.len() + 1).unwrap_or(i64::MAX);
+        let at = inner.now();
+        inner.results.push(LoggedResult { id, at, record: result, excerpt: None });
     }
 
     /// Something for people who watch.
@@ -184,6 +186,7 @@ fn level_of(scope: &Scope) -> LogLevel {
 }
 
 impl Inner {
+    /// The time of a record that is written now.
     fn now(&self) -> Timestamp {
         let (wall, start) = self.epoch;
         let since = (wall + start.elapsed()).duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -1,9 +1,9 @@
 //! Shows diagnostics: with the text around them for people, as JSON for programs.
 
-use std::io::{IsTerminal as _, Write};
+use std::io::{IsTerminal as _, Write as _};
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
-use pumice_types::{Diagnostic, Diagnostics, Severity, Sources};
+use annotate_snippets::{Annotation, AnnotationKind, Element, Level, Renderer, Snippet};
+use pumice_types::{Diagnostic, Diagnostics, Severity, Sources, Span};
 use serde_json::{Value, json};
 
 /// Writes all of them to standard error, with the lines they are about and a caret.
@@ -11,7 +11,8 @@ pub(crate) fn show(diagnostics: &Diagnostics, sources: &Sources) {
     let mut out = std::io::stderr().lock();
     let renderer = if out.is_terminal() { Renderer::styled() } else { Renderer::plain() };
     for diagnostic in diagnostics {
-        let _ = writeln!(out, "{}\n", rendered(diagnostic, sources, &renderer));
+        // Nobody to tell when standard error is gone.
+        drop(writeln!(out, "{}\n", rendered(diagnostic, sources, &renderer)));
     }
 }
 
@@ -20,24 +21,34 @@ fn rendered(diagnostic: &Diagnostic, sources: &Sources, renderer: &Renderer) -> 
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let mut group = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.0).elements(None::<Snippet<'_, annotate_snippets::Annotation<'_>>>);
-    if let Some(span) = diagnostic.span
-        && let Some(source) = sources.get(span.source)
-    {
-        let end = span.end.min(source.text.len());
-        let range = floor(&source.text, span.start.min(end))..floor(&source.text, end);
-        let mut annotation = AnnotationKind::Primary.span(range);
-        if let Some(label) = &diagnostic.label {
-            annotation = annotation.label(label.as_str());
-        }
-        group = group.element(Snippet::source(source.text.as_str()).path(source.name.as_str()).annotation(annotation));
+    let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.0);
+    let mut elements: Vec<Element<'_>> = Vec::new();
+    if let Some(span) = diagnostic.span {
+        let label = diagnostic.label.as_deref();
+        elements.extend(snippet(span, AnnotationKind::Primary, label, sources));
+    }
+    for related in &diagnostic.related {
+        elements.extend(snippet(related.span, AnnotationKind::Context, Some(&related.label), sources));
+    }
+    if let Some(suggestion) = &diagnostic.suggestion {
+        elements.push(Level::HELP.message(format!("did you mean `{}`?", suggestion.replacement)).into());
     }
     if let Some(help) = &diagnostic.help {
-        group = group.element(Level::HELP.message(help.as_str()));
-    } else if let Some(suggestion) = &diagnostic.suggestion {
-        group = group.element(Level::HELP.message(format!("did you mean `{}`?", suggestion.replacement)));
+        elements.push(Level::HELP.message(help.as_str()).into());
     }
-    renderer.render(&[group])
+    renderer.render(&[title.elements(elements)])
+}
+
+fn snippet<'a>(
+    span: Span,
+    kind: AnnotationKind,
+    label: Option<&'a str>,
+    sources: &'a Sources,
+) -> Option<Element<'a>> {
+    let source = sources.get(span.source)?;
+    let end = floor(&source.text, span.end.min(source.text.len()));
+    let annotation: Annotation<'_> = kind.span(floor(&source.text, span.start.min(end))..end).label(label);
+    Some(Snippet::source(source.text.as_str()).path(source.name.as_str()).annotation(annotation).into())
 }
 
 /// The nearest character boundary at or before `at`.

@@ -1,13 +1,15 @@
 //! `pumice`: puts an operating-system image on a virtual platform and says whether it works.
 //!
-//! A thin main. `cli` holds the words of the command line, `commands` one file a subcommand, `exit` the codes;
-//! all printing is done in this crate, and no logic.
+//! A thin main. `cli` holds the words of the command line, `commands` one file a subcommand, `exit` the codes.
+//! All printing is done in this crate, and no logic.
 
 mod cli;
 mod commands;
 mod diagnostics;
 mod exit;
+mod host;
 mod input;
+mod terminal;
 
 use std::process::ExitCode;
 

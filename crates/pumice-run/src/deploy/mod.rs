@@ -18,6 +18,7 @@ use crate::{cx::StepCx, host::RunHost};
 
 pub(crate) use download::Downloads;
 pub use overlay::BuiltOverlay;
+pub(crate) use overlay::Facts;
 
 /// What a deploy block leaves: files for the machines of its namespace.
 #[derive(Default)]
@@ -49,7 +50,7 @@ impl Deployed {
 pub(crate) async fn run(
     plan: &Deploy,
     host: &RunHost,
-    facts: &overlay::Facts<'_>,
+    facts: &Facts<'_>,
     downloads: &mut Downloads,
     cx: &StepCx,
 ) -> Result<Deployed, Failure> {

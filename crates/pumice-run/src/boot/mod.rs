@@ -1,0 +1,173 @@
+//! Boot blocks: bring a machine to where tests can run.
+
+mod login;
+mod start;
+
+use std::time::{Duration, Instant};
+
+use pumice_console::{Console, Pattern, Patterns};
+use pumice_plan::boot::{Boot, BootKind};
+use pumice_platform::Machine;
+use pumice_record::LogLevel;
+use pumice_types::{Blame as _, Cause, Deadline, Failure};
+use tokio::sync::mpsc;
+
+use crate::{console_log::Heard, cx::StepCx, deploy::Deployed, host::RunHost};
+
+/// What a boot block leaves: a machine with a console, and what was deployed for it.
+pub(crate) struct Booted {
+    /// The machine.
+    pub(crate) machine: Machine,
+    /// Its main console.
+    pub(crate) console: Console,
+    /// Its channel for signals, kept so that it is drained to its end.
+    pub(crate) channel: Option<Console>,
+    /// The signals of its tests.
+    pub(crate) heard: mpsc::UnboundedReceiver<Heard>,
+    /// The prompts of its shell.
+    pub(crate) prompts: Option<Patterns>,
+    /// Whether a panic ends a wait.
+    pub(crate) minds_kernel: bool,
+}
+
+/// Facts of the plan that boot blocks need.
+pub(crate) struct BootFacts {
+    /// Pause between two characters typed.
+    pub(crate) pacing: Duration,
+    /// The masked secrets, for transcripts.
+    pub(crate) mask: pumice_types::Mask,
+}
+
+/// Runs a boot block: as often as the plan says, each time on a machine of its own.
+pub(crate) async fn run(
+    plan: &Boot,
+    deployed: &Deployed,
+    host: &RunHost,
+    facts: &BootFacts,
+    cx: &StepCx,
+) -> Result<Booted, Failure> {
+    cx.step_with_tries(&plan.scope, Cause::StepTimeout, async |cx| {
+        let mut booted = match &plan.kind {
+            BootKind::Machine(machine) => start::run(machine, deployed, host, facts, cx).await?,
+            BootKind::NewConnection { .. } => return Err(not_yet("method `new_connection`")),
+            BootKind::Minimal { .. } => return Err(not_yet("method `minimal`")),
+            BootKind::Kexec { .. } => return Err(not_yet("method `kexec`")),
+            BootKind::Container { .. } => return Err(not_yet("method `docker`")),
+            BootKind::Ssh { .. } => return Err(not_yet("method `ssh`")),
+        };
+        let reached = async {
+            if plan.bootloader.is_some() {
+                return Err(not_yet("`bootloader`"));
+            }
+            if let Some(plan) = &plan.login {
+                booted.prompts = Some(login::run(plan, &mut booted, cx).await?);
+            }
+            if let Some(scope) = &plan.shell {
+                cx.step(scope, Cause::NoPrompt, async |cx| expect_shell(&mut booted, cx).await).await?;
+            }
+            if plan.unpack.is_some() {
+                return Err(not_yet("`transfer_overlay`"));
+            }
+            Ok(())
+        }
+        .await;
+        match reached {
+            Ok(()) => Ok(booted),
+            Err(failure) => {
+                let failure = booted.explained(failure).await;
+                stop(booted, cx).await?;
+                Err(failure)
+            }
+        }
+    })
+    .await
+}
+
+/// Makes sure of a shell: an empty line brings the prompt again.
+async fn expect_shell(booted: &mut Booted, cx: &StepCx) -> Result<(), Failure> {
+    let Some(prompts) = booted.prompts.clone() else { return Ok(()) };
+    type_line(&booted.console, "", cx).await?;
+    booted.expect(&prompts, cx.deadline()).await.map(drop)
+}
+
+/// Types a line and says so in the log.
+pub(crate) async fn type_line(console: &Console, line: &str, cx: &StepCx) -> Result<(), Failure> {
+    cx.report().log(LogLevel::Input, line);
+    console.send_line(line, cx.deadline()).await.map_err(|error| error.failure())
+}
+
+impl Booted {
+    /// Waits for one of `patterns`; the end of the machine ends the wait too. Says which it was.
+    pub(crate) async fn expect(
+        &mut self,
+        patterns: &Patterns,
+        deadline: &Deadline,
+    ) -> Result<usize, Failure> {
+        let console = &mut self.console;
+        tokio::select! {
+            biased;
+            found = console.expect(patterns, deadline) => {
+                found.map(|found| found.index()).map_err(|error| error.failure())
+            }
+            failure = machine_failure(&self.machine) => Err(failure),
+        }
+    }
+
+    /// A failure, explained by the machine where it has something to say: a console that closed because the
+    /// simulator ended is the simulator's end.
+    pub(crate) async fn explained(&self, failure: Failure) -> Failure {
+        if failure.cause != Cause::ConsoleLost {
+            return failure;
+        }
+        // The console closes a moment before the process is gone.
+        let patience = Duration::from_millis(500);
+        drop(tokio::time::timeout(patience, self.machine.wait()).await);
+        self.machine.failure().unwrap_or(failure)
+    }
+}
+
+/// Resolves when the machine's own end, or what it says, is a failure.
+pub(crate) async fn machine_failure(machine: &Machine) -> Failure {
+    match machine.wait().await {
+        pumice_platform::Ended::PoweredOff => {
+            let message = "the guest powered off while it was needed";
+            // What it said last is still on its way.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            Failure::new(Cause::SimulatorExited, message).blame(pumice_types::Fault::Job)
+        }
+        pumice_platform::Ended::Exited(_) => {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let message = "the simulator ended while it was needed";
+            machine.failure().unwrap_or_else(|| Failure::new(Cause::SimulatorExited, message))
+        }
+    }
+}
+
+/// How long the stop of a machine may take beyond its own graces.
+const STOP_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Ends a machine, its consoles read to their end.
+pub(crate) async fn stop(booted: Booted, cx: &StepCx) -> Result<(), Failure> {
+    let late = Deadline::after(Instant::now(), STOP_PATIENCE, "the stop of the machine");
+    let Booted { machine, console, channel, .. } = booted;
+    let platform = machine.launch().platform;
+    let stopped = machine.stop(&late).await?;
+    console.close(&late).await;
+    if let Some(channel) = channel {
+        channel.close(&late).await;
+    }
+    let how = stopped.by.map_or_else(|| "by itself".to_owned(), |by| format!("by {by}"));
+    cx.report().debug(format!("the machine ({platform}) ended {how}: it {}", stopped.exit.status));
+    Ok(())
+}
+
+/// Patterns of the job as the console takes them.
+pub(crate) fn patterns<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Patterns, Failure> {
+    let list = texts.into_iter().map(Pattern::python).collect::<Result<Vec<_>, _>>();
+    list.and_then(Patterns::new).map_err(|error| Failure::new(Cause::InvalidDefinition, error.to_string()))
+}
+
+/// What a later version will do.
+fn not_yet(what: &str) -> Failure {
+    Failure::new(Cause::InvalidDefinition, format!("{what} is not supported yet"))
+}

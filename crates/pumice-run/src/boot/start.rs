@@ -1,0 +1,154 @@
+//! Starts a machine: asks the platform what to start, and the supervisor to start it.
+
+use std::{collections::HashMap, fs, io::Write, path::Path};
+
+use pumice_console::{kernel_watches, reset_watch};
+use pumice_plan::boot::StartMachine;
+use pumice_platform::{Availability, Bound, ConsoleRole, Launch, Machine, Platform, SIMULATOR, StartOptions};
+use pumice_types::{Blame as _, Cause, Failure};
+use serde_json::json;
+
+use super::{BootFacts, Booted};
+use crate::{console_log::ConsoleLog, cx::StepCx, deploy::Deployed, host::RunHost};
+
+/// Starts it.
+pub(crate) async fn run(
+    plan: &StartMachine,
+    deployed: &Deployed,
+    host: &RunHost,
+    facts: &BootFacts,
+    cx: &StepCx,
+) -> Result<Booted, Failure> {
+    match &plan.group {
+        Some(group) => {
+            cx.step(group, Cause::StepTimeout, async |cx| steps(plan, deployed, host, facts, cx).await).await
+        }
+        None => steps(plan, deployed, host, facts, cx).await,
+    }
+}
+
+async fn steps(
+    plan: &StartMachine,
+    deployed: &Deployed,
+    host: &RunHost,
+    facts: &BootFacts,
+    cx: &StepCx,
+) -> Result<Booted, Failure> {
+    let Some(platform) = host.platform(&plan.spec.platform) else {
+        return Err(Failure::new(Cause::Bug, format!("no platform `{}`", plan.spec.platform)));
+    };
+    if let Some(scope) = &plan.version {
+        cx.step(scope, Cause::SimulatorHung, async |cx| {
+            let found = probe(&*platform, plan, host).await?;
+            cx.record(json!({ "version": found.version }));
+            Ok(())
+        })
+        .await?;
+    }
+    let booted = cx
+        .step(&plan.start, Cause::SimulatorHung, async |cx| {
+            let facts_found = probe(&*platform, plan, host).await?;
+            // Short, so that socket paths fit.
+            let work_dir = host.work_dir.join(format!("m{}", plan.start.level));
+            if work_dir.exists() {
+                fs::remove_dir_all(&work_dir).map_err(|error| cannot_make(&work_dir, &error))?;
+            }
+            let bound = Bound {
+                images: deployed.files.clone(),
+                qcow2: deployed.qcow2.clone(),
+                overlay_disk: deployed.overlay_disk.clone(),
+                work_dir,
+                facts: facts_found,
+                instance: host.instance,
+                ..Bound::default()
+            };
+            let launch = platform.launch(&plan.spec, &bound).map_err(|diagnostics| {
+                let first = diagnostics.iter().next().map(|one| one.message.clone()).unwrap_or_default();
+                Failure::new(Cause::DeviceInvalid, format!("the machine cannot be started: {first}"))
+            })?;
+            for note in &launch.notes {
+                cx.report().warning(note);
+            }
+            cx.report().info(format!("starting {}", launch.command_line()));
+            let extra = json!(launch.extra);
+            let booted = start(&*platform, launch, &plan.spec.namespace, host, facts, cx).await?;
+            cx.record(extra);
+            Ok(booted)
+        })
+        .await?;
+    if let Some(scope) = &plan.connect {
+        cx.step(scope, Cause::ConsoleLost, async |_| Ok(())).await?;
+    }
+    Ok(booted)
+}
+
+async fn probe(
+    platform: &dyn Platform,
+    plan: &StartMachine,
+    host: &RunHost,
+) -> Result<pumice_platform::Facts, Failure> {
+    match platform.probe(Some(&plan.spec), &host.host).await {
+        Availability::Ready(facts) => Ok(facts),
+        Availability::Missing { reason, hint } => {
+            let failure = Failure::new(Cause::SimulatorMissing, reason);
+            Err(match hint {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            })
+        }
+    }
+}
+
+async fn start(
+    platform: &dyn Platform,
+    launch: Launch,
+    namespace: &str,
+    host: &RunHost,
+    facts: &BootFacts,
+    cx: &StepCx,
+) -> Result<Booted, Failure> {
+    let mut roles: HashMap<_, _> =
+        launch.consoles.iter().map(|console| (console.name.clone(), console.role)).collect();
+    roles.entry(SIMULATOR.to_owned()).or_insert(ConsoleRole::Feedback);
+    let file = transcript(host.output_dir.as_deref(), namespace, cx);
+    let (log, heard) = ConsoleLog::new(cx.report().clone(), namespace, roles, file, facts.mask.clone());
+    let monitor = platform.monitor(&launch);
+    let options = StartOptions {
+        guard: &host.guard,
+        search_path: &host.search_path,
+        watches: kernel_watches().into_iter().chain([reset_watch()]).collect(),
+        pacing: facts.pacing,
+        deadline: cx.deadline(),
+    };
+    let mut machine = Machine::start(launch, monitor, log, options).await.map_err(|error| error.failure())?;
+    let console = machine
+        .take_console(ConsoleRole::Main)
+        .ok_or_else(|| Failure::new(Cause::DeviceInvalid, "the device gives the machine no main console"))?;
+    let channel = machine.take_console(ConsoleRole::Channel);
+    Ok(Booted { machine, console, channel, heard, prompts: None, minds_kernel: true })
+}
+
+/// The transcript of a machine, `transcripts/NAMESPACE.transcript`; a machine that is started again appends to
+/// nothing but begins the next file.
+fn transcript(output_dir: Option<&Path>, namespace: &str, cx: &StepCx) -> Option<Box<dyn Write + Send>> {
+    let directory = output_dir?.join("transcripts");
+    let made = fs::create_dir_all(&directory).and_then(|()| {
+        let free = (1_u32..).map(|number| {
+            let suffix = if number == 1 { String::new() } else { format!("-{number}") };
+            directory.join(format!("{namespace}{suffix}.transcript"))
+        });
+        let path = free.into_iter().find(|path| !path.exists()).unwrap_or_default();
+        fs::File::create_new(path)
+    });
+    match made {
+        Ok(file) => Some(Box::new(file)),
+        Err(error) => {
+            cx.report().warning(format!("no transcript is kept in `{}`: {error}", directory.display()));
+            None
+        }
+    }
+}
+
+fn cannot_make(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(Cause::HostRefused, format!("cannot make `{}`: {error}", path.display()))
+}

@@ -1,0 +1,120 @@
+//! The files a run leaves in its output directory: the log while it goes on, the rest in the end.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use pumice_plan::{Plan, TreeStep};
+use pumice_record::{
+    DescribedStep, JobResult, LogLevel, LogRecord, Message,
+    export::{JobReport, JunitStyle, write_json, write_junit, write_tap},
+    write_description, write_line, write_result,
+};
+use pumice_types::{CaseResult, Mask};
+
+use crate::{Outcome, report::Sink};
+
+/// The most bytes of what consoles say in the log. A guest that floods its console must not fill the disk; the
+/// transcript has a limit of its own.
+const CONSOLE_LIMIT_BYTES: u64 = 512 << 20;
+
+/// Writes `logs.yaml`, LAVA's log: one record a line, each begun by `- ` (lava-compat 3.2).
+pub struct LogFile {
+    file: File,
+    room_bytes: u64,
+    dropped: u64,
+    /// The line that is being written, kept for its room.
+    text: String,
+}
+
+impl LogFile {
+    /// Begins `logs.yaml` in `directory`.
+    pub fn create(directory: &Path) -> io::Result<Self> {
+        fs::create_dir_all(directory)?;
+        let file = File::create(directory.join("logs.yaml"))?;
+        Ok(Self { file, room_bytes: CONSOLE_LIMIT_BYTES, dropped: 0, text: String::new() })
+    }
+}
+
+impl Sink for LogFile {
+    fn record(&mut self, _index: u64, record: &LogRecord) {
+        let is_console = matches!(record.level, LogLevel::Target | LogLevel::Feedback);
+        self.text.clear();
+        self.text.push_str("- ");
+        write_line(record, &Mask::default(), &mut self.text);
+        if is_console {
+            let bytes = self.text.len() as u64;
+            if self.room_bytes < bytes {
+                // The line stays, so that results still point to the right places, but it is empty.
+                self.dropped += 1;
+                let mut empty = record.clone();
+                empty.message = Message::Text(String::new());
+                self.text.truncate(2);
+                write_line(&empty, &Mask::default(), &mut self.text);
+            } else {
+                self.room_bytes -= bytes;
+            }
+        }
+        // A disk that is full must not end a run: its results are told on the terminal too.
+        self.text.push('\n');
+        drop(self.file.write_all(self.text.as_bytes()));
+    }
+}
+
+/// Writes `description.yaml` as soon as the plan is known: the tree of steps (lava-compat 3.2).
+pub fn write_plan(directory: &Path, plan: &Plan, mask: &Mask) -> io::Result<()> {
+    fs::create_dir_all(directory)?;
+    let steps: Vec<_> = plan.tree().iter().map(described).collect();
+    fs::write(directory.join("description.yaml"), write_description(&steps, mask))
+}
+
+fn described(step: &TreeStep<'_>) -> DescribedStep {
+    DescribedStep {
+        class: class_name(&step.scope.name),
+        name: step.scope.name.clone(),
+        level: step.scope.level.to_string(),
+        max_retries: step.scope.tries.map_or(1, |tries| tries.count),
+        description: step.summary.clone(),
+        summary: step.summary.clone(),
+        timeout: step.scope.timeout,
+        url: None,
+        children: step.steps.iter().map(described).collect(),
+    }
+}
+
+/// LAVA's class names are made of the step's name; tools show them, none depends on them.
+fn class_name(step: &str) -> String {
+    let words = step.split('-').map(|word| {
+        let mut letters = word.chars();
+        letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    });
+    words.chain(["Action".to_owned()]).collect()
+}
+
+/// Writes the results as JSON, JUnit and TAP: `results.json`, `results.xml`, `results.tap`.
+pub fn write_results(directory: &Path, report: &JobReport) -> io::Result<()> {
+    let mask = Mask::default();
+    fs::write(directory.join("results.json"), write_json(report, &mask))?;
+    let style = JunitStyle { class_prefix: None, unknown_passes: false };
+    fs::write(directory.join("results.xml"), write_junit(report, style, &mask))?;
+    fs::write(directory.join("results.tap"), write_tap(report, &mask))
+}
+
+/// Writes `result.yaml`, LAVA's last word on a job; the last file it writes (lava-compat 3.2).
+pub fn write_outcome(directory: &Path, outcome: &Outcome) -> io::Result<PathBuf> {
+    let result = if outcome.failure.is_none() { CaseResult::Pass } else { CaseResult::Fail };
+    let failure = outcome.failure.as_ref();
+    let text = write_result(
+        &JobResult {
+            result,
+            error_msg: failure.map(|failure| failure.message.clone()),
+            error_type: failure.map(|failure| failure.fault.lava_name().to_owned()),
+        },
+        &Mask::default(),
+    );
+    let path = directory.join("result.yaml");
+    fs::write(&path, text)?;
+    Ok(path)
+}

@@ -1,0 +1,262 @@
+//! The runner: one job from its plan to its verdict.
+//!
+//! ```text
+//!             deploy             boot
+//!  Idle ───────────────▶ Deployed ───▶ Booted ──┐
+//!                           ▲   ▲        │  ▲   │ test
+//!                           │   └────────┘  └───┘
+//!                        deploy    boot again: the old machine is stopped first
+//! ```
+//!
+//! One such state a namespace. Whatever happens, every machine is stopped in the end: teardown is not a block.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use pumice_plan::{Block, CLEANUP, OnTimeout, Plan, Scope};
+use pumice_record::{LogLevel, ResultRecord, export::LoggedResult};
+use pumice_types::{CaseResult, Cause, Deadline, Failure, Fault, JobId, Mask, Verdict};
+
+use crate::{
+    boot::{self, BootFacts, Booted},
+    cx::{Cancel, StepCx},
+    deploy::{self, Deployed, Downloads, Facts},
+    host::RunHost,
+    report::Reporter,
+    test::{self, TestFacts},
+};
+
+/// How a job ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Complete, incomplete or cancelled.
+    pub verdict: Verdict,
+    /// Why it is not complete.
+    pub failure: Option<Failure>,
+    /// Every result, in order.
+    pub results: Vec<LoggedResult>,
+}
+
+impl Outcome {
+    /// How many cases of the tests (not of the suite `lava`) have this result.
+    pub fn count(&self, result: CaseResult) -> usize {
+        let tests = self.results.iter().map(|result| &result.record).filter(|record| record.suite != "lava");
+        tests.filter(|record| record.result == result).count()
+    }
+}
+
+/// Where a namespace stands.
+enum Role {
+    Deployed(Deployed),
+    Booted { deployed: Deployed, booted: Box<Booted> },
+}
+
+impl Role {
+    fn deployed(&mut self) -> &mut Deployed {
+        match self {
+            Self::Deployed(deployed) | Self::Booted { deployed, .. } => deployed,
+        }
+    }
+}
+
+/// Runs one job.
+pub struct Runner<'a> {
+    plan: &'a Plan,
+    host: &'a RunHost,
+    reporter: Reporter,
+    cancel: Cancel,
+    job: JobId,
+    mask: Mask,
+    roles: BTreeMap<String, Role>,
+    downloads: Downloads,
+}
+
+impl<'a> Runner<'a> {
+    /// A runner of `plan`. `mask` hides the job's secrets in transcripts, as the reporter does in the log.
+    pub fn new(
+        plan: &'a Plan,
+        host: &'a RunHost,
+        job: JobId,
+        reporter: Reporter,
+        mask: Mask,
+        cancel: Cancel,
+    ) -> Self {
+        let (roles, downloads) = (BTreeMap::new(), Downloads::default());
+        Self { plan, host, reporter, cancel, job, mask, roles, downloads }
+    }
+
+    /// Runs it to its end. Machines are stopped and results recorded whatever happens.
+    pub async fn run(mut self) -> Outcome {
+        let deadline = Deadline::after(Instant::now(), self.plan.timeout, "the job");
+        let cx = StepCx::new(self.reporter.clone(), deadline, self.cancel.clone());
+        self.reporter.result(ResultRecord::new("lava", "validate", CaseResult::Pass));
+        let ended = self.blocks(&cx).await;
+        let finalized = self.finalize().await;
+        let failure = ended.and(finalized).err();
+        self.conclude(failure)
+    }
+
+    async fn blocks(&mut self, cx: &StepCx) -> Result<(), Failure> {
+        for block in &self.plan.blocks {
+            if let Some(reason) = self.cancel.reason() {
+                return Err(Failure::new(Cause::Cancelled, reason));
+            }
+            let (scope, on_timeout) = match block {
+                Block::Deploy(deploy) => (&deploy.scope, deploy.on_timeout),
+                Block::Boot(boot) => (&boot.scope, boot.on_timeout),
+                Block::Test(test) => (&test.scope, test.on_timeout),
+                Block::Command(command) => (&command.scope, OnTimeout::Fail),
+            };
+            let began = Instant::now();
+            match self.block(block, cx).await {
+                Ok(()) => {}
+                Err(failure) => self.give_up(scope, on_timeout, began, failure, cx)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a block that failed ends the job: not when its own time was over and the job said so.
+    fn give_up(
+        &self,
+        scope: &Scope,
+        on_timeout: OnTimeout,
+        began: Instant,
+        failure: Failure,
+        cx: &StepCx,
+    ) -> Result<(), Failure> {
+        let ran_out = matches!(
+            failure.cause,
+            Cause::TestTimeout
+                | Cause::StepTimeout
+                | Cause::NoPrompt
+                | Cause::Inactivity
+                | Cause::SimulatorHung
+        );
+        if !ran_out || on_timeout == OnTimeout::Fail || cx.deadline().is_over(Instant::now()) {
+            return Err(failure);
+        }
+        self.reporter.warning(format!("{failure}; the job goes on with the next block"));
+        if on_timeout == OnTimeout::Soft {
+            let name = format!("{}-soft-timeout", scope.name);
+            let mut record = ResultRecord::new("lava", name, CaseResult::Fail);
+            record.namespace = Some(scope.namespace.clone());
+            record.level = Some(scope.level.to_string());
+            record.duration = Some(began.elapsed());
+            record.extra = Some(serde_json::json!({ "fail": failure.message }));
+            self.reporter.result(record);
+        }
+        Ok(())
+    }
+
+    async fn block(&mut self, block: &Block, cx: &StepCx) -> Result<(), Failure> {
+        match block {
+            Block::Deploy(plan) => {
+                let facts =
+                    Facts { job: self.job, guest: &self.plan.guest, environment: &self.plan.environment };
+                let deployed = deploy::run(plan, self.host, &facts, &mut self.downloads, cx).await?;
+                match self.roles.get_mut(&plan.scope.namespace) {
+                    Some(role) => role.deployed().merge(deployed),
+                    None => {
+                        self.roles.insert(plan.scope.namespace.clone(), Role::Deployed(deployed));
+                    }
+                }
+                Ok(())
+            }
+            Block::Boot(plan) => {
+                let namespace = plan.scope.namespace.clone();
+                let deployed = match self.roles.remove(&namespace) {
+                    Some(Role::Deployed(deployed)) => deployed,
+                    Some(Role::Booted { deployed, booted }) => {
+                        self.reporter.info("the machine of the block before is stopped");
+                        boot::stop(*booted, cx).await?;
+                        deployed
+                    }
+                    None => Deployed::default(),
+                };
+                let pacing = Duration::from_millis(self.plan.character_delays.boot_ms);
+                let facts = BootFacts { pacing, mask: self.mask.clone() };
+                match boot::run(plan, &deployed, self.host, &facts, cx).await {
+                    Ok(booted) => {
+                        let booted = Box::new(booted);
+                        self.roles.insert(namespace, Role::Booted { deployed, booted });
+                        Ok(())
+                    }
+                    Err(failure) => {
+                        self.roles.insert(namespace, Role::Deployed(deployed));
+                        Err(failure)
+                    }
+                }
+            }
+            Block::Test(plan) => {
+                let namespace = plan.connection_namespace.as_ref().unwrap_or(&plan.scope.namespace);
+                let Some(Role::Booted { deployed, booted }) = self.roles.get_mut(namespace) else {
+                    let message = format!("no machine of namespace `{namespace}` runs");
+                    return Err(Failure::new(Cause::ConsoleLost, message).blame(Fault::Job));
+                };
+                let stages = deployed.overlay.as_ref().map(|overlay| overlay.stages.as_slice());
+                let facts =
+                    TestFacts { directory: &self.plan.guest.directory, stages: stages.unwrap_or_default() };
+                test::run(plan, booted, &facts, cx).await
+            }
+            Block::Command(plan) => {
+                cx.step(&plan.scope, Cause::StepTimeout, async |_| {
+                    let message = format!("the command `{}` is not supported yet", plan.name);
+                    Err(Failure::new(Cause::InvalidDefinition, message))
+                })
+                .await
+            }
+        }
+    }
+
+    /// Stops every machine. It has a time of its own, and nobody can cancel it.
+    async fn finalize(&mut self) -> Result<(), Failure> {
+        let deadline = Deadline::after(Instant::now(), CLEANUP, "clean-up");
+        let (_keep, cancel) = crate::cx::Canceller::new();
+        let cx = StepCx::new(self.reporter.clone(), deadline, cancel);
+        let roles = std::mem::take(&mut self.roles);
+        let plan = &self.plan.finalize;
+        cx.step(&plan.scope, Cause::SimulatorHung, async |cx| {
+            cx.step(&plan.power_off, Cause::SimulatorHung, async |cx| {
+                let mut outcome = Ok(());
+                for role in roles.into_values().rev() {
+                    if let Role::Booted { booted, .. } = role {
+                        outcome = outcome.and(boot::stop(*booted, cx).await);
+                    }
+                }
+                outcome
+            })
+            .await
+        })
+        .await
+    }
+
+    /// Turns the end of the blocks into a verdict. The only place that does.
+    fn conclude(self, failure: Option<Failure>) -> Outcome {
+        let verdict = match &failure {
+            None => Verdict::Complete,
+            Some(failure) if failure.fault == Fault::Cancelled => Verdict::Cancelled,
+            Some(_) => Verdict::Incomplete,
+        };
+        let result = if failure.is_none() { CaseResult::Pass } else { CaseResult::Fail };
+        let mut record = ResultRecord::new("lava", "job", result);
+        if let Some(failure) = &failure {
+            record.error_msg = Some(failure.message.clone());
+            record.error_type = Some(failure.fault.lava_name().to_owned());
+            self.reporter.log(LogLevel::Exception, &failure.message);
+            if let Some(evidence) = &failure.evidence {
+                self.reporter.log(LogLevel::Error, format!("{} said:\n{}", evidence.from, evidence.text));
+            }
+            if let Some(hint) = &failure.hint {
+                self.reporter.log(LogLevel::Error, format!("hint: {hint}"));
+            }
+        } else {
+            self.reporter.info("the job ended as planned");
+        }
+        self.reporter.result(record);
+        let results = self.reporter.results();
+        Outcome { verdict, failure, results }
+    }
+}

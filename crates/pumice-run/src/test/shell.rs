@@ -1,0 +1,200 @@
+//! Runs test definitions in the guest's shell (lava-compat 4.2).
+//!
+//! One line is typed: it starts the runner that the overlay brought, and prints the runner's status when it is
+//! over. Everything else comes as signals, over the machine's channel or its console.
+//!
+//! Blame: tests that do not end in time, and what a test raises, are the tests'; a machine that ends is the
+//! infrastructure's; a signal that was lost on the way is too, and never a silent pass.
+
+use std::time::{Duration, Instant};
+
+use pumice_console::Patterns;
+use pumice_guest::session::{Moment, Origin, Outcome, SessionEvent, SessionPlan, TestSession};
+use pumice_record::{LogLevel, ResultRecord};
+use pumice_types::{Blame as _, Cause, Failure};
+use serde_json::json;
+
+use super::TestFacts;
+use crate::{
+    boot::{Booted, machine_failure, type_line},
+    console_log::Heard,
+    cx::StepCx,
+};
+
+/// How long the channel may stay silent after the console said that all is over.
+const CHANNEL_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How a session goes on.
+enum Next {
+    Listen,
+    AwaitChannel,
+    Over(Option<Failure>),
+}
+
+/// Runs one stage of the overlay.
+pub(crate) async fn run(
+    stage: u32,
+    booted: &mut Booted,
+    facts: &TestFacts<'_>,
+    cx: &StepCx,
+) -> Result<(), Failure> {
+    let runs = usize::try_from(stage).ok().and_then(|stage| facts.stages.get(stage)).cloned();
+    let mut session = TestSession::new(SessionPlan { stage, runs: runs.unwrap_or_default() });
+    // What a block before left unheard is not ours.
+    while booted.heard.try_recv().is_ok() {}
+    booted.console.skip();
+    let directory = facts.directory;
+    let seconds = cx.deadline().remaining(Instant::now()).as_secs();
+    // The marker is split so that the echo of the line is not taken for a signal.
+    let line = format!(
+        "export SHELL=/bin/sh; LAVA_DEADLINE={seconds} {directory}/bin/lava-test-runner {directory}/{stage}; \
+         printf '<LAVA_SIGNAL_RETRUN''CODE %s>\\n' $?"
+    );
+    type_line(&booted.console, &line, cx).await?;
+    let outcome = listen(&mut session, booted, directory, cx).await;
+    if let Err(failure) = &outcome {
+        // Runs that are open fail, with the reason.
+        let moment = Moment { at: Duration::MAX, line: cx.report().lines() };
+        for event in session.abort(&failure.message, moment) {
+            drop(perform(event, cx));
+        }
+        interrupt(booted, cx).await;
+    }
+    outcome
+}
+
+async fn listen(
+    session: &mut TestSession,
+    booted: &mut Booted,
+    directory: &str,
+    cx: &StepCx,
+) -> Result<(), Failure> {
+    // Waits for nothing: only what ends every wait comes through.
+    let nothing = Patterns::new([]).map_err(|error| Failure::new(Cause::Bug, error.to_string()))?;
+    let mut silent_at = None;
+    loop {
+        let silence = async {
+            match silent_at {
+                Some(at) => tokio::time::sleep_until(tokio::time::Instant::from_std(at)).await,
+                None => std::future::pending().await,
+            }
+        };
+        let next = tokio::select! {
+            biased;
+            heard = booted.heard.recv() => match heard {
+                Some(heard) => take(session, heard, directory, cx),
+                None => Err(Failure::new(Cause::ConsoleLost, "the consoles of the machine are gone")),
+            },
+            () = silence => {
+                silent_at = None;
+                let moment = Moment { at: Duration::MAX, line: cx.report().lines() };
+                perform_all(session.channel_silent(moment), cx)
+            }
+            () = tokio::time::sleep_until(cx.deadline().at().into()) => {
+                let failure = Failure::timed_out(
+                    Cause::TestTimeout,
+                    cx.deadline().owner(),
+                    cx.deadline().limit(),
+                    "the tests to end",
+                );
+                return Err(failure.evidence(booted.console.name(), booted.console.tail(800)));
+            }
+            ended = booted.console.expect(&nothing, cx.deadline()) => {
+                let failure = match ended {
+                    Ok(_) => continue,
+                    Err(error) => error.failure(),
+                };
+                if failure.cause == Cause::NoPrompt {
+                    continue;
+                }
+                Err(booted.explained(failure).await)
+            }
+            failure = machine_failure(&booted.machine) => Err(failure),
+        }?;
+        match next {
+            Next::Listen => {}
+            Next::AwaitChannel => silent_at = Some(Instant::now() + CHANNEL_PATIENCE),
+            Next::Over(None) => return Ok(()),
+            Next::Over(Some(failure)) => return Err(failure),
+        }
+    }
+}
+
+/// Hands a signal to the session.
+fn take(session: &mut TestSession, heard: Heard, directory: &str, cx: &StepCx) -> Result<Next, Failure> {
+    let events = session.receive(heard.origin, heard.received.signal, heard.moment);
+    for event in &events {
+        if let SessionEvent::ReturnCode(status @ (126 | 127)) = event
+            && heard.origin == Origin::Console
+        {
+            let message = format!("the guest cannot run {directory}/bin/lava-test-runner (status {status})");
+            return Err(Failure::new(Cause::CommandFailed, message).hint(
+                "the overlay did not reach the guest's root file system; see how it is delivered in the plan",
+            ));
+        }
+    }
+    perform_all(events, cx)
+}
+
+fn perform_all(events: Vec<SessionEvent>, cx: &StepCx) -> Result<Next, Failure> {
+    let mut next = Next::Listen;
+    for event in events {
+        match perform(event, cx) {
+            Next::Listen => {}
+            other => next = other,
+        }
+    }
+    Ok(next)
+}
+
+/// Does what an event asks for.
+fn perform(event: SessionEvent, cx: &StepCx) -> Next {
+    let report = cx.report();
+    match event {
+        SessionEvent::Result(outcome) => report.result(recorded(*outcome)),
+        SessionEvent::RunStarted { suite, .. } => report.info(format!("test {suite} begins")),
+        SessionEvent::RunEnded { suite, cases } => {
+            report.info(format!("test {suite} ended with {} results", cases.len()));
+        }
+        SessionEvent::Event(message) => report.log(LogLevel::Event, message),
+        SessionEvent::Complaint(error) => report.log(LogLevel::Error, error.to_string()),
+        SessionEvent::Warning(text) => report.warning(text),
+        SessionEvent::MultiNode(request) => {
+            report.warning(format!("the guest asked for lava-{}, but the job has one node", request.verb()));
+        }
+        SessionEvent::Feedback(_) | SessionEvent::ReturnCode(_) => {}
+        SessionEvent::AwaitChannel => return Next::AwaitChannel,
+        SessionEvent::Over(failure) => return Next::Over(failure),
+    }
+    Next::Listen
+}
+
+/// A result of the session as the log has it.
+fn recorded(outcome: Outcome) -> ResultRecord {
+    let mut record = ResultRecord::new(outcome.suite, outcome.case, outcome.result);
+    record.set = outcome.set;
+    record.measurement = outcome.measurement;
+    record.units = outcome.units;
+    record.reference = outcome.reference;
+    record.start_line = outcome.start_line;
+    record.end_line = outcome.end_line;
+    record.duration = outcome.duration;
+    record.extra = outcome.reason.map(|reason| json!({ "reason": reason }));
+    if let Some(source) = outcome.source {
+        record.uuid = Some(source.uuid).filter(|uuid| !uuid.is_empty());
+        record.repository = source.repository;
+        record.path = source.path;
+        record.revision = Some(source.revision.unwrap_or_else(|| "unspecified".to_owned()));
+        record.commit_id = source.commit_id;
+    }
+    record
+}
+
+/// Brings the shell back after tests that did not end: the job may go on with the next block.
+async fn interrupt(booted: &Booted, cx: &StepCx) {
+    if booted.machine.exited().is_none() && cx.cancel().reason().is_none() {
+        let soon = cx.deadline().narrowed(Instant::now(), Duration::from_secs(1), "the interrupt");
+        // A guest that does not listen any more is ended with its machine.
+        drop(booted.console.send(b"\x03\n", &soon).await);
+    }
+}

@@ -1,0 +1,141 @@
+//! The words of the command line.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::commands;
+
+/// Puts an operating-system image on a virtual platform and says whether it works.
+#[derive(Debug, Parser)]
+#[command(name = "pumice", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run one job here and now, with no server
+    Run(RunArgs),
+    /// Show every mistake in a job, with line and column
+    Check(CheckArgs),
+    /// Show what a job would do, with every timeout resolved
+    Plan(PlanArgs),
+    /// Cleans up after a run that was killed.
+    #[command(name = "__watch", hide = true)]
+    Watch {
+        /// The run's ledger.
+        ledger: PathBuf,
+    },
+}
+
+/// Which device a job is for.
+#[derive(Args, Debug, Default)]
+pub(crate) struct DeviceArgs {
+    /// The device: YAML as a LAVA worker receives it, or a Jinja2 dictionary (*.jinja2)
+    #[arg(long, value_name = "FILE", conflicts_with = "device_type")]
+    pub(crate) device: Option<PathBuf>,
+    /// A device type of the library, instead of a device; the job's own when neither is given
+    #[arg(long, value_name = "NAME")]
+    pub(crate) device_type: Option<String>,
+    /// More device types, in front of those that ship with pumice
+    #[arg(long, value_name = "DIR")]
+    pub(crate) device_types: Vec<PathBuf>,
+}
+
+/// Arguments of `pumice run`.
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
+    /// The job definition
+    pub(crate) job: PathBuf,
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
+    /// Where log, results and transcripts are kept; ./pumice-N by default
+    #[arg(long, short, value_name = "DIR")]
+    pub(crate) output_dir: Option<PathBuf>,
+    /// The job's number
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) job_id: i64,
+    /// Show what the machine's main console says
+    #[arg(long, short)]
+    pub(crate) console: bool,
+    /// Print the results only
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) places: Places,
+}
+
+/// Arguments of `pumice check`.
+#[derive(Args, Debug)]
+pub(crate) struct CheckArgs {
+    /// The job definitions
+    #[arg(required = true)]
+    pub(crate) jobs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+/// Arguments of `pumice plan`.
+#[derive(Args, Debug)]
+pub(crate) struct PlanArgs {
+    /// The job definition
+    pub(crate) job: PathBuf,
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
+    /// The job's number
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) job_id: i64,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+/// Where pumice keeps things between runs.
+#[derive(Args, Debug, Default)]
+pub(crate) struct Places {
+    /// Artifacts, shared by all runs [default: $XDG_CACHE_HOME/pumice]
+    #[arg(long, value_name = "DIR", env = "PUMICE_CACHE")]
+    pub(crate) cache: Option<PathBuf>,
+    /// What runs have made and must take away [default: $XDG_STATE_HOME/pumice]
+    #[arg(long, value_name = "DIR", env = "PUMICE_STATE")]
+    pub(crate) state: Option<PathBuf>,
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+pub(crate) fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Run(args) => commands::run::main(&args).into(),
+        Command::Check(args) => commands::check::main(&args).into(),
+        Command::Plan(args) => commands::plan::main(&args).into(),
+        Command::Watch { ledger } => pumice_process::watcher_main(&ledger),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,127 @@
+//! Where things are on this host: the one place that reads the environment.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+    rc::Rc,
+    sync::Arc,
+};
+
+use pumice_platform::{Host, Platform};
+use pumice_process::{Guard, GuardOptions, Keep, Thing};
+use pumice_run::RunHost;
+use pumice_store::Store;
+use pumice_types::{Blame as _, Cause, Failure};
+use tempfile::TempDir;
+
+use crate::cli::Places;
+
+/// What a run has of this host. Dropping it removes the run's own directory.
+pub(crate) struct Prepared {
+    /// For the runner.
+    pub(crate) host: RunHost,
+    /// What dead runs left and was removed now, for a person.
+    pub(crate) reclaimed: Vec<String>,
+    work_dir: TempDir,
+    thing: Option<Thing>,
+}
+
+/// Where artifacts are kept.
+pub(crate) fn cache_dir(places: &Places) -> PathBuf {
+    places.cache.clone().unwrap_or_else(|| base("XDG_CACHE_HOME", ".cache"))
+}
+
+/// Where ledgers are kept.
+pub(crate) fn state_dir(places: &Places) -> PathBuf {
+    places.state.clone().unwrap_or_else(|| base("XDG_STATE_HOME", ".local/state"))
+}
+
+/// A directory of the user's (XDG Base Directory Specification 0.8).
+fn base(variable: &str, below_home: &str) -> PathBuf {
+    let given = env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || env::var_os("HOME").map_or_else(env::temp_dir, PathBuf::from).join(below_home);
+    given.unwrap_or_else(home).join("pumice")
+}
+
+impl Prepared {
+    /// Cleans up after dead runs, then starts the guard of this one. To be called inside the runtime, before
+    /// anything is started.
+    pub(crate) fn new(
+        places: &Places,
+        platforms: Vec<Rc<dyn Platform>>,
+        output_dir: &Path,
+        secrets: Vec<(String, String)>,
+    ) -> Result<Self, Failure> {
+        let state = state_dir(places);
+        let cache = cache_dir(places);
+        for directory in [&state, &cache] {
+            fs::create_dir_all(directory).map_err(|error| cannot_make(directory, &error))?;
+        }
+        let report =
+            pumice_process::reconcile(&state, &mut Keep).map_err(|error| cannot_make(&state, &error))?;
+        let reclaimed = report
+            .reclaimed
+            .iter()
+            .map(|run| format!("cleaned up after run {}, which was killed", run.run))
+            .collect();
+        let own = env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe"));
+        let options = GuardOptions {
+            state,
+            watcher: vec![own.into_os_string(), OsString::from("__watch")],
+            cgroups: true,
+        };
+        let guard = Guard::start(&options).map_err(|error| error.failure())?;
+        let store = Store::open(&cache.join("store")).map_err(|error| error.failure())?;
+        let temporary = env::temp_dir();
+        let work_dir = tempfile::Builder::new()
+            .prefix("pmc")
+            .tempdir_in(&temporary)
+            .map_err(|error| cannot_make(&temporary, &error))?;
+        let thing = Thing::directory(work_dir.path()).ok();
+        if let Some(thing) = &thing {
+            guard.ledger().made(thing.clone()).map_err(|error| error.failure())?;
+        }
+        let search_path = env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned());
+        let host = RunHost {
+            host: Host {
+                guard: guard.clone(),
+                search_path: env::split_paths(&search_path).collect(),
+                cache_dir: Some(cache.join("probes")),
+                programs: std::collections::BTreeMap::new(),
+            },
+            guard,
+            store: Arc::new(store),
+            platforms,
+            work_dir: work_dir.path().to_owned(),
+            output_dir: Some(output_dir.to_owned()),
+            instance: std::process::id(),
+            secrets,
+            search_path,
+        };
+        Ok(Self { host, reclaimed, work_dir, thing })
+    }
+
+    /// Ends everything that was started and removes what was made.
+    pub(crate) async fn finish(self) -> Result<(), Failure> {
+        let deadline = pumice_types::Deadline::after(
+            std::time::Instant::now(),
+            std::time::Duration::from_secs(30),
+            "clean-up",
+        );
+        let guard = self.host.guard.clone();
+        let path = self.work_dir.path().to_owned();
+        self.work_dir.close().map_err(|error| cannot_make(&path, &error))?;
+        if let Some(thing) = &self.thing {
+            guard.ledger().gone(thing).map_err(|error| error.failure())?;
+        }
+        guard.finish(&deadline).await.map_err(|error| error.failure())
+    }
+}
+
+fn cannot_make(path: &Path, error: &io::Error) -> Failure {
+    let full = error.kind() == io::ErrorKind::StorageFull;
+    let cause = if full { Cause::DiskFull } else { Cause::HostRefused };
+    Failure::new(cause, format!("cannot make or remove `{}`: {error}", path.display()))
+}
