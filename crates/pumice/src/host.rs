@@ -52,6 +52,7 @@ impl Prepared {
         places: &Places,
         platforms: Vec<Rc<dyn Platform>>,
         output_dir: &Path,
+        scratch_dir: Option<&Path>,
         secrets: Vec<(String, String)>,
     ) -> Result<Self, Failure> {
         let state = state_dir(places);
@@ -74,7 +75,10 @@ impl Prepared {
         };
         let guard = Guard::start(&options).map_err(|error| error.failure())?;
         let store = Store::open(&cache.join("store")).map_err(|error| error.failure())?;
-        let temporary = env::temp_dir();
+        // Paths of sockets hold 108 bytes (unix(7)): a directory that is too deep cannot hold them.
+        let short = |path: &&Path| path.as_os_str().len() <= 60;
+        let temporary = scratch_dir.filter(short).map_or_else(env::temp_dir, Path::to_owned);
+        fs::create_dir_all(&temporary).map_err(|error| cannot_make(&temporary, &error))?;
         let work_dir = tempfile::Builder::new()
             .prefix("pmc")
             .tempdir_in(&temporary)

@@ -6,6 +6,7 @@
 mod cli;
 mod commands;
 mod diagnostics;
+mod execute;
 mod exit;
 mod host;
 mod input;
