@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// How much one write to the client may be.
-const CHUNK_BYTES: usize = 4096;
+const CHUNK_BYTES: usize = 64 * 1024;
 /// Typing faster than this is lost with the knob `overrun` (mbed-fastmodel-agent's limit, reference 4.4).
 const CHARACTERS_PER_SECOND: f64 = 100.0;
 /// A PL011 holds this much between two looks of the guest.
