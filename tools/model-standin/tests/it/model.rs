@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 /// A test that waits this long has failed: on a machine that does ten other things too.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(50);
 /// How long silence is listened to where a test wants to see that nothing comes.
 const SILENCE: Duration = Duration::from_millis(300);
 
