@@ -78,7 +78,7 @@ impl Rig {
 
     pub(crate) fn command(&self, name: &str, knobs: &str, words: &[&str]) -> Command {
         let mut command = Command::new(self.link(name));
-        let knobs = format!("line_buffered=1,log={},{knobs}", self.path("log").display());
+        let knobs = format!("line_buffered=1,die_with_parent=1,log={},{knobs}", self.path("log").display());
         command
             .args(words)
             .env("MODEL_STANDIN", knobs)
