@@ -7,8 +7,9 @@ mod flow;
 mod timeouts;
 
 pub(crate) use across::{check as check_across, soften_boards};
+pub(crate) use describe::{accepts_kind, shape as in_words};
 
-use pumice_types::{Code, Diagnostic, Diagnostics, Severity, Span, nearest};
+use pumice_types::{Code, Diagnostic, Diagnostics, Severity, Span};
 use pumice_yaml::{Entry, Map, Node, Value};
 
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
 /// missing.
 pub(crate) fn check(node: &Node, rules: &Rules, complete: bool) -> Diagnostics {
     let mut checker = Checker { rules, complete, diagnostics: Diagnostics::new() };
-    let place = Place { name: "a job definition", key: None, cap: Severity::Error };
+    let place = Place { name: "the job definition", key: None, cap: Severity::Error };
     checker.object(node, &language::JOB, place);
     checker.diagnostics
 }
@@ -82,7 +83,7 @@ impl Checker<'_> {
         match (shape, &node.value) {
             (Shape::Anything, _)
             | (Shape::Nullable(_), Value::Null)
-            | (Shape::Text, Value::String(_))
+            | (Shape::Text | Shape::Method(_), Value::String(_))
             // In Python a boolean is a whole number.
             | (Shape::Boolean | Shape::Whole(..) | Shape::Seconds, Value::Bool(_))
             | (Shape::Seconds, Value::Int(0..)) => {}
@@ -111,7 +112,7 @@ impl Checker<'_> {
                 }
             }
             (Shape::Seconds, Value::Float(number)) if *number >= 0.0 => {}
-            (Shape::Word(words), Value::String(text)) => self.word(node, text, words, place),
+            (Shape::Word(words), Value::String(text)) => self.word(node, text, words, shape, place),
             (Shape::Timeout, Value::Map(map)) => self.timeout(map, node, place),
             (Shape::NamedTimeouts, Value::Map(map)) => self.named_timeouts(map, place),
             (Shape::List(inner) | Shape::OneOrMore(inner), Value::Seq(items)) => self.items(items, *inner, place),
@@ -126,7 +127,7 @@ impl Checker<'_> {
             (Shape::ByWord(by), Value::Map(map)) => self.by_word(node, map, by, place),
             (Shape::ByKey(by), Value::Map(map)) => self.by_key(node, map, by, place),
             (Shape::Either(shapes), _) => {
-                match shapes.iter().find(|shape| describe::accepts_kind(**shape, node)) {
+                match shapes.iter().find(|shape| accepts_kind(**shape, node)) {
                     Some(shape) => self.value(node, *shape, place),
                     None => self.wrong_type(node, shape, place),
                 }
@@ -148,10 +149,12 @@ impl Checker<'_> {
             node.span
         };
         let expected = describe::shape(shape);
-        let message = format!("`{}` must be {expected}", place.name);
+        let message = format!("{} must be {expected}", describe::quoted(place.name));
         let mut diagnostic =
             diagnostic(place.cap, WRONG_TYPE, span, message).label(format!("this is {}", node.kind()));
-        if describe::wants_text(shape) && !matches!(node.value, Value::Seq(_) | Value::Map(_)) {
+        if describe::wants_text(shape)
+            && matches!(node.value, Value::Int(_) | Value::Float(_) | Value::Bool(_))
+        {
             diagnostic = diagnostic.help("put it in quotes");
         } else if let (Shape::List(_), Value::String(_) | Value::Int(_)) = (shape, &node.value) {
             diagnostic = diagnostic.help("put it in brackets, or begin it with `- `");
@@ -169,12 +172,13 @@ impl Checker<'_> {
         self.push(diagnostic(place.cap, WRONG_VALUE, node.span, message).suggest(mended));
     }
 
-    fn word(&mut self, node: &Node, text: &str, words: &[Word], place: Place<'_>) {
+    /// A text that must be one of some words, or of the other shapes beside them.
+    fn word(&mut self, node: &Node, text: &str, words: &[Word], shape: Shape, place: Place<'_>) {
         if words.iter().any(|word| word.word == text) {
             return;
         }
-        let likely = nearest(text, words.iter().map(|word| word.word));
-        let message = format!("`{}` must be {}", place.name, describe::words(words));
+        let likely = describe::likely(text, words.iter().map(|word| word.word));
+        let message = format!("`{}` must be {}", place.name, describe::shape(shape));
         let mut diagnostic = diagnostic(place.cap, WRONG_VALUE, node.span, message).suggest(likely);
         if let Some(likely) = likely {
             diagnostic = diagnostic.help(format!("did you mean `{likely}`?"));
@@ -190,7 +194,7 @@ impl Checker<'_> {
             if is_known {
                 self.value(&entry.value, shape, place_of(entry, place));
             } else {
-                let likely = nearest(&entry.key, words.iter().map(|word| word.word));
+                let likely = describe::likely(&entry.key, words.iter().map(|word| word.word));
                 let message = format!("`{}` is not a known key of `{}`", entry.key, place.name);
                 let help = match likely {
                     Some(likely) => format!("did you mean `{likely}`?"),
@@ -223,7 +227,7 @@ impl Checker<'_> {
             Some(method) => self.object(node, &method.object, place),
             None => {
                 let here = by.methods.iter().filter(|method| method.runs_on == RunsOn::Virtual);
-                let likely = nearest(word, here.clone().map(|method| method.word));
+                let likely = describe::likely(word, here.clone().map(|method| method.word));
                 let words: Vec<_> = here.map(|method| format!("`{}`", method.word)).collect();
                 let help = likely.map_or_else(
                     || format!("there are {}", words.join(", ")),
@@ -233,7 +237,9 @@ impl Checker<'_> {
                 self.push(
                     Diagnostic::warning(codes::UNKNOWN_METHOD, span, message).suggest(likely).help(help),
                 );
-                self.object(node, by.otherwise, place);
+                // The rest is held against what was most likely meant.
+                let meant = by.methods.iter().find(|method| Some(method.word) == likely);
+                self.object(node, meant.map_or(by.otherwise, |method| &method.object), place);
             }
         }
     }
@@ -242,8 +248,7 @@ impl Checker<'_> {
         // A variant counts when its key has a value that it can have; failing that, when its key is there.
         let fits = |(key, object): &&(&'static str, Object)| {
             let field = object.field(key);
-            map.get(key)
-                .is_some_and(|node| field.is_some_and(|field| describe::accepts_kind(field.shape, node)))
+            map.get(key).is_some_and(|node| field.is_some_and(|field| accepts_kind(field.shape, node)))
         };
         let variant = by
             .variants
@@ -255,7 +260,8 @@ impl Checker<'_> {
             return self.object(node, object, place);
         }
         let keys: Vec<_> = by.variants.iter().map(|(key, _)| *key).collect();
-        let near = map.iter().find_map(|entry| Some((entry, nearest(&entry.key, keys.iter().copied())?)));
+        let near =
+            map.iter().find_map(|entry| Some((entry, describe::likely(&entry.key, keys.iter().copied())?)));
         // The common keys of all variants are those of any one; what is not among them is the likely culprit.
         let is_common = |key: &str| by.variants.iter().any(|(_, object)| object.field(key).is_some());
         if let Some((entry, likely)) = near.filter(|(entry, _)| !is_common(&entry.key)) {
@@ -278,7 +284,7 @@ impl Checker<'_> {
         }
         let Some(map) = node.as_map() else {
             let span = if node.is_null() { place.key.unwrap_or(node.span) } else { node.span };
-            let message = format!("`{}` must be a mapping", place.name);
+            let message = format!("{} must be a mapping", describe::quoted(place.name));
             let label = format!("this is {}", node.kind());
             return self.push(diagnostic(place.cap, WRONG_TYPE, span, message).label(label));
         };
@@ -322,8 +328,8 @@ impl Checker<'_> {
             Loose::Like(shape) if self.fits(&entry.value, shape) => Severity::Warning,
             Loose::Like(shape) => {
                 // Refused either way; the writer is told what is right, unless only the wider shape has its kind.
-                let kind_is_wider = !describe::accepts_kind(field.shape, &entry.value)
-                    && describe::accepts_kind(shape, &entry.value);
+                let kind_is_wider =
+                    !accepts_kind(field.shape, &entry.value) && accepts_kind(shape, &entry.value);
                 return self.value(&entry.value, if kind_is_wider { shape } else { field.shape }, place);
             }
         };
@@ -344,17 +350,17 @@ impl Checker<'_> {
             Unknown::Free => {
                 let needed = object.fields().filter(|field| field.needed != Needed::No);
                 let missing = needed.map(|field| field.key).filter(|key| map.get(key).is_none());
-                nearest(&entry.key, missing)?;
+                describe::likely(&entry.key, missing)?;
                 Severity::Warning
             }
-            Unknown::Each(shape) if describe::accepts_kind(*shape, &entry.value) => {
+            Unknown::Each(shape) if accepts_kind(*shape, &entry.value) => {
                 self.value(&entry.value, *shape, place_of(entry, place));
                 return None;
             }
             Unknown::Warned | Unknown::Each(_) => Severity::Warning,
         };
         let absent = object.fields().map(|field| field.key).filter(|key| map.get(key).is_none());
-        let likely = nearest(&entry.key, absent);
+        let likely = describe::likely(&entry.key, absent);
         // It stands for a key that submission misses.
         let is_needed =
             likely.and_then(|key| object.field(key)).is_some_and(|field| field.needed == Needed::Submission);

@@ -4,6 +4,7 @@
 //! into a [`Job`]. It finds all mistakes, not the first one. What LAVA refuses on submission is an error; what it
 //! accepts there and its strict schema refuses is a warning.
 
+mod assist;
 mod check;
 pub mod codes;
 mod job;
@@ -12,12 +13,13 @@ mod read;
 mod schema;
 mod split;
 
+pub use assist::{Completion, Hover, complete, hover};
 pub use codes::codes;
 pub use job::*;
 pub use schema::schema;
 pub use split::split;
 
-use pumice_types::{Diagnostics, SourceId};
+use pumice_types::{Diagnostics, Severity, SourceId};
 use pumice_yaml::Node;
 
 /// What an operator may set about the language.
@@ -55,11 +57,27 @@ pub fn check(node: &Node, rules: &Rules) -> (Option<Job>, Diagnostics) {
     (job, diagnostics.sorted())
 }
 
+/// Everything that keeps a job from being run, and everything else that is wrong with it: its diagnostics and its
+/// defects, without a warning where a defect says the same.
+pub fn for_planning(job: &Job, diagnostics: Diagnostics) -> Diagnostics {
+    let is_defect = |span| job.defects.iter().any(|defect| defect.span == span);
+    let rest = diagnostics
+        .into_iter()
+        .filter(|diagnostic| diagnostic.severity == Severity::Error || !is_defect(diagnostic.span));
+    let mut all: Diagnostics = rest.collect();
+    let told: Vec<_> =
+        all.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).map(|d| d.span).collect();
+    all.extend(job.defects.iter().filter(|defect| !told.contains(&defect.span)).cloned());
+    all.sorted()
+}
+
 fn check_tree(node: &Node, rules: &Rules, complete: bool) -> (Option<Job>, Diagnostics) {
     let mut diagnostics = check::check(node, rules, complete);
-    let mut job = read::job(node);
+    let mut job = read::job(node, rules.is_assigned);
     if let Some(job) = &mut job {
-        diagnostics.extend(check::check_across(job));
+        let written = node.get("actions").and_then(Node::as_seq).map_or(0, <[Node]>::len);
+        let is_whole = complete && written == job.actions.len();
+        diagnostics.extend(check::check_across(job, &diagnostics, is_whole));
         diagnostics = check::soften_boards(job, diagnostics);
     }
     (job, diagnostics)

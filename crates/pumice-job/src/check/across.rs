@@ -2,7 +2,7 @@
 
 use pumice_types::{Code, Diagnostic, Diagnostics, Severity, Span, Spanned, nearest};
 
-use super::{arguments, flow};
+use super::{arguments, describe, flow};
 use crate::{
     Action, Block, Definition, DefinitionSource, Image, Job, Resource, RoleKind, TestKind, Timeout, codes,
     language::{self, RunsOn},
@@ -10,11 +10,18 @@ use crate::{
 
 /// Finds what is wrong between the parts of a job. What LAVA refuses only when the job starts is a warning, and a
 /// defect of the job.
-pub(crate) fn check(job: &mut Job) -> Diagnostics {
+///
+/// `told` is what was found in the parts. `is_whole` says that every block could be read.
+pub(crate) fn check(job: &mut Job, told: &Diagnostics, is_whole: bool) -> Diagnostics {
     let mut found = Findings::default();
     methods(job, &mut found);
     actions(job, &mut found);
-    device_type(job, &mut found);
+    if !told
+        .iter()
+        .any(|other| other.suggestion.as_ref().is_some_and(|other| other.replacement == "device_type"))
+    {
+        device_type(job, &mut found);
+    }
     namespaces(job, &mut found);
     timeouts(job, &mut found);
     roles(job, &mut found);
@@ -25,8 +32,11 @@ pub(crate) fn check(job: &mut Job) -> Diagnostics {
             files(&deploy.files, &mut found);
         }
     }
-    flow::check(job, &mut found);
-    arguments::check(job, &mut found);
+    // After a block that is missing here the order says nothing.
+    if is_whole {
+        flow::check(job, &mut found);
+        arguments::check(job, &mut found);
+    }
     job.defects.extend(found.defects);
     found.diagnostics
 }
@@ -60,12 +70,14 @@ fn methods(job: &Job, found: &mut Findings) {
             Action::Boot(boot) => (&language::BOOT, &boot.method),
             Action::Test(_) | Action::Command(_) => continue,
         };
-        let message = match table.methods.iter().find(|method| method.word == word.value) {
+        let (code, message) = match table.methods.iter().find(|method| method.word == word.value) {
             Some(method) if method.runs_on == RunsOn::Virtual => continue,
-            Some(_) => format!("`{}: {}` needs a physical board", table.key, word.value),
-            None => format!("`{}` is not a {}", word.value, table.what),
+            Some(_) => {
+                (codes::NEEDS_BOARD, format!("`{}: {}` needs a physical board", table.key, word.value))
+            }
+            None => (codes::UNKNOWN_METHOD, format!("`{}` is not a {}", word.value, table.what)),
         };
-        found.defects.push(Diagnostic::error(codes::UNKNOWN_METHOD, word.span, message));
+        found.defects.push(Diagnostic::error(code, word.span, message));
     }
 }
 
@@ -159,7 +171,8 @@ fn namespaces(job: &Job, found: &mut Findings) {
             if !names().any(|name| name == other.value) {
                 let message = format!("no block has the namespace `{}`", other.value);
                 found.add(
-                    warning(codes::NAMESPACE, other.span, message).suggest(nearest(&other.value, names())),
+                    warning(codes::NAMESPACE, other.span, message)
+                        .suggest(describe::likely(&other.value, names())),
                 );
             }
         }
@@ -169,7 +182,8 @@ fn namespaces(job: &Job, found: &mut Findings) {
 fn timeouts(job: &Job, found: &mut Findings) {
     let whole = job.timeouts.job;
     let mut compare = |timeout: &Timeout, what: &str| {
-        if timeout.duration > whole.duration {
+        // A job of the length that stands for none was told of already.
+        if timeout.duration > whole.duration && whole.duration != Timeout::UNSET {
             let message = format!(
                 "{what} may take {} seconds, the whole job {}",
                 timeout.duration.as_secs(),
@@ -228,10 +242,14 @@ fn roles(job: &Job, found: &mut Findings) {
     }
 }
 
-fn unknown_role<'n>(role: &Spanned<String>, names: impl Iterator<Item = &'n str>, all: &str) -> Diagnostic {
+fn unknown_role<'n>(
+    role: &Spanned<String>,
+    names: impl Iterator<Item = &'n str> + Clone,
+    all: &str,
+) -> Diagnostic {
     let message = format!("there is no role `{}`", role.value);
     warning(codes::ROLE, role.span, message)
-        .suggest(nearest(&role.value, names))
+        .suggest(describe::likely(&role.value, names))
         .help(format!("the roles under `lava-multinode` are {all}"))
 }
 

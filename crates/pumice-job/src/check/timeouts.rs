@@ -1,9 +1,11 @@
 //! Timeouts (lava-compat 1.2).
 
-use pumice_types::{Diagnostic, Severity, nearest};
+use pumice_types::{Diagnostic, Severity};
 use pumice_yaml::{Map, Node, Value};
 
-use super::{Checker, Codes, MISSING_KEY, Place, UNKNOWN_KEY, WRONG_TYPE, anchor, diagnostic, place_of};
+use super::{
+    Checker, Codes, MISSING_KEY, Place, UNKNOWN_KEY, WRONG_TYPE, anchor, describe, diagnostic, place_of,
+};
 use crate::{
     codes,
     language::{ACTION_NAMES, Shape},
@@ -26,7 +28,7 @@ impl Checker<'_> {
                 }
                 key => {
                     unknown = true;
-                    let likely = nearest(key, KEYS.into_iter().filter(|key| map.get(key).is_none()));
+                    let likely = describe::likely(key, KEYS.into_iter().filter(|key| map.get(key).is_none()));
                     let message = format!("unknown key `{key}` in a timeout");
                     let help = match likely {
                         Some(likely) => format!("did you mean `{likely}`?"),
@@ -87,7 +89,7 @@ impl Checker<'_> {
             let name = &entry.key;
             if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-') {
                 let mended = name.to_lowercase().replace(['_', ' '], "-");
-                let likely = nearest(&mended, ACTION_NAMES.iter().copied());
+                let likely = describe::likely(&mended, ACTION_NAMES.iter().copied());
                 let message = format!("`{name}` cannot be the name of an action");
                 self.push(
                     diagnostic(
@@ -100,7 +102,7 @@ impl Checker<'_> {
                     .help("names of actions have lower-case letters and `-` only"),
                 );
             } else if !ACTION_NAMES.contains(&name.as_str()) {
-                let likely = nearest(name, ACTION_NAMES.iter().copied());
+                let likely = describe::likely(name, ACTION_NAMES.iter().copied());
                 let message = format!("no action is called `{name}`, so this timeout has no effect");
                 let mut diagnostic =
                     Diagnostic::warning(codes::UNKNOWN_ACTION_NAME, entry.key_span, message).suggest(likely);

@@ -131,6 +131,10 @@ fn arm64_boots_on_the_base_platform() {
     log_in(&mut console);
     ask(&mut console, "echo it is $(cat /proc/device-tree/model | tr -d '\\0')", "it is FVP Base RevC");
     ask(&mut console, "echo cores $((0 + $(grep -c ^processor /proc/cpuinfo)))", "cores 4");
+    // The second terminal is a PCI serial port.
+    let second = model.connect("terminal_1");
+    ask(&mut console, "echo second line > /dev/ttyS0; echo it was $?", "it was 0");
+    second.expect("second line");
     stopped_well(&model.stop(Signal::INT));
 }
 

@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 /// A test that waits this long has failed: on a machine that does ten other things too.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(50);
 /// How long silence is listened to where a test wants to see that nothing comes.
 const SILENCE: Duration = Duration::from_millis(300);
 
@@ -78,7 +78,7 @@ impl Rig {
 
     pub(crate) fn command(&self, name: &str, knobs: &str, words: &[&str]) -> Command {
         let mut command = Command::new(self.link(name));
-        let knobs = format!("line_buffered=1,log={},{knobs}", self.path("log").display());
+        let knobs = format!("line_buffered=1,die_with_parent=1,log={},{knobs}", self.path("log").display());
         command
             .args(words)
             .env("MODEL_STANDIN", knobs)

@@ -86,7 +86,7 @@ fn mistakes_end_with_one_before_anything_listens() {
     refused(BASE, &["-C", "bp.terminal_0.start_prot=5000"], "unknown parameter 'bp.terminal_0.start_prot'");
     refused(BASE, &["-C", "bp.dram.enable_atomic_ops=1"], "unknown parameter");
     refused(BASE, &["-C", "bp.dram_size=much"], "wants a value of type int");
-    refused(BASE, &["-C", "cluster0.NUM_CORES=9"], "from 1 to 8");
+    refused(BASE, &["-C", "cluster0.NUM_CORES=9"], "from 0 to 8");
     refused(BASE, &["-C", "bp.dram_size"], "invalid argument 'bp.dram_size' for option '-C'");
     refused(BASE, &["-f", "nowhere.cfg"], "cannot open configuration file 'nowhere.cfg'");
     refused(BASE, &["--turbo"], "unrecognized option '--turbo'");

@@ -205,7 +205,7 @@ fn output_into_a_pipe_comes_in_blocks_unless_stdbuf_says_otherwise() {
         let rig = Rig::new();
         let base = quiet("bp");
         let mut command = rig.command(BASE, "", &words(&base, &[]));
-        command.env("MODEL_STANDIN", "guest=none");
+        command.env("MODEL_STANDIN", "guest=none,die_with_parent=1");
         if let Some(mode) = stdbuf {
             command.env("_STDBUF_O", mode);
         }
