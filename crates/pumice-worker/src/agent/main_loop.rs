@@ -322,7 +322,7 @@ impl Agent {
             }
             Event::Over(job) => {
                 if let Some(task) = self.tasks.remove(&job) {
-                    task.join();
+                    clear_away(task);
                 }
             }
             Event::ChannelOver(channel) => {
@@ -445,6 +445,15 @@ impl Agent {
                 self.sender.clone(),
             );
         }
+    }
+}
+
+/// Removes what a job that is over has left. Done by the thread that writes leases, so that none comes afterwards.
+fn clear_away(task: TaskHandle) {
+    let directory = task.directory.clone();
+    task.join();
+    if let Err(error) = directory.remove() {
+        tracing::error!("what a job left cannot be removed: {}", error.failure());
     }
 }
 
