@@ -31,7 +31,9 @@ pub enum WatchKind {
     Panic,
     /// The boot loader started again: the machine was reset.
     Reset,
-    /// A message the job or the device calls an error.
+    /// A boot loader's message that the device calls an error.
+    Bootloader,
+    /// A message that the job calls a failure.
     Custom,
 }
 
@@ -49,6 +51,7 @@ impl WatchKind {
             Self::InvalidOpcode => "invalid opcode",
             Self::Panic => "panic",
             Self::Reset => "DUT_has_reset",
+            Self::Bootloader => "unknown",
             Self::Custom => "custom-error",
         }
     }
