@@ -108,7 +108,7 @@ async fn listen(
             () = silence => {
                 silent_at = None;
                 let moment = Moment { at: Duration::MAX, line: cx.report().lines() };
-                perform_all(session.channel_silent(moment), cx)
+                Ok(perform_all(session.channel_silent(moment), cx))
             }
             () = shell => Ok(Next::Listen),
             () = tokio::time::sleep_until(cx.deadline().at().into()) => {
@@ -154,10 +154,10 @@ fn take(session: &mut TestSession, heard: Heard, directory: &str, cx: &StepCx) -
             ));
         }
     }
-    perform_all(events, cx)
+    Ok(perform_all(events, cx))
 }
 
-fn perform_all(events: Vec<SessionEvent>, cx: &StepCx) -> Result<Next, Failure> {
+fn perform_all(events: Vec<SessionEvent>, cx: &StepCx) -> Next {
     let mut next = Next::Listen;
     for event in events {
         match (perform(event, cx), &next) {
@@ -165,7 +165,7 @@ fn perform_all(events: Vec<SessionEvent>, cx: &StepCx) -> Result<Next, Failure> 
             (other, _) => next = other,
         }
     }
-    Ok(next)
+    next
 }
 
 /// Does what an event asks for.
