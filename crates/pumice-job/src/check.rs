@@ -20,10 +20,10 @@ use crate::{
 /// Holds a definition against the table. When the text could not be read to its end, nothing is said of what is
 /// missing.
 pub(crate) fn check(node: &Node, rules: &Rules, complete: bool) -> Diagnostics {
-    let mut checker = Checker { rules, complete, diagnostics: Diagnostics::new() };
+    let mut checker = Checker { rules, complete, told: Told::default() };
     let place = Place { name: "the job definition", key: None, cap: Severity::Error };
     checker.object(node, &language::JOB, place);
-    checker.diagnostics
+    checker.told.into_list()
 }
 
 /// Where a value stands.
@@ -46,7 +46,38 @@ impl Place<'_> {
 struct Checker<'r> {
     rules: &'r Rules,
     complete: bool,
-    diagnostics: Diagnostics,
+    told: Told,
+}
+
+/// What was found so far. Beyond what anybody reads nothing is added but a first error, so that hostile texts cost
+/// little.
+#[derive(Default)]
+pub(crate) struct Told {
+    list: Diagnostics,
+    count: usize,
+    has_errors: bool,
+}
+
+impl Told {
+    /// More mistakes than this are not told.
+    const MOST: usize = 500;
+
+    fn is_full(&self) -> bool {
+        self.count >= Self::MOST
+    }
+
+    pub(crate) fn add(&mut self, diagnostic: Diagnostic) {
+        let is_error = diagnostic.severity == Severity::Error;
+        if !self.is_full() || is_error && !self.has_errors {
+            self.list.push(diagnostic);
+            self.count += 1;
+            self.has_errors |= is_error;
+        }
+    }
+
+    pub(crate) fn into_list(self) -> Diagnostics {
+        self.list
+    }
 }
 
 /// The code for submission and the code for the strict schema.
@@ -67,15 +98,14 @@ fn diagnostic(severity: Severity, codes: Codes, span: Span, message: String) -> 
 
 impl Checker<'_> {
     fn push(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+        self.told.add(diagnostic);
     }
 
     /// Whether a value has a shape. Only what submission would refuse counts.
     fn fits(&self, node: &Node, shape: Shape) -> bool {
-        let mut scratch =
-            Checker { rules: self.rules, complete: self.complete, diagnostics: Diagnostics::new() };
+        let mut scratch = Checker { rules: self.rules, complete: self.complete, told: Told::default() };
         scratch.value(node, shape, Place { name: "", key: None, cap: Severity::Error });
-        !scratch.diagnostics.has_errors()
+        !scratch.told.has_errors
     }
 
     /// Holds a value against a shape.
@@ -168,7 +198,7 @@ impl Checker<'_> {
     }
 
     fn wrong_value(&mut self, node: &Node, shape: Shape, place: Place<'_>, mended: Option<String>) {
-        let message = format!("`{}` must be {}", place.name, describe::shape(shape));
+        let message = format!("{} must be {}", describe::quoted(place.name), describe::shape(shape));
         self.push(diagnostic(place.cap, WRONG_VALUE, node.span, message).suggest(mended));
     }
 
@@ -178,7 +208,7 @@ impl Checker<'_> {
             return;
         }
         let likely = describe::likely(text, words.iter().map(|word| word.word));
-        let message = format!("`{}` must be {}", place.name, describe::shape(shape));
+        let message = format!("{} must be {}", describe::quoted(place.name), describe::shape(shape));
         let mut diagnostic = diagnostic(place.cap, WRONG_VALUE, node.span, message).suggest(likely);
         if let Some(likely) = likely {
             diagnostic = diagnostic.help(format!("did you mean `{likely}`?"));
@@ -193,9 +223,10 @@ impl Checker<'_> {
                 || self.rules.extra_context_variables.contains(&entry.key);
             if is_known {
                 self.value(&entry.value, shape, place_of(entry, place));
-            } else {
+            } else if !self.told.is_full() || !self.told.has_errors {
                 let likely = describe::likely(&entry.key, words.iter().map(|word| word.word));
-                let message = format!("`{}` is not a known key of `{}`", entry.key, place.name);
+                let message =
+                    format!("`{}` is not a known key of `{}`", describe::short(&entry.key), place.name);
                 let help = match likely {
                     Some(likely) => format!("did you mean `{likely}`?"),
                     None => {
@@ -233,7 +264,7 @@ impl Checker<'_> {
                     || format!("there are {}", words.join(", ")),
                     |likely| format!("did you mean `{likely}`?"),
                 );
-                let message = format!("`{word}` is not a {}", by.what);
+                let message = format!("`{}` is not a {}", describe::short(word), by.what);
                 self.push(
                     Diagnostic::warning(codes::UNKNOWN_METHOD, span, message).suggest(likely).help(help),
                 );
@@ -265,7 +296,8 @@ impl Checker<'_> {
         // The common keys of all variants are those of any one; what is not among them is the likely culprit.
         let is_common = |key: &str| by.variants.iter().any(|(_, object)| object.field(key).is_some());
         if let Some((entry, likely)) = near.filter(|(entry, _)| !is_common(&entry.key)) {
-            let message = format!("unknown key `{}` in {}", entry.key, by.variants[0].1.name);
+            let message =
+                format!("unknown key `{}` in {}", describe::short(&entry.key), by.variants[0].1.name);
             let help = format!("did you mean `{likely}`?");
             self.push(
                 diagnostic(place.cap, UNKNOWN_KEY, entry.key_span, message).suggest(Some(likely)).help(help),
@@ -288,27 +320,34 @@ impl Checker<'_> {
             let label = format!("this is {}", node.kind());
             return self.push(diagnostic(place.cap, WRONG_TYPE, span, message).label(label));
         };
-        let mut mended = Vec::new();
+        let mut absent: Vec<&'static Field> = object.fields().collect();
+        let mut unknown = Vec::new();
         for entry in map {
             match object.field(&entry.key) {
-                Some(field) => self.field(entry, field, place),
-                None => mended.extend(self.unknown(entry, map, object, place)),
+                Some(field) => {
+                    absent.retain(|other| other.key != field.key);
+                    self.field(entry, field, place);
+                }
+                None => unknown.push(entry),
+            }
+        }
+        for entry in unknown {
+            // What was meant is told once, and not told to be missing too.
+            if let Some(meant) = self.unknown(entry, &absent, object, place) {
+                absent.retain(|field| field.key != meant);
             }
         }
         if object.name == language::ACTION.name {
             self.one_action(node, map);
         }
-        for field in object.fields().filter(|field| field.needed != Needed::No) {
-            if self.complete && map.get(field.key).is_none() && !mended.contains(&field.key) {
-                let cap =
-                    if field.needed == Needed::Submission { Severity::Error } else { Severity::Warning };
-                let message = format!("`{}` is missing in {}", field.key, object.name);
-                let place = place.capped(cap);
-                self.push(
-                    diagnostic(place.cap, MISSING_KEY, anchor(node, place), message)
-                        .help(format!("`{}`: {}", field.key, field.doc)),
-                );
-            }
+        for field in absent.into_iter().filter(|field| self.complete && field.needed != Needed::No) {
+            let cap = if field.needed == Needed::Submission { Severity::Error } else { Severity::Warning };
+            let message = format!("`{}` is missing in {}", field.key, object.name);
+            let place = place.capped(cap);
+            self.told.add(
+                diagnostic(place.cap, MISSING_KEY, anchor(node, place), message)
+                    .help(format!("`{}`: {}", field.key, field.doc)),
+            );
         }
     }
 
@@ -336,21 +375,21 @@ impl Checker<'_> {
         self.value(&entry.value, field.shape, place.capped(cap));
     }
 
-    /// Reports a key that is not known and returns the one that was most likely meant.
+    /// Reports a key that is not known and returns the one that was most likely meant, among those that are absent.
     fn unknown(
         &mut self,
         entry: &Entry,
-        map: &Map,
+        absent: &[&'static Field],
         object: &Object,
         place: Place<'_>,
     ) -> Option<&'static str> {
+        let keys = absent.iter().map(|field| field.key);
         let cap = match object.unknown {
             Unknown::Refused => Severity::Error,
             // Only what most likely stands for a key that must be there.
             Unknown::Free => {
-                let needed = object.fields().filter(|field| field.needed != Needed::No);
-                let missing = needed.map(|field| field.key).filter(|key| map.get(key).is_none());
-                describe::likely(&entry.key, missing)?;
+                let needed = absent.iter().filter(|field| field.needed != Needed::No);
+                describe::likely(&entry.key, needed.map(|field| field.key))?;
                 Severity::Warning
             }
             Unknown::Each(shape) if accepts_kind(*shape, &entry.value) => {
@@ -359,13 +398,16 @@ impl Checker<'_> {
             }
             Unknown::Warned | Unknown::Each(_) => Severity::Warning,
         };
-        let absent = object.fields().map(|field| field.key).filter(|key| map.get(key).is_none());
-        let likely = describe::likely(&entry.key, absent);
+        // With so many mistakes it is no job; what was meant is not looked for.
+        if self.told.is_full() && (self.told.has_errors || place.cap.min(cap) == Severity::Warning) {
+            return None;
+        }
+        let likely = describe::likely(&entry.key, keys);
         // It stands for a key that submission misses.
-        let is_needed =
-            likely.and_then(|key| object.field(key)).is_some_and(|field| field.needed == Needed::Submission);
+        let meant = absent.iter().find(|field| Some(field.key) == likely);
+        let is_needed = meant.is_some_and(|field| field.needed == Needed::Submission);
         let cap = if is_needed { Severity::Error } else { cap };
-        let message = format!("unknown key `{}` in {}", entry.key, object.name);
+        let message = format!("unknown key `{}` in {}", describe::short(&entry.key), object.name);
         let help = match (likely, describe::home_of(&entry.key)) {
             (Some(likely), _) => format!("did you mean `{likely}`?"),
             (None, Some(home)) => format!("`{}` belongs in {home}", entry.key),

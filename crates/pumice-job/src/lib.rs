@@ -20,7 +20,7 @@ pub use schema::schema;
 pub use split::split;
 
 use pumice_types::{Diagnostics, Severity, SourceId};
-use pumice_yaml::Node;
+use pumice_yaml::{Limits, Node};
 
 /// What an operator may set about the language.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +32,10 @@ pub struct Rules {
     pub is_assigned: bool,
 }
 
+/// What is read of a definition: a hundred times what the largest one known from the field takes, and little enough
+/// to be copied for each machine of a MultiNode job.
+pub const LIMITS: Limits = Limits { bytes: 1 << 20, depth: 64, nodes: 50_000 };
+
 /// Reads and checks a job definition by the rules of a lab that has none of its own.
 ///
 /// The job is there whenever the text is a mapping at all, so that later stages can look for more mistakes; it may be
@@ -42,7 +46,7 @@ pub fn parse(text: &str, source: SourceId) -> (Option<Job>, Diagnostics) {
 
 /// Reads and checks a job definition. Otherwise as [`parse`].
 pub fn parse_by(text: &str, source: SourceId, rules: &Rules) -> (Option<Job>, Diagnostics) {
-    let (node, mut diagnostics) = pumice_yaml::parse(text, source);
+    let (node, mut diagnostics) = pumice_yaml::parse_within(text, source, LIMITS);
     let Some(node) = node else { return (None, diagnostics) };
     // What follows a mistake in the YAML may be missing from the tree and present in the text.
     let complete = !diagnostics.iter().any(|diagnostic| diagnostic.code == pumice_yaml::codes::SYNTAX);

@@ -18,13 +18,17 @@ mod config;
 mod events;
 mod front;
 mod lab;
+mod lava_worker;
 mod notify;
 mod pages;
+mod plain;
 mod refusal;
+mod rest;
 mod results;
 mod scheduler;
 mod secrets;
 pub mod storage;
+mod worker_api;
 mod xmlrpc;
 mod yaml;
 

@@ -1,46 +1,63 @@
 //! `{label}` in arguments.
 
+use std::collections::{BTreeSet, HashMap};
+
 use pumice_types::{Diagnostic, Span, Spanned};
 
 use super::{across::Findings, describe};
-use crate::{Action, Boot, BootDetail, Image, Job, codes};
+use crate::{Action, Boot, BootDetail, Deploy, Image, Job, codes};
 
 /// What an argument may name beside files: the lab's NFS server, and what it serves.
 const FROM_THE_LAB: [&str; 2] = ["NFS_SERVER_IP", "NFSROOTFS"];
 
+/// The labels of all deployed files, by namespace, as they are written and in upper case.
+type Labels<'j> = HashMap<&'j str, (BTreeSet<&'j str>, BTreeSet<String>)>;
+
 /// Looks at every argument that may name a deployed file.
 pub(super) fn check(job: &Job, found: &mut Findings) {
+    let mut labels = Labels::new();
+    for action in &job.actions {
+        if let Action::Deploy(deploy) = action {
+            let (written, upper) = labels.entry(deploy.block.namespace()).or_insert_with(|| {
+                (BTreeSet::from(FROM_THE_LAB), BTreeSet::from(["ARTIFACT_DIR".to_owned()]))
+            });
+            for Image { label, .. } in deploy.images.iter().chain(&deploy.files) {
+                written.insert(&label.value);
+                upper.insert(label.value.to_uppercase());
+            }
+        }
+    }
     for action in &job.actions {
         match action {
-            Action::Deploy(deploy) => {
-                // Textual replacement (lava-compat 11, trap 28): what is no label stays as it is.
-                let mut labels = labels(job, deploy.block.namespace());
-                labels.extend(FROM_THE_LAB);
-                for argument in deploy.images.iter().filter_map(|image| image.resource.image_arg.as_ref()) {
-                    for (at, name) in words_in_braces(&argument.value) {
-                        if !labels.contains(&name) {
-                            let likely = describe::likely(name, labels.iter().copied());
-                            found.add(undefined(argument, at, name, likely));
-                        }
-                    }
-                }
-            }
-            Action::Boot(boot) => model(job, boot, found),
+            Action::Deploy(deploy) => images(deploy, &labels, found),
+            Action::Boot(boot) => model(boot, &labels, found),
             _ => {}
+        }
+    }
+}
+
+/// Textual replacement (lava-compat 11, trap 28): what is no label stays as it is.
+fn images(deploy: &Deploy, labels: &Labels<'_>, found: &mut Findings) {
+    let Some((labels, _)) = labels.get(deploy.block.namespace()) else { return };
+    for argument in deploy.images.iter().filter_map(|image| image.resource.image_arg.as_ref()) {
+        for (at, name) in words_in_braces(&argument.value) {
+            if !labels.contains(name) && !found.is_full() {
+                let likely = describe::likely(name, labels.iter().copied());
+                found.add(undefined(argument, at, name, likely));
+            }
         }
     }
 }
 
 /// The arguments of a model are formatted as by Python's `str.format` (lava-compat 10.2): labels in upper case, an
 /// unknown one is an error, braces are doubled.
-fn model(job: &Job, boot: &Boot, found: &mut Findings) {
+fn model(boot: &Boot, labels: &Labels<'_>, found: &mut Findings) {
     let BootDetail::Model(model) = &boot.detail else { return };
-    let mut labels: Vec<String> =
-        labels(job, boot.block.namespace()).into_iter().map(str::to_uppercase).collect();
-    labels.push("ARTIFACT_DIR".to_owned());
+    let none = BTreeSet::new();
+    let labels = labels.get(boot.block.namespace()).map_or(&none, |(_, upper)| upper);
     for argument in &model.arguments {
         for (at, name) in format_fields(&argument.value) {
-            if !labels.iter().any(|label| label == name) {
+            if !labels.contains(name) && !found.is_full() {
                 let likely = describe::likely(name, labels.iter().map(String::as_str));
                 found.add_defect(
                     undefined(argument, at, name, likely).help(match likely {
@@ -54,18 +71,8 @@ fn model(job: &Job, boot: &Boot, found: &mut Findings) {
     }
 }
 
-/// The labels of all files deployed in a namespace.
-fn labels<'j>(job: &'j Job, namespace: &str) -> Vec<&'j str> {
-    let deploys = job.actions.iter().filter_map(|action| match action {
-        Action::Deploy(deploy) if deploy.block.namespace() == namespace => Some(deploy),
-        _ => None,
-    });
-    let images = deploys.flat_map(|deploy| deploy.images.iter().chain(&deploy.files));
-    images.map(|Image { label, .. }| label.value.as_str()).collect()
-}
-
 fn undefined(argument: &Spanned<String>, at: usize, name: &str, likely: Option<&str>) -> Diagnostic {
-    let message = format!("no deployed file has the label `{name}`");
+    let message = format!("no deployed file has the label `{}`", describe::short(name));
     let (span, is_exact) = part(argument, at, name.len());
     let diagnostic =
         Diagnostic::warning(codes::UNDEFINED_LABEL, span, message).suggest(likely.filter(|_| is_exact));

@@ -1,5 +1,7 @@
 //! Shapes in words, and what can be told from the kind of a value alone.
 
+use std::borrow::Cow;
+
 use pumice_types::nearest;
 use pumice_yaml::{Node, Value};
 
@@ -66,6 +68,13 @@ pub(super) fn keys(object: &Object) -> String {
 pub(super) fn likely<'a>(word: &str, candidates: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
     const A_LITTLE: usize = 2;
     const A_PART: usize = 4;
+    // Comparing takes the product of the lengths.
+    const LONGEST: usize = 80;
+    const MOST: usize = 200;
+    if word.len() > LONGEST {
+        return None;
+    }
+    let candidates = candidates.filter(|candidate| candidate.len() <= LONGEST).take(MOST);
     let overshot = |candidate: &&str| {
         candidate.len() > 1 && word.starts_with(*candidate) && word.len() - candidate.len() <= A_LITTLE
     };
@@ -77,9 +86,20 @@ pub(super) fn likely<'a>(word: &str, candidates: impl Iterator<Item = &'a str> +
         .or_else(|| candidates.filter(begun).min_by_key(|candidate| candidate.len()))
 }
 
+/// A text for a message: its first line, and not more of it than is pleasant to read.
+pub(crate) fn short(text: &str) -> Cow<'_, str> {
+    const MOST: usize = 60;
+    let line = text.lines().next().unwrap_or_default();
+    match line.char_indices().nth(MOST) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &line[..end])),
+        None if line.len() < text.len() => Cow::Owned(format!("{line}…")),
+        None => Cow::Borrowed(text),
+    }
+}
+
 /// A name in backticks, unless it is a phrase.
 pub(super) fn quoted(name: &str) -> String {
-    if name.contains(' ') { name.to_owned() } else { format!("`{name}`") }
+    if name.contains(' ') { short(name).into_owned() } else { format!("`{}`", short(name)) }
 }
 
 /// Whether a text is what is wanted.

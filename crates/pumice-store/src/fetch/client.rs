@@ -201,6 +201,11 @@ impl<'a> Client<'a> {
             ureq::Error::Protocol(error) => {
                 GetError::Transient(Transient::new(format!("the answer is not HTTP: {error}")))
             }
+            // Its words would show the URL with everything in it.
+            ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
+                let why = "HTTP does not know such a URL";
+                FetchError::Url { url: self.fetch.shown.clone(), why }.into()
+            }
             other => failed(other.to_string()),
         }
     }

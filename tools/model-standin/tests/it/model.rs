@@ -96,8 +96,25 @@ impl Rig {
         self.start(name, knobs, words).end()
     }
 
+    /// The stand-in's own log so far.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    /// Waits until the log says so, that many times.
+    #[track_caller]
+    pub(crate) fn expect_log(&self, needle: &str, times: usize) {
+        wait_until(needle, || self.log().matches(needle).count() >= times);
+    }
+}
+
+/// Looks again and again until it is so.
+#[track_caller]
+pub(crate) fn wait_until(what: &str, so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !so() {
+        assert!(Instant::now() < deadline, "never seen: {what}");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -1,6 +1,6 @@
 //! The command line: lists, versions, mistakes (9.1.1 to 9.1.3).
 
-use crate::model::{Ended, Rig, quiet, words};
+use crate::model::{Ended, Rig, quiet, wait_until, words};
 
 const BASE: &str = "FVP_Base_RevC-2xAEMvA";
 
@@ -141,11 +141,8 @@ fn a_plug_in_brings_its_parameters() {
     let base = quiet("bp");
     let model = rig.script(BASE, "halt\n", "", &words(&base, &line));
     model.ports(4);
-    let deadline = std::time::Instant::now() + crate::model::PATIENCE;
-    while std::fs::metadata(rig.path("trace.log")).map_or(0, |file| file.len()) < 10_000 {
-        assert!(std::time::Instant::now() < deadline, "the trace does not grow");
-        std::thread::yield_now();
-    }
+    let size = || std::fs::metadata(rig.path("trace.log")).map_or(0, |file| file.len());
+    wait_until("a trace that grows", || size() > 10_000);
     assert!(std::fs::read_to_string(rig.path("trace.log")).unwrap().contains("clk IT (0)"));
 }
 
