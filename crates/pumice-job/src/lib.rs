@@ -49,7 +49,8 @@ pub fn parse_by(text: &str, source: SourceId, rules: &Rules) -> (Option<Job>, Di
     let (node, mut diagnostics) = pumice_yaml::parse_within(text, source, LIMITS);
     let Some(node) = node else { return (None, diagnostics) };
     // What follows a mistake in the YAML may be missing from the tree and present in the text.
-    let complete = !diagnostics.iter().any(|diagnostic| diagnostic.code == pumice_yaml::codes::SYNTAX);
+    let cut = [pumice_yaml::codes::SYNTAX, pumice_yaml::codes::LIMIT];
+    let complete = !diagnostics.iter().any(|diagnostic| cut.contains(&diagnostic.code));
     let (job, found) = check_tree(&node, rules, complete);
     diagnostics.extend(found);
     (job, diagnostics.sorted())
