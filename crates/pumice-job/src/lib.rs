@@ -1,8 +1,8 @@
 //! Job definitions: YAML text to a typed, spanned job, with every mistake found on the way.
 //!
-//! [`parse`] reads a text, checks it against the words of LAVA's job language (one table) and turns it
-//! into a [`Job`]. It finds all mistakes, not the first one. What LAVA refuses on submission is an error; what it
-//! accepts there and its strict schema refuses is a warning.
+//! [`parse`] reads a text, checks it against the words of LAVA's job language (one table, [`language`]) and
+//! turns it into a [`Job`]. It finds all mistakes, not the first one. What LAVA refuses on submission is an error; what
+//! it accepts there and its strict schema refuses is a warning; what it accepts and cannot run is a defect of the job.
 
 mod assist;
 mod check;
