@@ -74,7 +74,7 @@ fn a_network_that_is_down_is_the_infrastructures() {
 #[test]
 fn a_wrong_checksum_is_the_jobs() {
     let mut job = Job::arm64(&need!(Guest::find("arm64")));
-    job.kernel_lines = vec![format!("sha256sum: {}", "0".repeat(64))];
+    job.kernel_lines = vec![format!("sha256sum: {}", "f".repeat(64))];
     check_failure(&job, 101, "checksum-mismatch", "job", "sha256");
 }
 

@@ -103,7 +103,10 @@ async fn listen(
             biased;
             heard = booted.heard.recv() => match heard {
                 Some(heard) => take(session, heard, directory, cx),
-                None => Err(Failure::new(Cause::ConsoleLost, "the consoles of the machine are gone")),
+                None => {
+                    let gone = Failure::new(Cause::ConsoleLost, "the consoles of the machine are gone");
+                    Err(booted.explained(gone).await)
+                }
             },
             () = silence => {
                 silent_at = None;
