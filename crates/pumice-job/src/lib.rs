@@ -16,7 +16,7 @@ mod split;
 pub use assist::{Completion, Hover, complete, hover};
 pub use codes::codes;
 pub use job::*;
-pub use schema::schema;
+pub use schema::{schema, test_definition_schema};
 pub use split::split;
 
 use pumice_types::{Diagnostics, Severity, SourceId};
