@@ -11,7 +11,7 @@ use pumice_plan::{MachinePlanner, Plan, PlanOptions, plan};
 use pumice_platform::Platform;
 use pumice_types::{Code, Diagnostic, Diagnostics, JobId, Name, Sources};
 
-use crate::cli::DeviceArgs;
+use crate::{cli::DeviceArgs, library::DEVICE_TYPES};
 
 /// The file cannot be read.
 const UNREADABLE: Code = Code("unreadable-file");
@@ -19,18 +19,6 @@ const UNREADABLE: Code = Code("unreadable-file");
 const NOT_RENDERED: Code = Code("device-not-rendered");
 /// Neither the command line nor the job says which device.
 const NO_DEVICE: Code = Code("no-device");
-
-/// The device types that ship with pumice, by file name.
-const DEVICE_TYPES: &[(&str, &str)] = &[
-    ("base.jinja2", include_str!("../../../library/device-types/base.jinja2")),
-    ("command.jinja2", include_str!("../../../library/device-types/command.jinja2")),
-    ("docker.jinja2", include_str!("../../../library/device-types/docker.jinja2")),
-    ("fvp.jinja2", include_str!("../../../library/device-types/fvp.jinja2")),
-    ("kvm.jinja2", include_str!("../../../library/device-types/kvm.jinja2")),
-    ("qemu-aarch64.jinja2", include_str!("../../../library/device-types/qemu-aarch64.jinja2")),
-    ("qemu.jinja2", include_str!("../../../library/device-types/qemu.jinja2")),
-    ("ssh.jinja2", include_str!("../../../library/device-types/ssh.jinja2")),
-];
 
 /// A job, its device, and what would be done.
 pub(crate) struct Input {
@@ -57,8 +45,11 @@ impl Input {
         let Some(text) = input.text(job) else { return input };
         let source = input.sources.add(job.display().to_string(), text.clone());
         let (job, found) = pumice_job::parse(&text, source);
-        input.diagnostics.extend(found);
-        let Some(job) = job else { return input };
+        let Some(job) = job else {
+            input.diagnostics.extend(found);
+            return input;
+        };
+        input.diagnostics.extend(pumice_job::for_planning(&job, found));
         if let Some(device) = input.device(&job, args) {
             let planners: Vec<&dyn MachinePlanner> =
                 platforms.iter().map(|platform| &**platform as &dyn MachinePlanner).collect();

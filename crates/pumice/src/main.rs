@@ -10,6 +10,7 @@ mod execute;
 mod exit;
 mod host;
 mod input;
+mod library;
 mod terminal;
 
 use std::process::ExitCode;
