@@ -6,5 +6,6 @@ mod corpus;
 mod harness;
 mod helpers;
 mod install;
+mod overlay;
 mod runner;
 mod session;
