@@ -5,10 +5,12 @@
 
 mod cli;
 mod commands;
+mod config;
 mod diagnostics;
 mod exit;
 mod host;
 mod input;
+mod models;
 mod terminal;
 
 use std::process::ExitCode;

@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     cli::{Format, RunArgs},
+    config::Config,
     diagnostics,
     exit::Exit,
     host::Prepared,
@@ -80,9 +81,10 @@ async fn execute(
     platforms: Vec<std::rc::Rc<dyn pumice_platform::Platform>>,
     output_dir: &Path,
 ) -> Result<Outcome, Failure> {
-    let mask = job.secrets.mask();
+    let config = Config::read(args.device.config.as_deref())?;
+    let mask = Mask::new(job.secrets.texts().map(|(_, value)| value).chain(config.secrets()));
     let secrets = job.secrets.texts().map(|(name, value)| (name.to_owned(), value)).collect();
-    let prepared = Prepared::new(&args.places, platforms, output_dir, secrets)?;
+    let prepared = Prepared::new(&args.places, platforms, output_dir, secrets, &config)?;
     let started = now();
     let watcher = Watcher::new(args.format, args.quiet, args.console);
     let reporter = Reporter::new(mask.clone(), sinks(output_dir, watcher)?);
