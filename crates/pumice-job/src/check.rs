@@ -7,8 +7,9 @@ mod flow;
 mod timeouts;
 
 pub(crate) use across::{check as check_across, soften_boards};
+pub(crate) use describe::{accepts_kind, shape as in_words};
 
-use pumice_types::{Code, Diagnostic, Diagnostics, Severity, Span, nearest};
+use pumice_types::{Code, Diagnostic, Diagnostics, Severity, Span};
 use pumice_yaml::{Entry, Map, Node, Value};
 
 use crate::{
@@ -19,10 +20,10 @@ use crate::{
 /// Holds a definition against the table. When the text could not be read to its end, nothing is said of what is
 /// missing.
 pub(crate) fn check(node: &Node, rules: &Rules, complete: bool) -> Diagnostics {
-    let mut checker = Checker { rules, complete, diagnostics: Diagnostics::new() };
-    let place = Place { name: "a job definition", key: None, cap: Severity::Error };
+    let mut checker = Checker { rules, complete, told: Told::default() };
+    let place = Place { name: "the job definition", key: None, cap: Severity::Error };
     checker.object(node, &language::JOB, place);
-    checker.diagnostics
+    checker.told.into_list()
 }
 
 /// Where a value stands.
@@ -45,7 +46,38 @@ impl Place<'_> {
 struct Checker<'r> {
     rules: &'r Rules,
     complete: bool,
-    diagnostics: Diagnostics,
+    told: Told,
+}
+
+/// What was found so far. Beyond what anybody reads nothing is added but a first error, so that hostile texts cost
+/// little.
+#[derive(Default)]
+pub(crate) struct Told {
+    list: Diagnostics,
+    count: usize,
+    has_errors: bool,
+}
+
+impl Told {
+    /// More mistakes than this are not told.
+    const MOST: usize = 500;
+
+    fn is_full(&self) -> bool {
+        self.count >= Self::MOST
+    }
+
+    pub(crate) fn add(&mut self, diagnostic: Diagnostic) {
+        let is_error = diagnostic.severity == Severity::Error;
+        if !self.is_full() || is_error && !self.has_errors {
+            self.list.push(diagnostic);
+            self.count += 1;
+            self.has_errors |= is_error;
+        }
+    }
+
+    pub(crate) fn into_list(self) -> Diagnostics {
+        self.list
+    }
 }
 
 /// The code for submission and the code for the strict schema.
@@ -66,15 +98,14 @@ fn diagnostic(severity: Severity, codes: Codes, span: Span, message: String) -> 
 
 impl Checker<'_> {
     fn push(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+        self.told.add(diagnostic);
     }
 
     /// Whether a value has a shape. Only what submission would refuse counts.
     fn fits(&self, node: &Node, shape: Shape) -> bool {
-        let mut scratch =
-            Checker { rules: self.rules, complete: self.complete, diagnostics: Diagnostics::new() };
+        let mut scratch = Checker { rules: self.rules, complete: self.complete, told: Told::default() };
         scratch.value(node, shape, Place { name: "", key: None, cap: Severity::Error });
-        !scratch.diagnostics.has_errors()
+        !scratch.told.has_errors
     }
 
     /// Holds a value against a shape.
@@ -82,7 +113,7 @@ impl Checker<'_> {
         match (shape, &node.value) {
             (Shape::Anything, _)
             | (Shape::Nullable(_), Value::Null)
-            | (Shape::Text, Value::String(_))
+            | (Shape::Text | Shape::Method(_), Value::String(_))
             // In Python a boolean is a whole number.
             | (Shape::Boolean | Shape::Whole(..) | Shape::Seconds, Value::Bool(_))
             | (Shape::Seconds, Value::Int(0..)) => {}
@@ -111,7 +142,7 @@ impl Checker<'_> {
                 }
             }
             (Shape::Seconds, Value::Float(number)) if *number >= 0.0 => {}
-            (Shape::Word(words), Value::String(text)) => self.word(node, text, words, place),
+            (Shape::Word(words), Value::String(text)) => self.word(node, text, words, shape, place),
             (Shape::Timeout, Value::Map(map)) => self.timeout(map, node, place),
             (Shape::NamedTimeouts, Value::Map(map)) => self.named_timeouts(map, place),
             (Shape::List(inner) | Shape::OneOrMore(inner), Value::Seq(items)) => self.items(items, *inner, place),
@@ -126,7 +157,7 @@ impl Checker<'_> {
             (Shape::ByWord(by), Value::Map(map)) => self.by_word(node, map, by, place),
             (Shape::ByKey(by), Value::Map(map)) => self.by_key(node, map, by, place),
             (Shape::Either(shapes), _) => {
-                match shapes.iter().find(|shape| describe::accepts_kind(**shape, node)) {
+                match shapes.iter().find(|shape| accepts_kind(**shape, node)) {
                     Some(shape) => self.value(node, *shape, place),
                     None => self.wrong_type(node, shape, place),
                 }
@@ -148,10 +179,12 @@ impl Checker<'_> {
             node.span
         };
         let expected = describe::shape(shape);
-        let message = format!("`{}` must be {expected}", place.name);
+        let message = format!("{} must be {expected}", describe::quoted(place.name));
         let mut diagnostic =
             diagnostic(place.cap, WRONG_TYPE, span, message).label(format!("this is {}", node.kind()));
-        if describe::wants_text(shape) && !matches!(node.value, Value::Seq(_) | Value::Map(_)) {
+        if describe::wants_text(shape)
+            && matches!(node.value, Value::Int(_) | Value::Float(_) | Value::Bool(_))
+        {
             diagnostic = diagnostic.help("put it in quotes");
         } else if let (Shape::List(_), Value::String(_) | Value::Int(_)) = (shape, &node.value) {
             diagnostic = diagnostic.help("put it in brackets, or begin it with `- `");
@@ -165,16 +198,17 @@ impl Checker<'_> {
     }
 
     fn wrong_value(&mut self, node: &Node, shape: Shape, place: Place<'_>, mended: Option<String>) {
-        let message = format!("`{}` must be {}", place.name, describe::shape(shape));
+        let message = format!("{} must be {}", describe::quoted(place.name), describe::shape(shape));
         self.push(diagnostic(place.cap, WRONG_VALUE, node.span, message).suggest(mended));
     }
 
-    fn word(&mut self, node: &Node, text: &str, words: &[Word], place: Place<'_>) {
+    /// A text that must be one of some words, or of the other shapes beside them.
+    fn word(&mut self, node: &Node, text: &str, words: &[Word], shape: Shape, place: Place<'_>) {
         if words.iter().any(|word| word.word == text) {
             return;
         }
-        let likely = nearest(text, words.iter().map(|word| word.word));
-        let message = format!("`{}` must be {}", place.name, describe::words(words));
+        let likely = describe::likely(text, words.iter().map(|word| word.word));
+        let message = format!("{} must be {}", describe::quoted(place.name), describe::shape(shape));
         let mut diagnostic = diagnostic(place.cap, WRONG_VALUE, node.span, message).suggest(likely);
         if let Some(likely) = likely {
             diagnostic = diagnostic.help(format!("did you mean `{likely}`?"));
@@ -189,9 +223,10 @@ impl Checker<'_> {
                 || self.rules.extra_context_variables.contains(&entry.key);
             if is_known {
                 self.value(&entry.value, shape, place_of(entry, place));
-            } else {
-                let likely = nearest(&entry.key, words.iter().map(|word| word.word));
-                let message = format!("`{}` is not a known key of `{}`", entry.key, place.name);
+            } else if !self.told.is_full() || !self.told.has_errors {
+                let likely = describe::likely(&entry.key, words.iter().map(|word| word.word));
+                let message =
+                    format!("`{}` is not a known key of `{}`", describe::short(&entry.key), place.name);
                 let help = match likely {
                     Some(likely) => format!("did you mean `{likely}`?"),
                     None => {
@@ -223,17 +258,19 @@ impl Checker<'_> {
             Some(method) => self.object(node, &method.object, place),
             None => {
                 let here = by.methods.iter().filter(|method| method.runs_on == RunsOn::Virtual);
-                let likely = nearest(word, here.clone().map(|method| method.word));
+                let likely = describe::likely(word, here.clone().map(|method| method.word));
                 let words: Vec<_> = here.map(|method| format!("`{}`", method.word)).collect();
                 let help = likely.map_or_else(
                     || format!("there are {}", words.join(", ")),
                     |likely| format!("did you mean `{likely}`?"),
                 );
-                let message = format!("`{word}` is not a {}", by.what);
+                let message = format!("`{}` is not a {}", describe::short(word), by.what);
                 self.push(
                     Diagnostic::warning(codes::UNKNOWN_METHOD, span, message).suggest(likely).help(help),
                 );
-                self.object(node, by.otherwise, place);
+                // The rest is held against what was most likely meant.
+                let meant = by.methods.iter().find(|method| Some(method.word) == likely);
+                self.object(node, meant.map_or(by.otherwise, |method| &method.object), place);
             }
         }
     }
@@ -242,8 +279,7 @@ impl Checker<'_> {
         // A variant counts when its key has a value that it can have; failing that, when its key is there.
         let fits = |(key, object): &&(&'static str, Object)| {
             let field = object.field(key);
-            map.get(key)
-                .is_some_and(|node| field.is_some_and(|field| describe::accepts_kind(field.shape, node)))
+            map.get(key).is_some_and(|node| field.is_some_and(|field| accepts_kind(field.shape, node)))
         };
         let variant = by
             .variants
@@ -255,11 +291,13 @@ impl Checker<'_> {
             return self.object(node, object, place);
         }
         let keys: Vec<_> = by.variants.iter().map(|(key, _)| *key).collect();
-        let near = map.iter().find_map(|entry| Some((entry, nearest(&entry.key, keys.iter().copied())?)));
+        let near =
+            map.iter().find_map(|entry| Some((entry, describe::likely(&entry.key, keys.iter().copied())?)));
         // The common keys of all variants are those of any one; what is not among them is the likely culprit.
         let is_common = |key: &str| by.variants.iter().any(|(_, object)| object.field(key).is_some());
         if let Some((entry, likely)) = near.filter(|(entry, _)| !is_common(&entry.key)) {
-            let message = format!("unknown key `{}` in {}", entry.key, by.variants[0].1.name);
+            let message =
+                format!("unknown key `{}` in {}", describe::short(&entry.key), by.variants[0].1.name);
             let help = format!("did you mean `{likely}`?");
             self.push(
                 diagnostic(place.cap, UNKNOWN_KEY, entry.key_span, message).suggest(Some(likely)).help(help),
@@ -278,7 +316,7 @@ impl Checker<'_> {
         }
         let Some(map) = node.as_map() else {
             let span = if node.is_null() { place.key.unwrap_or(node.span) } else { node.span };
-            let message = format!("`{}` must be a mapping", place.name);
+            let message = format!("{} must be a mapping", describe::quoted(place.name));
             let label = format!("this is {}", node.kind());
             return self.push(diagnostic(place.cap, WRONG_TYPE, span, message).label(label));
         };
@@ -322,8 +360,8 @@ impl Checker<'_> {
             Loose::Like(shape) if self.fits(&entry.value, shape) => Severity::Warning,
             Loose::Like(shape) => {
                 // Refused either way; the writer is told what is right, unless only the wider shape has its kind.
-                let kind_is_wider = !describe::accepts_kind(field.shape, &entry.value)
-                    && describe::accepts_kind(shape, &entry.value);
+                let kind_is_wider =
+                    !accepts_kind(field.shape, &entry.value) && accepts_kind(shape, &entry.value);
                 return self.value(&entry.value, if kind_is_wider { shape } else { field.shape }, place);
             }
         };
@@ -344,22 +382,26 @@ impl Checker<'_> {
             Unknown::Free => {
                 let needed = object.fields().filter(|field| field.needed != Needed::No);
                 let missing = needed.map(|field| field.key).filter(|key| map.get(key).is_none());
-                nearest(&entry.key, missing)?;
+                describe::likely(&entry.key, missing)?;
                 Severity::Warning
             }
-            Unknown::Each(shape) if describe::accepts_kind(*shape, &entry.value) => {
+            Unknown::Each(shape) if accepts_kind(*shape, &entry.value) => {
                 self.value(&entry.value, *shape, place_of(entry, place));
                 return None;
             }
             Unknown::Warned | Unknown::Each(_) => Severity::Warning,
         };
+        // A mapping with so many unknown keys is no job; what was meant is not looked for.
+        if self.told.is_full() && (self.told.has_errors || place.cap.min(cap) == Severity::Warning) {
+            return None;
+        }
         let absent = object.fields().map(|field| field.key).filter(|key| map.get(key).is_none());
-        let likely = nearest(&entry.key, absent);
+        let likely = describe::likely(&entry.key, absent);
         // It stands for a key that submission misses.
         let is_needed =
             likely.and_then(|key| object.field(key)).is_some_and(|field| field.needed == Needed::Submission);
         let cap = if is_needed { Severity::Error } else { cap };
-        let message = format!("unknown key `{}` in {}", entry.key, object.name);
+        let message = format!("unknown key `{}` in {}", describe::short(&entry.key), object.name);
         let help = match (likely, describe::home_of(&entry.key)) {
             (Some(likely), _) => format!("did you mean `{likely}`?"),
             (None, Some(home)) => format!("`{}` belongs in {home}", entry.key),

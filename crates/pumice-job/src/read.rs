@@ -18,9 +18,9 @@ use pumice_yaml::{Map, Node, Value};
 
 use crate::{Job, NamedTimeout, Timeout, Variable, codes::UNUSABLE};
 
-/// The definition as types; `None` when it is no mapping.
-pub(crate) fn job(node: &Node) -> Option<Job> {
-    node.as_map().map(|map| top::job(map, node.span))
+/// The definition as types; `None` when it is no mapping. `is_assigned`: see [`crate::Rules`].
+pub(crate) fn job(node: &Node, is_assigned: bool) -> Option<Job> {
+    node.as_map().map(|map| top::job(map, node.span, is_assigned))
 }
 
 /// A mapping being read, and where its defects go.

@@ -5,16 +5,21 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::language::{self, ByKey, ByWord, Needed, Object, Origin, RunsOn, Shape, Unknown, Word};
+use crate::language::{self, ByKey, ByWord, Needed, Object, Origin, RunsOn, Shape, Unknown};
 
 /// The JSON Schema of a job definition.
 pub fn schema() -> Json {
-    let mut root = object(&language::JOB);
+    let mut definitions = Definitions(Map::new());
+    definitions.0.insert("timeout".to_owned(), timeout());
+    let mut root = definitions.object(&language::JOB);
     root.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
     root.insert("title".to_owned(), json!("LAVA job definition, as Pumice reads it"));
-    root.insert("$defs".to_owned(), json!({ "timeout": timeout() }));
+    root.insert("$defs".to_owned(), Json::Object(definitions.0));
     Json::Object(root)
 }
+
+/// The parts of a schema that are written once and referred to.
+struct Definitions(Map<String, Json>);
 
 fn timeout() -> Json {
     let count = json!({ "type": "integer", "minimum": 1 });
@@ -32,75 +37,122 @@ fn timeout() -> Json {
     })
 }
 
-fn object(object: &Object) -> Map<String, Json> {
-    let mut properties = Map::new();
-    for field in object.fields() {
-        let mut value = shape(field.shape);
-        let doc = match field.origin {
-            Origin::Extension => format!("{} An extension of Pumice.", field.doc),
-            _ => field.doc.to_owned(),
-        };
-        value.insert("description".to_owned(), json!(doc));
-        properties.insert(field.key.to_owned(), Json::Object(value));
+impl Definitions {
+    /// A mapping, by reference.
+    fn reference(&mut self, object: &Object) -> Json {
+        let made = Json::Object(self.object(object));
+        let letters = object.name.chars().filter(|c| c.is_ascii_alphanumeric() || " -_".contains(*c));
+        self.named(&letters.collect::<String>().replace(' ', "-"), made)
     }
-    let required: Vec<_> =
-        object.fields().filter(|field| field.needed != Needed::No).map(|field| field.key).collect();
-    let mut made = Map::new();
-    made.insert("type".to_owned(), json!("object"));
-    made.insert("properties".to_owned(), Json::Object(properties));
-    if !required.is_empty() {
-        made.insert("required".to_owned(), json!(required));
-    }
-    let others = match object.unknown {
-        Unknown::Refused | Unknown::Warned => json!(false),
-        Unknown::Free => json!(true),
-        Unknown::Each(each) => Json::Object(shape(*each)),
-    };
-    made.insert("additionalProperties".to_owned(), others);
-    made
-}
 
-fn shape(shape: Shape) -> Map<String, Json> {
-    let made = match shape {
-        Shape::Anything => json!({}),
-        Shape::Text => json!({ "type": "string" }),
-        Shape::TextUpTo(usize::MAX) => json!({ "type": "string", "minLength": 1 }),
-        Shape::TextUpTo(most) => json!({ "type": "string", "minLength": 1, "maxLength": most }),
-        Shape::Identifier => json!({ "type": "string", "pattern": "^[-_a-zA-Z0-9.]+$" }),
-        Shape::ContainerImage => json!({ "type": "string", "pattern": "^[^\\s]+$" }),
-        Shape::Whole(least, most) => whole(least, most),
-        Shape::Seconds => json!({ "type": "number", "minimum": 0 }),
-        Shape::Boolean => json!({ "type": "boolean" }),
-        Shape::Word(words) => json!({ "enum": names(words) }),
-        Shape::Nullable(inner) => json!({ "anyOf": [{ "type": "null" }, self::shape(*inner)] }),
-        Shape::Timeout => json!({ "$ref": "#/$defs/timeout" }),
-        Shape::NamedTimeouts => json!({
-            "type": "object",
-            "propertyNames": { "pattern": "^[a-z-]+$" },
-            "additionalProperties": { "$ref": "#/$defs/timeout" },
-        }),
-        Shape::List(inner) => json!({ "type": "array", "items": self::shape(*inner) }),
-        Shape::OneOrMore(inner) => {
-            let one = self::shape(*inner);
-            json!({ "anyOf": [one.clone(), { "type": "array", "items": one }] })
+    /// Keeps a part under a name, with a number where parts differ that have one name, and refers to it.
+    fn named(&mut self, name: &str, made: Json) -> Json {
+        let mut unique = name.to_owned();
+        for number in 2.. {
+            match self.0.get(&unique) {
+                Some(known) if *known != made => unique = format!("{name}-{number}"),
+                Some(_) => break,
+                None => {
+                    self.0.insert(unique.clone(), made);
+                    break;
+                }
+            }
         }
-        Shape::Mapping(inner) => json!({ "type": "object", "additionalProperties": self::shape(*inner) }),
-        Shape::Known(words, inner) => {
-            let value = self::shape(*inner);
-            let properties: Map<String, Json> =
-                words.iter().map(|word| (word.word.to_owned(), described(&value, word.doc))).collect();
-            json!({ "type": "object", "properties": properties, "additionalProperties": false })
+        json!({ "$ref": format!("#/$defs/{unique}") })
+    }
+
+    fn object(&mut self, object: &Object) -> Map<String, Json> {
+        let mut properties = Map::new();
+        for field in object.fields() {
+            let mut value = self.shape(field.shape);
+            let doc = match field.origin {
+                Origin::Extension => format!("{} An extension of Pumice.", field.doc),
+                _ => field.doc.to_owned(),
+            };
+            value.insert("description".to_owned(), json!(doc));
+            let value = self.named(&format!("key-{}", field.key), Json::Object(value));
+            properties.insert(field.key.to_owned(), value);
         }
-        Shape::Object(inner) => Json::Object(object(inner)),
-        Shape::ByWord(by) => by_word(by),
-        Shape::ByKey(by) => by_key(by),
-        Shape::Either(shapes) => {
-            json!({ "anyOf": shapes.iter().map(|shape| self::shape(*shape)).collect::<Vec<_>>() })
+        let needed = object.fields().filter(|field| field.needed != Needed::No);
+        let required: Vec<_> = needed.map(|field| field.key).collect();
+        let mut made = Map::new();
+        made.insert("type".to_owned(), json!("object"));
+        made.insert("properties".to_owned(), Json::Object(properties));
+        if !required.is_empty() {
+            made.insert("required".to_owned(), json!(required));
         }
-    };
-    match made {
-        Json::Object(map) => map,
-        _ => Map::new(),
+        let others = match object.unknown {
+            Unknown::Refused | Unknown::Warned => json!(false),
+            Unknown::Free => json!(true),
+            Unknown::Each(each) => Json::Object(self.shape(*each)),
+        };
+        made.insert("additionalProperties".to_owned(), others);
+        made
+    }
+
+    fn shape(&mut self, shape: Shape) -> Map<String, Json> {
+        let made = match shape {
+            Shape::Anything => json!({}),
+            Shape::Text | Shape::Method(_) => json!({ "type": "string" }),
+            Shape::TextUpTo(usize::MAX) => json!({ "type": "string", "minLength": 1 }),
+            Shape::TextUpTo(most) => json!({ "type": "string", "minLength": 1, "maxLength": most }),
+            Shape::Identifier => json!({ "type": "string", "pattern": "^[-_a-zA-Z0-9.]+$" }),
+            Shape::ContainerImage => json!({ "type": "string", "pattern": "^[^\\s]+$" }),
+            Shape::Whole(least, most) => whole(least, most),
+            Shape::Seconds => json!({ "type": "number", "minimum": 0 }),
+            Shape::Boolean => json!({ "type": "boolean" }),
+            Shape::Word(words) => json!({ "enum": words.iter().map(|word| word.word).collect::<Vec<_>>() }),
+            Shape::Nullable(inner) => json!({ "anyOf": [{ "type": "null" }, self.shape(*inner)] }),
+            Shape::Timeout => json!({ "$ref": "#/$defs/timeout" }),
+            Shape::NamedTimeouts => json!({
+                "type": "object",
+                "propertyNames": { "pattern": "^[a-z-]+$" },
+                "additionalProperties": { "$ref": "#/$defs/timeout" },
+            }),
+            Shape::List(inner) => json!({ "type": "array", "items": self.shape(*inner) }),
+            Shape::OneOrMore(inner) => {
+                let one = self.shape(*inner);
+                json!({ "anyOf": [one.clone(), { "type": "array", "items": one }] })
+            }
+            Shape::Mapping(inner) => json!({ "type": "object", "additionalProperties": self.shape(*inner) }),
+            Shape::Known(words, inner) => {
+                let value = self.shape(*inner);
+                let properties: Map<String, Json> =
+                    words.iter().map(|word| (word.word.to_owned(), described(&value, word.doc))).collect();
+                json!({ "type": "object", "properties": properties, "additionalProperties": false })
+            }
+            Shape::Object(inner) => self.reference(inner),
+            Shape::ByWord(by) => self.by_word(by),
+            Shape::ByKey(by) => self.by_key(by),
+            Shape::Either(shapes) => {
+                json!({ "anyOf": shapes.iter().map(|shape| self.shape(*shape)).collect::<Vec<_>>() })
+            }
+        };
+        match made {
+            Json::Object(map) => map,
+            _ => Map::new(),
+        }
+    }
+
+    /// The words that make sense on a virtual platform, and for each what else may stand beside it.
+    fn by_word(&mut self, by: &ByWord) -> Json {
+        let here: Vec<_> = by.methods.iter().filter(|method| method.runs_on == RunsOn::Virtual).collect();
+        let words: Vec<_> = here.iter().map(|method| method.word).collect();
+        let case = |method: &&language::Method| {
+            json!({
+                "if": { "properties": { by.key: { "const": method.word } }, "required": [by.key] },
+                "then": self.reference(&method.object),
+            })
+        };
+        let cases: Vec<_> = here.iter().map(case).collect();
+        json!({ "type": "object", "properties": { by.key: { "enum": words } }, "required": [by.key], "allOf": cases })
+    }
+
+    fn by_key(&mut self, by: &ByKey) -> Json {
+        let case = |(key, variant): &(&str, Object)| json!({ "allOf": [self.reference(variant), { "required": [key] }] });
+        let mut cases: Vec<_> = by.variants.iter().map(case).collect();
+        cases.extend(by.otherwise.map(|otherwise| self.reference(otherwise)));
+        json!({ "type": "object", "anyOf": cases })
     }
 }
 
@@ -120,43 +172,4 @@ fn whole(least: i64, most: i64) -> Json {
         made.insert("maximum".to_owned(), json!(most));
     }
     Json::Object(made)
-}
-
-fn names(words: &[Word]) -> Vec<&'static str> {
-    words.iter().map(|word| word.word).collect()
-}
-
-/// The words that make sense on a virtual platform, and for each what else may stand beside it.
-fn by_word(by: &ByWord) -> Json {
-    let here: Vec<_> = by.methods.iter().filter(|method| method.runs_on == RunsOn::Virtual).collect();
-    let words: Vec<_> = here.iter().map(|method| method.word).collect();
-    let cases: Vec<_> = here
-        .iter()
-        .map(|method| {
-            json!({
-                "if": { "properties": { by.key: { "const": method.word } }, "required": [by.key] },
-                "then": object(&method.object),
-            })
-        })
-        .collect();
-    json!({ "type": "object", "properties": { by.key: { "enum": words } }, "required": [by.key], "allOf": cases })
-}
-
-fn by_key(by: &ByKey) -> Json {
-    let mut cases: Vec<_> = by
-        .variants
-        .iter()
-        .map(|(key, variant)| {
-            let mut made = object(variant);
-            let required = made.entry("required").or_insert_with(|| json!([]));
-            if let Some(keys) = required.as_array_mut()
-                && !keys.contains(&json!(key))
-            {
-                keys.push(json!(key));
-            }
-            Json::Object(made)
-        })
-        .collect();
-    cases.extend(by.otherwise.map(|otherwise| Json::Object(object(otherwise))));
-    json!({ "type": "object", "anyOf": cases })
 }

@@ -18,7 +18,8 @@ impl NetworkSpec {
     /// # Errors
     /// A mode that is none, a port that is none, or another kind of node.
     pub fn read(node: &Node) -> Result<Self, Box<Diagnostic>> {
-        let wrong = |node: &Node, message: String| Box::new(Diagnostic::error(BAD_NETWORK, node.span, message));
+        let wrong =
+            |node: &Node, message: String| Box::new(Diagnostic::error(BAD_NETWORK, node.span, message));
         let mode_node = node.get("mode").unwrap_or(node);
         let mode = mode_node.scalar_text().unwrap_or_default();
         let mac = node.get("mac").and_then(Node::scalar_text);

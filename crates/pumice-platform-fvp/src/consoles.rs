@@ -25,7 +25,8 @@ const CHANNEL: &str = "channel";
 pub(crate) fn attach(launch: &mut Launch, request: &Request, entry: Option<&Entry>, wants_channel: bool) {
     let source = |name: &str, role, find| ConsoleSource { name: name.to_owned(), role, find, pacing: PACING };
     let announced = |pattern: String, required| Find::Announced { pattern, required };
-    let named = |role: &str| entry.and_then(|entry| entry.consoles.get(role)).map(|(name, _)| announcing(name));
+    let named =
+        |role: &str| entry.and_then(|entry| entry.consoles.get(role)).map(|(name, _)| announcing(name));
     let main = request.console.clone().or_else(|| named("main"));
     launch.consoles.push(match main.clone().filter(|_| request.use_telnet) {
         Some(pattern) => source(MAIN, ConsoleRole::Main, announced(pattern, true)),
@@ -45,9 +46,7 @@ pub(crate) fn attach(launch: &mut Launch, request: &Request, entry: Option<&Entr
         pattern: usual.filter(|_| request.console.is_some()).unwrap_or_else(|| ANNOUNCEMENT.to_owned()),
         telnet: true,
         raw: raw_terminals(&launch.args),
-        within: entry
-            .and_then(|entry| entry.timeouts.get("announce").copied())
-            .unwrap_or(ANNOUNCED_WITHIN),
+        within: entry.and_then(|entry| entry.timeouts.get("announce").copied()).unwrap_or(ANNOUNCED_WITHIN),
     });
 }
 
@@ -68,7 +67,9 @@ pub(crate) fn notes(launch: &Launch) -> Vec<String> {
     let mut notes = Vec::new();
     for (name, value) in options::parameters(&launch.args) {
         if name.ends_with(".start_telnet") && options::is_on(value) {
-            notes.push(format!("`{name}={value}`: the model's own telnet may take the only seat at that console"));
+            notes.push(format!(
+                "`{name}={value}`: the model's own telnet may take the only seat at that console"
+            ));
         }
         if name.contains("terminal") && name.ends_with(".quiet") && options::is_on(value) {
             notes.push(format!(

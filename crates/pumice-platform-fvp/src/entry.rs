@@ -65,7 +65,9 @@ impl Entry {
             parameters,
             consoles: consoles.collect(),
             licence: node.at(&["licence", "feature"]).and_then(Node::scalar_text),
-            timeouts: timeouts.filter_map(|entry| Some((entry.key.clone(), duration(&entry.value)?))).collect(),
+            timeouts: timeouts
+                .filter_map(|entry| Some((entry.key.clone(), duration(&entry.value)?)))
+                .collect(),
             time_factor: node
                 .get("time_factor")
                 .and_then(Node::as_i64)

@@ -60,10 +60,9 @@ pub(crate) fn check(spec: &MachineSpec, request: &Request, entry: &Entry) -> Dia
     if request.append.is_some() && !uses_wrapper(spec, entry) {
         let span = spec.boot.get("append").map(|node| node.span);
         let message = format!("nothing passes a kernel command line to the model {}", entry.name);
-        diagnostics.push(
-            Diagnostic::error(NO_APPEND, span, message)
-                .help("put it into the device tree or the boot loader's environment; only a boot-wrapper takes one"),
-        );
+        diagnostics.push(Diagnostic::error(NO_APPEND, span, message).help(
+            "put it into the device tree or the boot loader's environment; only a boot-wrapper takes one",
+        ));
     }
     diagnostics
 }
@@ -118,7 +117,8 @@ fn latest(parameters: &[(String, String)]) -> Vec<(String, String)> {
 /// A terminal that opens a window of its own would take the only seat at its port (fastmodels 4.4, complaint 5):
 /// each that the model lists and that is not decided yet is told not to.
 fn silence_terminals(words: &mut Vec<String>, known: &BTreeMap<String, String>) {
-    let is_open = |name: &&String| name.ends_with(".start_telnet") && options::parameter(words, name).is_none();
+    let is_open =
+        |name: &&String| name.ends_with(".start_telnet") && options::parameter(words, name).is_none();
     let open: Vec<_> = known.keys().filter(is_open).cloned().collect();
     for name in open {
         words.extend(["-C".to_owned(), format!("{name}=0")]);

@@ -70,7 +70,8 @@ mod tests {
 
     #[test]
     fn parameters_are_found_in_every_form() {
-        let words = words(&["--stat", "-C", "a.b=1", "--parameter=c=d=e", "--parameter", "f=", "-Cg=2", "-C", "x"]);
+        let words =
+            words(&["--stat", "-C", "a.b=1", "--parameter=c=d=e", "--parameter", "f=", "-Cg=2", "-C", "x"]);
         assert_eq!(parameters(&words), [("a.b", "1"), ("c", "d=e"), ("f", ""), ("g", "2")]);
     }
 

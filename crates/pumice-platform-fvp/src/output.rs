@@ -48,11 +48,7 @@ pub(crate) fn rules() -> Vec<OutputRule> {
             Fails(LicenceUnavailable),
             "the licence server does not answer; check its address and the network",
         ),
-        (
-            r"(?i)licens.*expired",
-            Fails(LicenceRefused),
-            "activate or renew the licence (`armlm reactivate`)",
-        ),
+        (r"(?i)licens.*expired", Fails(LicenceRefused), "activate or renew the licence (`armlm reactivate`)"),
         (
             r"(?i)^Fatal: license error",
             Fails(LicenceRefused),
@@ -154,7 +150,10 @@ mod tests {
         let never = Some(Fails(Cause::LicenceRefused));
         check("FlexNet Licensing error:-5,357", never);
         check("Fatal: license error: The license found is assigned to another user.", never);
-        check("x: error while loading shared libraries: libatomic.so.1: …", Some(Fails(Cause::SimulatorMissing)));
+        check(
+            "x: error while loading shared libraries: libatomic.so.1: …",
+            Some(Fails(Cause::SimulatorMissing)),
+        );
         check("/opt/FVP: option '-Q' requires an argument", Some(Fails(Cause::SimulatorRefused)));
         check("[bootwrapper] BOOT FAILED", Some(Fails(Cause::ImageUnusable)));
         check("Error: (E549) uncaught exception: boom", Some(Explains(Cause::SimulatorExited)));

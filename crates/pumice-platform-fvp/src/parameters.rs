@@ -141,7 +141,10 @@ mod tests {
         check("*.start_telnet=0", &[]);
         check(
             "bp.terminal_0.start_telnets=0",
-            &[("FVP has no parameter `bp.terminal_0.start_telnets`", "did you mean `bp.terminal_0.start_telnet`?")],
+            &[(
+                "FVP has no parameter `bp.terminal_0.start_telnets`",
+                "did you mean `bp.terminal_0.start_telnet`?",
+            )],
         );
         check(
             "motherboard.secureflashloader.fname=x",

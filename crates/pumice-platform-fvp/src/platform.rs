@@ -8,7 +8,8 @@ use std::{
 
 use pumice_plan::{BootSteps, DeployWay, ImageUse, MachinePlanner, MachineSpec, Outline, OverlayDelivery};
 use pumice_platform::{
-    Abilities, Availability, Bound, BoxFuture, Host, Launch, LaunchLink, Platform, Stdio, StopHow, StopRung,
+    Abilities, Availability, Bound, BoxFuture, Host, Launch, LaunchLink, Platform, SecretVariables, Stdio,
+    StopHow, StopRung,
 };
 use pumice_types::Diagnostics;
 
@@ -102,12 +103,16 @@ impl Platform for Fvp {
             (Some(container), true) => {
                 launch.args = container::arguments(container, &request, spec, bound, &named);
                 launch.args.extend(request.bound(&container::values(container, bound)));
-                launch.release =
-                    Some(["kill", "--signal", "KILL", &container::name(container, bound)].map(str::to_owned).into());
+                launch.release = Some(
+                    ["kill", "--signal", "KILL", &container::name(container, bound)]
+                        .map(str::to_owned)
+                        .into(),
+                );
             }
             _ => {
                 if let Some(entry) = &entry {
-                    let files = bound.images.iter().map(|(label, path)| (label.clone(), text(path))).collect();
+                    let files =
+                        bound.images.iter().map(|(label, path)| (label.clone(), text(path))).collect();
                     let known = &bound.facts.parameters;
                     launch.args = library_form::arguments(spec, &request, entry, &files, known);
                     if let Some(disk) = &bound.overlay_disk {
@@ -133,7 +138,7 @@ impl Platform for Fvp {
         consoles::attach(&mut launch, &request, entry.as_ref(), spec.wants_channel);
         launch.notes.extend(consoles::notes(&launch));
         launch.env.extend(request.environment.clone());
-        launch.secret_env = bound.licence_env.clone();
+        launch.secret_env = SecretVariables(bound.licence_env.clone());
         launch.env_remove = vec!["DISPLAY".to_owned()];
         let grace = entry.as_ref().and_then(|entry| entry.timeouts.get("stop").copied()).unwrap_or(GRACE);
         launch.stop = vec![

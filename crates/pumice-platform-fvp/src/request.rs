@@ -91,7 +91,8 @@ impl Request {
             request.variable(node, &mut diagnostics);
         }
         if let Some(map) = boot.get("model_parameters").and_then(Node::as_map) {
-            let pairs = map.iter().filter_map(|entry| Some((entry.key.clone(), parameter_text(&entry.value)?)));
+            let pairs =
+                map.iter().filter_map(|entry| Some((entry.key.clone(), parameter_text(&entry.value)?)));
             request.parameters = pairs.collect();
         }
         request.container = boot.at(&["docker", "name"]).and_then(Node::scalar_text).map(|image| Container {
@@ -107,10 +108,10 @@ impl Request {
     fn split(&mut self, text: &str, span: Span, diagnostics: &mut Diagnostics) {
         match shell_words::split(text) {
             Ok(words) => self.words.extend(words.into_iter().map(|word| (word, span))),
-            Err(_) => diagnostics.push(
-                Diagnostic::error(QUOTING, span, "a quote is opened and never closed")
-                    .help("quotes group words as in a shell; close the quote, or escape it with a backslash"),
-            ),
+            Err(_) => diagnostics
+                .push(Diagnostic::error(QUOTING, span, "a quote is opened and never closed").help(
+                    "quotes group words as in a shell; close the quote, or escape it with a backslash",
+                )),
         }
     }
 
@@ -136,9 +137,11 @@ impl Request {
         for (key, what) in table {
             if let Some(node) = spec.boot.get(key).filter(|node| !node.is_null()) {
                 let message = format!("`{key}`, {what}, is not supported");
-                diagnostics.push(Diagnostic::error(NOT_SUPPORTED, node.span, message).help(
-                    "run it as a test from outside instead, over a console that the model announces",
-                ));
+                diagnostics.push(
+                    Diagnostic::error(NOT_SUPPORTED, node.span, message).help(
+                        "run it as a test from outside instead, over a console that the model announces",
+                    ),
+                );
             }
         }
         if spec.boot.get("ubl_license").is_some() || spec.device.at(&["options", "ubl_license"]).is_some() {

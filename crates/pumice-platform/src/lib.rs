@@ -20,8 +20,8 @@ pub use launch::{
     Meaning, Measure, MonitorSource, OutputRule, PortForward, SecretVariables, Stdio, StopHow, StopRung,
 };
 pub use machine::{Ended, Machine, StartError, StartOptions, Stopped};
-pub use output::Measured;
 pub use monitor::{MachineState, Monitor, MonitorError, MonitorEvent};
+pub use output::Measured;
 pub use platform::{Availability, Bound, BoxFuture, Facts, Host, Platform};
 pub use probe::probe_output;
 pub use start::SIMULATOR;

@@ -10,6 +10,7 @@
 
 use std::{
     fs, io,
+    os::fd::OwnedFd,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -27,7 +28,7 @@ use crate::{
 };
 
 /// How the supervisor starts machines.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct StartOptions<'a> {
     /// The process is started under it.
     pub guard: &'a Guard,
@@ -35,6 +36,8 @@ pub struct StartOptions<'a> {
     pub search_path: &'a str,
     /// What is looked for in every line of the main console.
     pub watches: Vec<Watch>,
+    /// Descriptors that the process holds as long as it lives: locks that must not be given back before.
+    pub inherited: Vec<OwnedFd>,
     /// The least time between two characters typed, on top of what the launch asks for.
     pub pacing: Duration,
     /// Until when the machine must be there.

@@ -13,7 +13,8 @@ use pumice_types::{Cause, Deadline, Failure};
 use tokio::net::{TcpStream, UnixListener};
 
 use crate::{
-    Announcement, ConsoleRole, ConsoleSource, Find, Launch, Machine, Monitor, StartError, StartOptions, Stdio,
+    Announcement, ConsoleRole, ConsoleSource, Find, Launch, Machine, Monitor, StartError, StartOptions,
+    Stdio,
     control::Control,
     machine::Consoles,
     output::{Announced, Output, OutputReader, PowerOffReader},
@@ -89,7 +90,13 @@ impl Machine {
             output: output.clone(),
             launch: std::sync::Arc::new(launch.clone()),
         };
-        let mut child = options.guard.spawn(&command(&launch, options.search_path))?;
+        let mut command = command(&launch, options.search_path);
+        for descriptor in options.inherited {
+            command.inherit(descriptor);
+        }
+        let mut child = options.guard.spawn(&command)?;
+        // The child has its own copies; ours would hold what it has given back.
+        drop(command);
         drain_streams(&launch, &mut child, &factory, &output)?;
         let announcer = tokio::spawn(announce(launch.clone(), output.clone(), factory.clone()));
         let mut sockets: Vec<_> = listeners.iter().map(|(_, listener)| listener.path().to_owned()).collect();
@@ -306,8 +313,7 @@ async fn announce<R: Recorder + Clone + 'static>(launch: Launch, output: Output,
             let is_raw = |announcement: &Announcement| {
                 announcement.raw.iter().any(|name| one.text.contains(&format!("{name}:")))
             };
-            let telnet =
-                launch.announcement.as_ref().is_some_and(|one| one.telnet && !is_raw(one));
+            let telnet = launch.announcement.as_ref().is_some_and(|one| one.telnet && !is_raw(one));
             let Some(connection) = connect_announced(one.port, telnet).await else { continue };
             let source = source_of(&launch, &one, &factory.consoles);
             drop(factory.start(&source, connection));

@@ -7,16 +7,17 @@ use std::{
 };
 
 use axum::{
-    Router,
+    Json, Router,
     body::Bytes,
     extract::{ConnectInfo, DefaultBodyLimit, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Redirect, Response},
-    routing::post,
+    routing::{get, post},
 };
+use serde_json::json;
 use tower_service::Service;
 
-use crate::{app::Shared, xmlrpc};
+use crate::{app::Shared, events, lava_worker, plain, rest, xmlrpc};
 
 /// Every route behind the front.
 pub(crate) fn router(shared: &Arc<Shared>) -> Router {
@@ -24,6 +25,12 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
     let doors = Router::new()
         .route("/RPC2", post(rpc))
         .route("/RPC2/", post(rpc))
+        .route("/ws/", get(events::listen))
+        .merge(rest::routes())
+        .merge(lava_worker::routes())
+        .merge(plain::routes())
+        .fallback(nowhere)
+        .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(limit))
         .with_state(Arc::clone(shared));
     Router::new().fallback(enter).with_state(Front { shared: Arc::clone(shared), doors })
@@ -37,6 +44,18 @@ struct Front {
 
 async fn rpc(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
     xmlrpc::answer(shared, headers, body).await
+}
+
+async fn nowhere(uri: Uri) -> Response {
+    if uri.path().starts_with("/api/") {
+        return (StatusCode::NOT_FOUND, Json(json!({"detail": "Not found."}))).into_response();
+    }
+    (StatusCode::NOT_FOUND, "There is nothing here.").into_response()
+}
+
+async fn wrong_method(method: Method) -> Response {
+    let detail = format!("Method \"{method}\" not allowed.");
+    (StatusCode::METHOD_NOT_ALLOWED, Json(json!({ "detail": detail }))).into_response()
 }
 
 /// Counts the request, mends its path, and lets it in.

@@ -184,7 +184,7 @@ pub enum FetchError {
 }
 
 fn needed_text(needed: Option<ByteSize>) -> String {
-    needed.map_or_else(String::new, |needed| format!(", it needs {needed}"))
+    needed.map_or_else(String::new, |needed| format!(", it needs at least {needed}"))
 }
 
 /// The usual words for the statuses people meet (RFC 9110, 15).

@@ -77,18 +77,25 @@ pub(crate) fn prune(layout: &Layout, rules: Prune, now: SystemTime) -> io::Resul
     Ok(pruned)
 }
 
-/// Removes the least recently used objects until `bytes` are free on the disk, as far as that goes.
-pub(crate) fn make_room(layout: &Layout, bytes: u64) -> io::Result<()> {
-    if available(layout)? >= bytes {
-        return Ok(());
+/// Removes the least recently used objects until `bytes` are free on the disk; whether they are. Where they
+/// cannot be, everything that nobody uses would go in vain, and stays.
+pub(crate) fn make_room(layout: &Layout, bytes: u64) -> io::Result<bool> {
+    let free = available(layout)?;
+    if free >= bytes {
+        return Ok(true);
     }
-    for object in oldest_first(layout)? {
+    let found = oldest_first(layout)?;
+    let most: u64 = found.iter().map(|object| object.bytes).sum();
+    if free.saturating_add(most) < bytes {
+        return Ok(false);
+    }
+    for object in found {
         object::remove_unused(layout, object.digest)?;
         if available(layout)? >= bytes {
-            break;
+            return Ok(true);
         }
     }
-    Ok(())
+    Ok(false)
 }
 
 /// Bytes that we may still write to the disk of the store.

@@ -7,7 +7,7 @@ mod scalars;
 
 use std::collections::{BTreeMap, HashMap};
 
-use pumice_types::{Code, Diagnostic, Diagnostics, SourceId, Span};
+use pumice_types::{Code, Diagnostic, Diagnostics, Severity, SourceId, Span, nearest};
 
 use crate::{
     Limits, Node, Value, codes, cursor,
@@ -29,6 +29,8 @@ pub(crate) fn document(text: &str, source: SourceId, limits: Limits) -> (Option<
         text,
         limits,
         diagnostics: Diagnostics::new(),
+        told: 0,
+        has_errors: false,
         tag_prefixes: BTreeMap::new(),
         anchors: HashMap::new(),
         open_anchors: Vec::new(),
@@ -41,6 +43,9 @@ pub(crate) fn document(text: &str, source: SourceId, limits: Limits) -> (Option<
     diagnostics.extend(composer.diagnostics);
     (root, diagnostics)
 }
+
+/// More mistakes than this are not told.
+const MOST_TOLD: usize = 200;
 
 /// A node that aliases may stand for.
 struct Anchored {
@@ -70,6 +75,8 @@ struct Composer<'t> {
     text: &'t str,
     limits: Limits,
     diagnostics: Diagnostics,
+    told: usize,
+    has_errors: bool,
     /// What tag handles stand for, by the directives of the document.
     tag_prefixes: BTreeMap<&'t str, String>,
     anchors: HashMap<&'t str, Anchored>,
@@ -83,13 +90,28 @@ struct Composer<'t> {
 }
 
 impl<'t> Composer<'t> {
+    /// Adds a mistake. Beyond what anybody reads only a first error is added, so that hostile texts cost little.
+    fn push(&mut self, diagnostic: Diagnostic) {
+        let is_error = diagnostic.severity == Severity::Error;
+        if !self.is_full() || is_error && !self.has_errors {
+            self.diagnostics.push(diagnostic);
+            self.told += 1;
+            self.has_errors |= is_error;
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.told >= MOST_TOLD
+    }
+
     fn error(&mut self, code: Code, span: Span, message: impl Into<String>) {
-        self.diagnostics.push(Diagnostic::error(code, span, message));
+        self.push(Diagnostic::error(code, span, message));
     }
 
     /// Reports why the text cannot be read any further; once.
     fn stop(&mut self, diagnostic: Diagnostic) {
         if !self.stopped {
+            // Always told: it is why the tree ends.
             self.diagnostics.push(diagnostic);
         }
         self.stopped = true;
@@ -263,9 +285,14 @@ impl<'t> Composer<'t> {
         if let Some((name, _)) = anchor {
             self.open_anchors.pop();
             let composed = composed.as_ref()?;
+            // The copy that is kept counts too: anchors inside one another would keep many.
+            let size = self.nodes - before;
+            if !self.count(size, composed.used) {
+                return None;
+            }
             if let Some(anchored) = self.anchors.get_mut(name) {
                 anchored.node = Some(composed.node.clone());
-                anchored.nodes = self.nodes - before;
+                anchored.nodes = size;
                 anchored.depth = composed.depth;
             }
         }
@@ -338,7 +365,7 @@ impl<'t> Composer<'t> {
     fn plain_node(&mut self, composed: Composed) -> Node {
         if composed.special.is_some() {
             let text = composed.node.scalar_text().unwrap_or_default();
-            self.diagnostics.push(
+            self.push(
                 Diagnostic::error(codes::VALUE, composed.used, format!("`{text}` alone cannot be a value"))
                     .help("quote it if the text is meant"),
             );
@@ -351,7 +378,7 @@ impl<'t> Composer<'t> {
     fn declare(&mut self, name: &'t str, span: Span) {
         let anchored = Anchored { node: None, span, nodes: 0, depth: 0 };
         if let Some(first) = self.anchors.insert(name, anchored) {
-            self.diagnostics.push(
+            self.push(
                 Diagnostic::error(codes::ALIAS, span, format!("the anchor `&{name}` is given twice"))
                     .related(first.span, "first here"),
             );
@@ -373,9 +400,8 @@ impl<'t> Composer<'t> {
         }
         let Some(Anchored { nodes, depth: below, .. }) = self.anchors.get(name) else {
             let message = format!("no anchor `&{name}` stands before this alias");
-            let likely =
-                pumice_types::nearest(name, self.anchors.keys().copied()).map(|name| format!("*{name}"));
-            self.diagnostics.push(
+            let likely = self.likely_anchor(name).map(|name| format!("*{name}"));
+            self.push(
                 Diagnostic::error(codes::ALIAS, token.span, message)
                     .suggest(likely)
                     .help("quote the text if it only begins with `*`"),
@@ -390,6 +416,13 @@ impl<'t> Composer<'t> {
             Some(node) => Composed { node, used: token.span, depth: below, special: None },
             None => null,
         }
+    }
+
+    /// The anchor that was most likely meant. Comparing takes the product of the lengths, so long names are left.
+    fn likely_anchor(&self, name: &str) -> Option<&'t str> {
+        const LONGEST: usize = 80;
+        let few = self.anchors.keys().copied().filter(|name| name.len() <= LONGEST).take(100);
+        if name.len() > LONGEST || self.is_full() { None } else { nearest(name, few) }
     }
 
     // Lists

@@ -104,6 +104,40 @@ pub(crate) struct PlanArgs {
     pub(crate) format: Format,
 }
 
+/// Runs one job on one device, with the arguments of LAVA's runner
+#[derive(Debug, Parser)]
+#[command(name = "lava-run", version, max_term_width = 100)]
+pub(crate) struct LavaRunArgs {
+    /// The device, as a worker receives it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) device: PathBuf,
+    /// The job's number
+    #[arg(long, value_name = "ID")]
+    pub(crate) job_id: i64,
+    /// Where log, description and result are written
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output_dir: PathBuf,
+    /// The worker's own settings
+    #[arg(long, value_name = "FILE")]
+    pub(crate) dispatcher: Option<PathBuf>,
+    /// Variables for the guest's shell
+    #[arg(long, value_name = "FILE")]
+    pub(crate) env_dut: Option<PathBuf>,
+    /// Look for mistakes, run nothing
+    #[arg(long)]
+    pub(crate) validate: bool,
+    /// Taken and not needed: nothing here needs root
+    #[arg(long)]
+    pub(crate) skip_sudo_warning: bool,
+    /// Taken and without effect
+    #[arg(long)]
+    pub(crate) debug: bool,
+    /// The job definition
+    pub(crate) job: PathBuf,
+    #[command(flatten)]
+    pub(crate) places: Places,
+}
+
 /// Where pumice keeps things between runs.
 #[derive(Args, Debug, Default)]
 pub(crate) struct Places {
@@ -126,6 +160,11 @@ pub(crate) enum Format {
 }
 
 pub(crate) fn main() -> ExitCode {
+    // The same program under another name: LAVA's runner (lava-compat 3.1).
+    let name = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
+    if name.file_name().is_some_and(|name| name == "lava-run") {
+        return commands::lava_run::main(&LavaRunArgs::parse());
+    }
     match Cli::parse().command {
         Command::Run(args) => commands::run::main(&args).into(),
         Command::Check(args) => commands::check::main(&args).into(),

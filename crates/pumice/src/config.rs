@@ -75,8 +75,11 @@ impl Config {
 }
 
 fn bad(path: &Path, why: &str) -> Failure {
-    Failure::new(Cause::DeviceInvalid, format!("the configuration `{}` cannot be used: {why}", path.display()))
-        .hint("docs/fast-models.md shows all it may hold")
+    Failure::new(
+        Cause::DeviceInvalid,
+        format!("the configuration `{}` cannot be used: {why}", path.display()),
+    )
+    .hint("docs/fast-models.md shows all it may hold")
 }
 
 #[cfg(test)]

@@ -40,7 +40,8 @@ pub(crate) fn state_dir(places: &Places) -> PathBuf {
 
 /// The operator's configuration, where no other is named.
 pub(crate) fn config_file() -> PathBuf {
-    base("XDG_CONFIG_HOME", ".config").join("config.toml")
+    let named = env::var_os("PUMICE_CONFIG").map(PathBuf::from);
+    named.unwrap_or_else(|| base("XDG_CONFIG_HOME", ".config").join("config.toml"))
 }
 
 /// A directory of the user's (XDG Base Directory Specification 0.8).
@@ -57,6 +58,7 @@ impl Prepared {
         places: &Places,
         platforms: Vec<Rc<dyn Platform>>,
         output_dir: &Path,
+        scratch_dir: Option<&Path>,
         secrets: Vec<(String, String)>,
         config: &Config,
     ) -> Result<Self, Failure> {
@@ -80,7 +82,10 @@ impl Prepared {
         };
         let guard = Guard::start(&options).map_err(|error| error.failure())?;
         let store = Store::open(&cache.join("store")).map_err(|error| error.failure())?;
-        let temporary = env::temp_dir();
+        // Paths of sockets hold 108 bytes (unix(7)): a directory that is too deep cannot hold them.
+        let short = |path: &&Path| path.as_os_str().len() <= 60;
+        let temporary = scratch_dir.filter(short).map_or_else(env::temp_dir, Path::to_owned);
+        fs::create_dir_all(&temporary).map_err(|error| cannot_make(&temporary, &error))?;
         let work_dir = tempfile::Builder::new()
             .prefix("pmc")
             .tempdir_in(&temporary)

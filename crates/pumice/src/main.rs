@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod config;
 mod diagnostics;
+mod execute;
 mod exit;
 mod host;
 mod input;

@@ -75,7 +75,8 @@ mod tests {
         assert_eq!(said, Vec::<String>::new());
         assert!(library.get("A15x1").is_ok() && library.get("ve-base").is_err());
         let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../library/models");
-        let files = fs::read_dir(directory).unwrap().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let files =
+            fs::read_dir(directory).unwrap().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
         let mut files: Vec<_> = files.filter(|name| name.ends_with(".toml")).collect();
         files.sort();
         assert_eq!(files, MODELS.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>());

@@ -17,6 +17,8 @@ pub(crate) enum Limit {
 pub(crate) enum Event {
     /// SIGINT or SIGTERM.
     Signal(StopSignal),
+    /// Firmware that is only played has said all it has to say.
+    FirmwareDone,
     /// The guest switched itself off.
     PowerOff,
     /// The guest reset itself.

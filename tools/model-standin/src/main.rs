@@ -73,6 +73,13 @@ fn dispatch(program: &str, words: &[String]) -> u8 {
         return USAGE;
     }
     journal::note(&format!("{program} {}", shell_words::join(words)));
+    if knobs.die_with_parent
+        && let Err(error) =
+            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+    {
+        complain(&format!("{}: die_with_parent: {error}", knobs::VARIABLE));
+        return USAGE;
+    }
     let name =
         Path::new(program).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     match name.as_str() {

@@ -242,12 +242,7 @@ impl Simulation {
         limits::watch(limits, self.knobs.clock_mhz, guest.clock().clone(), guest.process(), events.clone());
         faults::start(&self.knobs, terminals, output, events);
         output.print(&plan.stdout);
-        if !plan.console.is_empty()
-            && let Some(console) = self.model.uarts.first().and_then(|&index| terminals.get(index))
-        {
-            console.write(plan.console.as_bytes());
-        }
-        guest.run();
+        self.play_firmware(plan.console, terminals, events);
         let end = match plan.program {
             Program::Failed => End::Stop(Reason::Semihosting(1)),
             _ => self.watch(&mut guest, output, arrived),
@@ -265,13 +260,26 @@ impl Simulation {
         Ok(self.knobs.exit_code.unwrap_or(code))
     }
 
-    /// Waits for something that ends the simulation.
+    /// Writes what firmware would have written, in a thread: a terminal that nobody reads may hold it up.
+    fn play_firmware(&self, text: String, terminals: &Terminals, events: &Events) {
+        let console = self.model.uarts.first().and_then(|&index| terminals.get(index)).map(Arc::clone);
+        let events = events.clone();
+        std::thread::spawn(move || {
+            if let Some(console) = console.filter(|_| !text.is_empty()) {
+                console.write(text.as_bytes());
+            }
+            events.send(Event::FirmwareDone);
+        });
+    }
+
+    /// Lets the guest run, and waits for something that ends the simulation.
     fn watch(&self, guest: &mut Guest, output: &Output, arrived: &Receiver<Event>) -> End {
         let exits = self.model.role_flag(self.model.roles.sysregs.as_ref(), "exit_on_shutdown");
         let (mut interrupts, mut terminates) = (self.knobs.ignore_int, self.knobs.ignore_term);
         while let Ok(event) = arrived.recv() {
             journal::note(&format!("{event:?}"));
             match event {
+                Event::FirmwareDone => guest.run(),
                 Event::Signal(signal) => {
                     let ignored = match signal {
                         StopSignal::Interrupt => is_ignored(&mut interrupts),

@@ -5,10 +5,11 @@ use pumice_image::{Compression, Tree, compression::encode, cpio};
 
 use super::modules::Modules;
 
-const SCRIPTS: [(&str, &str); 5] = [
+const SCRIPTS: [(&str, &str); 6] = [
     ("init", include_str!("../../guest/init")),
     ("etc/rc", include_str!("../../guest/rc")),
     ("etc/console", include_str!("../../guest/console")),
+    ("etc/rootlogin", include_str!("../../guest/rootlogin")),
     ("etc/udhcpc", include_str!("../../guest/udhcpc")),
     ("etc/inittab", include_str!("../../guest/inittab")),
 ];
@@ -34,6 +35,7 @@ pub(super) const FINGERPRINT: &[u8] = concat!(
     include_str!("../../guest/init"),
     include_str!("../../guest/rc"),
     include_str!("../../guest/console"),
+    include_str!("../../guest/rootlogin"),
     include_str!("../../guest/udhcpc"),
     include_str!("../../guest/inittab"),
     include_str!("../../guest/profile"),

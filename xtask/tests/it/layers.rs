@@ -35,7 +35,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("client", &["types", "api"]),
-    ("worker", &["types", "api", "process", "client"]),
+    ("worker", &["types", "yaml", "api", "process", "client"]),
     ("db", &["types", "sched"]),
     ("server", &["types", "yaml", "job", "device", "guest", "record", "api", "plan", "sched", "db"]),
 ];

@@ -21,7 +21,7 @@ const LINKS_FOLLOWED: u32 = 40;
 /// `usr/lib/modules/x` where `lib` is a link. A link never leads out of the tree.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tree {
-    entries: BTreeMap<TreePath, Entry>,
+    pub(super) entries: BTreeMap<TreePath, Entry>,
     /// The other names of a file, so that replacing it costs no walk through the list.
     hard_links: BTreeMap<TreePath, BTreeSet<TreePath>>,
 }

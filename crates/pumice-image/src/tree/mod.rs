@@ -5,6 +5,7 @@ mod directory;
 mod entry;
 mod list;
 mod path;
+mod unpack;
 
 pub use content::Content;
 pub use entry::{Device, Entry, Meta, Node};

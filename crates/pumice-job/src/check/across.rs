@@ -1,8 +1,10 @@
 //! What no part of a job shows by itself: what its parts say of one another.
 
+use std::collections::{BTreeSet, HashMap};
+
 use pumice_types::{Code, Diagnostic, Diagnostics, Severity, Span, Spanned, nearest};
 
-use super::{arguments, flow};
+use super::{Told, arguments, describe, flow};
 use crate::{
     Action, Block, Definition, DefinitionSource, Image, Job, Resource, RoleKind, TestKind, Timeout, codes,
     language::{self, RunsOn},
@@ -10,11 +12,18 @@ use crate::{
 
 /// Finds what is wrong between the parts of a job. What LAVA refuses only when the job starts is a warning, and a
 /// defect of the job.
-pub(crate) fn check(job: &mut Job) -> Diagnostics {
+///
+/// `told` is what was found in the parts. `is_whole` says that every block could be read.
+pub(crate) fn check(job: &mut Job, told: &Diagnostics, is_whole: bool) -> Diagnostics {
     let mut found = Findings::default();
     methods(job, &mut found);
     actions(job, &mut found);
-    device_type(job, &mut found);
+    if !told
+        .iter()
+        .any(|other| other.suggestion.as_ref().is_some_and(|other| other.replacement == "device_type"))
+    {
+        device_type(job, &mut found);
+    }
     namespaces(job, &mut found);
     timeouts(job, &mut found);
     roles(job, &mut found);
@@ -25,30 +34,38 @@ pub(crate) fn check(job: &mut Job) -> Diagnostics {
             files(&deploy.files, &mut found);
         }
     }
-    flow::check(job, &mut found);
-    arguments::check(job, &mut found);
-    job.defects.extend(found.defects);
-    found.diagnostics
+    // After a block that is missing here the order says nothing.
+    if is_whole {
+        flow::check(job, &mut found);
+        arguments::check(job, &mut found);
+    }
+    job.defects.extend(found.defects.into_list());
+    found.told.into_list()
 }
 
 /// What was found.
 #[derive(Default)]
 pub(super) struct Findings {
-    diagnostics: Diagnostics,
-    defects: Diagnostics,
+    told: Told,
+    defects: Told,
 }
 
 impl Findings {
+    /// Whether more mistakes were found than anybody reads.
+    pub(super) fn is_full(&self) -> bool {
+        self.told.is_full()
+    }
+
     /// Something that LAVA refuses on submission, or that is hardly meant.
     pub(super) fn add(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+        self.told.add(diagnostic);
     }
 
     /// Something that LAVA accepts on submission and that no run survives.
     pub(super) fn add_defect(&mut self, diagnostic: Diagnostic) {
         let defect = Diagnostic { severity: Severity::Error, ..diagnostic.clone() };
-        self.defects.push(defect);
-        self.diagnostics.push(diagnostic);
+        self.defects.add(defect);
+        self.told.add(diagnostic);
     }
 }
 
@@ -60,12 +77,16 @@ fn methods(job: &Job, found: &mut Findings) {
             Action::Boot(boot) => (&language::BOOT, &boot.method),
             Action::Test(_) | Action::Command(_) => continue,
         };
-        let message = match table.methods.iter().find(|method| method.word == word.value) {
+        let (code, message) = match table.methods.iter().find(|method| method.word == word.value) {
             Some(method) if method.runs_on == RunsOn::Virtual => continue,
-            Some(_) => format!("`{}: {}` needs a physical board", table.key, word.value),
-            None => format!("`{}` is not a {}", word.value, table.what),
+            Some(_) => {
+                (codes::NEEDS_BOARD, format!("`{}: {}` needs a physical board", table.key, word.value))
+            }
+            None => {
+                (codes::UNKNOWN_METHOD, format!("`{}` is not a {}", describe::short(&word.value), table.what))
+            }
         };
-        found.defects.push(Diagnostic::error(codes::UNKNOWN_METHOD, word.span, message));
+        found.defects.add(Diagnostic::error(code, word.span, message));
     }
 }
 
@@ -128,6 +149,8 @@ fn device_type(job: &Job, found: &mut Findings) {
 fn namespaces(job: &Job, found: &mut Findings) {
     let blocks: Vec<&Block> = job.actions.iter().map(Action::block).collect();
     let Some(first) = blocks.iter().find_map(|block| block.namespace.as_ref()) else { return };
+    let names: BTreeSet<&str> =
+        blocks.iter().filter_map(|block| block.namespace.as_ref()).map(|name| name.value.as_str()).collect();
     for block in &blocks {
         match &block.namespace {
             None => found.add_defect(
@@ -139,29 +162,22 @@ fn namespaces(job: &Job, found: &mut Findings) {
                 warning(codes::NAMESPACE, name.span, "the namespace `docker-test-shell` is reserved")
                     .help("choose another name"),
             ),
-            Some(name)
-                if name.value == "common" && blocks.iter().any(|block| block.namespace() != "common") =>
-            {
-                found.add_defect(
-                    warning(
-                        codes::NAMESPACE,
-                        name.span,
-                        "`common` means no namespace and cannot stand beside others",
-                    )
-                    .help("choose another name"),
-                );
-            }
+            Some(name) if name.value == "common" && names.len() > 1 => found.add_defect(
+                warning(
+                    codes::NAMESPACE,
+                    name.span,
+                    "`common` means no namespace and cannot stand beside others",
+                )
+                .help("choose another name"),
+            ),
             Some(_) => {}
         }
-        if let Some(other) = &block.connection_namespace {
-            let names =
-                || blocks.iter().filter_map(|block| block.namespace.as_ref()).map(|name| name.value.as_str());
-            if !names().any(|name| name == other.value) {
-                let message = format!("no block has the namespace `{}`", other.value);
-                found.add(
-                    warning(codes::NAMESPACE, other.span, message).suggest(nearest(&other.value, names())),
-                );
-            }
+        if let Some(other) =
+            block.connection_namespace.as_ref().filter(|other| !names.contains(other.value.as_str()))
+        {
+            let message = format!("no block has the namespace `{}`", describe::short(&other.value));
+            let likely = describe::likely(&other.value, names.iter().copied());
+            found.add(warning(codes::NAMESPACE, other.span, message).suggest(likely));
         }
     }
 }
@@ -169,7 +185,8 @@ fn namespaces(job: &Job, found: &mut Findings) {
 fn timeouts(job: &Job, found: &mut Findings) {
     let whole = job.timeouts.job;
     let mut compare = |timeout: &Timeout, what: &str| {
-        if timeout.duration > whole.duration {
+        // A job of the length that stands for none was told of already.
+        if timeout.duration > whole.duration && whole.duration != Timeout::UNSET {
             let message = format!(
                 "{what} may take {} seconds, the whole job {}",
                 timeout.duration.as_secs(),
@@ -186,13 +203,13 @@ fn timeouts(job: &Job, found: &mut Findings) {
     global.action.iter().for_each(|timeout| compare(timeout, "an action"));
     global.connection.iter().for_each(|timeout| compare(timeout, "a wait on a console"));
     for named in global.actions.iter().chain(&global.connections) {
-        compare(&named.timeout, &format!("`{}`", named.name.value));
+        compare(&named.timeout, &describe::quoted(&named.name.value));
     }
     for action in &job.actions {
         let block = action.block();
         block.timeout.iter().for_each(|timeout| compare(timeout, &format!("the {} block", action.word())));
         for named in &block.timeouts {
-            compare(&named.timeout, &format!("`{}`", named.name.value));
+            compare(&named.timeout, &describe::quoted(&named.name.value));
         }
     }
 }
@@ -200,44 +217,46 @@ fn timeouts(job: &Job, found: &mut Findings) {
 /// lava-compat 5.1.
 fn roles(job: &Job, found: &mut Findings) {
     let Some(multinode) = &job.multinode else { return };
-    let names = || multinode.roles.iter().map(|role| role.name.value.as_str());
-    let all = || names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let names: BTreeSet<&str> = multinode.roles.iter().map(|role| role.name.value.as_str()).collect();
+    let some: Vec<_> = multinode
+        .roles
+        .iter()
+        .take(10)
+        .map(|role| format!("`{}`", describe::short(&role.name.value)))
+        .collect();
+    let some = some.join(", ");
+    let unknown = |role: &Spanned<String>| {
+        let message = format!("there is no role `{}`", describe::short(&role.value));
+        warning(codes::ROLE, role.span, message)
+            .suggest(describe::likely(&role.value, names.iter().copied()))
+            .help(format!("the roles under `lava-multinode` are {some}"))
+    };
     for block in job.actions.iter().map(Action::block) {
         if block.roles.is_empty() {
-            found.add(
-                warning(
-                    codes::ROLE,
-                    block.word_span,
-                    "in a MultiNode job every block says for which roles it is",
-                )
-                .help(format!("write `role:` with some of {}", all())),
-            );
+            let message = "in a MultiNode job every block says for which roles it is";
+            let help = format!("write `role:` with some of {some}");
+            found.add(warning(codes::ROLE, block.word_span, message).label("no machine runs it").help(help));
         }
-        for role in block.roles.iter().filter(|role| !names().any(|name| name == role.value)) {
-            found.add_defect(unknown_role(role, names(), &all()));
+        for role in block.roles.iter().filter(|role| !names.contains(role.value.as_str())) {
+            found.add_defect(unknown(role));
         }
     }
     for role in &multinode.roles {
         if let RoleKind::Connection(connection) = &role.kind {
             let named = [Some(&connection.host_role), connection.expect_role.as_ref()];
-            for other in named.into_iter().flatten().filter(|other| !names().any(|name| name == other.value))
-            {
-                found.add_defect(unknown_role(other, names(), &all()));
+            for other in named.into_iter().flatten().filter(|other| !names.contains(other.value.as_str())) {
+                found.add_defect(unknown(other));
             }
         }
     }
 }
 
-fn unknown_role<'n>(role: &Spanned<String>, names: impl Iterator<Item = &'n str>, all: &str) -> Diagnostic {
-    let message = format!("there is no role `{}`", role.value);
-    warning(codes::ROLE, role.span, message)
-        .suggest(nearest(&role.value, names))
-        .help(format!("the roles under `lava-multinode` are {all}"))
-}
+/// More definitions of one name are not compared with one another.
+const MOST_COMPARED: usize = 20;
 
 /// Names are unique in a namespace and a role; `lava` is the suite of the job itself.
 fn definitions(job: &Job, found: &mut Findings) {
-    let mut seen: Vec<(&Block, &Definition)> = Vec::new();
+    let mut seen: HashMap<(&str, &str), Vec<(&Block, &Definition)>> = HashMap::new();
     for action in &job.actions {
         let Action::Test(test) = action else { continue };
         let TestKind::Definitions { definitions, .. } = &test.kind else { continue };
@@ -249,20 +268,17 @@ fn definitions(job: &Job, found: &mut Findings) {
                     warning(codes::DUPLICATE_NAME, name.span, message).help("choose another name"),
                 );
             }
-            let first = seen.iter().find(|(block, other)| {
-                other.name.value == name.value
-                    && block.namespace() == test.block.namespace()
-                    && share_role(block, &test.block)
-            });
+            let others = seen.entry((test.block.namespace(), name.value.as_str())).or_default();
+            let first = others.iter().take(MOST_COMPARED).find(|(block, _)| share_role(block, &test.block));
             if let Some((_, first)) = first {
-                let message = format!("the name `{}` is given twice", name.value);
+                let message = format!("the name `{}` is given twice", describe::short(&name.value));
                 found.add_defect(
                     warning(codes::DUPLICATE_NAME, name.span, message)
                         .related(first.name.span, "first here")
                         .help("their results could not be told apart; choose another name"),
                 );
             }
-            seen.push((&test.block, definition));
+            others.push((&test.block, definition));
             shallow(definition, found);
         }
     }
@@ -300,7 +316,7 @@ fn files(images: &[Image], found: &mut Findings) {
             let mended =
                 scheme.zip(likely).map(|(scheme, likely)| format!("{likely}{}", &url.value[scheme.len()..]));
             found.add_defect(
-                warning(codes::URL, url.span, format!("files cannot be fetched from `{}`", url.value))
+                warning(codes::URL, url.span, format!("files cannot be fetched from `{}`", describe::short(&url.value)))
                     .suggest(mended)
                     .help("a URL begins with `http://`, `https://`, `file://`, `scp://`, `rclone://` or `downloads://`"),
             );

@@ -1,14 +1,18 @@
 //! Shapes in words, and what can be told from the kind of a value alone.
 
+use std::borrow::Cow;
+
+use pumice_types::nearest;
 use pumice_yaml::{Node, Value};
 
 use crate::language::{self, ByWord, Object, Shape, Word};
 
 /// A shape, to follow `must be`.
-pub(super) fn shape(shape: Shape) -> String {
+pub(crate) fn shape(shape: Shape) -> String {
     match shape {
         Shape::Anything => "anything".to_owned(),
         Shape::Text => "a text".to_owned(),
+        Shape::Method(table) => format!("a {}", table.words().what),
         Shape::TextUpTo(usize::MAX) => "a text with at least one character".to_owned(),
         Shape::TextUpTo(most) => format!("a text of 1 to {most} characters"),
         Shape::Identifier => "a name of letters, digits, `-`, `_` and `.`".to_owned(),
@@ -59,17 +63,58 @@ pub(super) fn keys(object: &Object) -> String {
     format!("{}{more}", keys[..keys.len().min(MOST)].join(", "))
 }
 
+/// The word that was most likely meant: one that was written to its end and a little further, the nearest one, or one
+/// that was written in part.
+pub(super) fn likely<'a>(word: &str, candidates: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+    const A_LITTLE: usize = 2;
+    const A_PART: usize = 4;
+    // Comparing takes the product of the lengths.
+    const LONGEST: usize = 80;
+    const MOST: usize = 200;
+    if word.len() > LONGEST {
+        return None;
+    }
+    let candidates = candidates.filter(|candidate| candidate.len() <= LONGEST).take(MOST);
+    let overshot = |candidate: &&str| {
+        candidate.len() > 1 && word.starts_with(*candidate) && word.len() - candidate.len() <= A_LITTLE
+    };
+    if let Some(found) = candidates.clone().filter(overshot).max_by_key(|candidate| candidate.len()) {
+        return Some(found);
+    }
+    let begun = |candidate: &&str| word.len() >= A_PART && candidate.starts_with(word);
+    nearest(word, candidates.clone())
+        .or_else(|| candidates.filter(begun).min_by_key(|candidate| candidate.len()))
+}
+
+/// A text for a message: its first line, and not more of it than is pleasant to read.
+pub(crate) fn short(text: &str) -> Cow<'_, str> {
+    const MOST: usize = 60;
+    let line = text.lines().next().unwrap_or_default();
+    match line.char_indices().nth(MOST) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &line[..end])),
+        None if line.len() < text.len() => Cow::Owned(format!("{line}…")),
+        None => Cow::Borrowed(text),
+    }
+}
+
+/// A name in backticks, unless it is a phrase.
+pub(super) fn quoted(name: &str) -> String {
+    if name.contains(' ') { short(name).into_owned() } else { format!("`{}`", short(name)) }
+}
+
 /// Whether a text is what is wanted.
 pub(super) fn wants_text(shape: Shape) -> bool {
     match shape {
-        Shape::Text | Shape::TextUpTo(_) | Shape::Identifier | Shape::ContainerImage => true,
+        Shape::Text | Shape::TextUpTo(_) | Shape::Identifier | Shape::ContainerImage | Shape::Method(_) => {
+            true
+        }
         Shape::Nullable(inner) | Shape::OneOrMore(inner) => wants_text(*inner),
         _ => false,
     }
 }
 
 /// Whether a value is of the kind that a shape has, whatever is in it.
-pub(super) fn accepts_kind(shape: Shape, node: &Node) -> bool {
+pub(crate) fn accepts_kind(shape: Shape, node: &Node) -> bool {
     match (shape, &node.value) {
         (Shape::Anything, _)
         | (Shape::Nullable(_), Value::Null)
@@ -78,7 +123,12 @@ pub(super) fn accepts_kind(shape: Shape, node: &Node) -> bool {
         | (Shape::Seconds, Value::Int(_) | Value::Float(_))
         | (Shape::List(_) | Shape::OneOrMore(_), Value::Seq(_))
         | (
-            Shape::Text | Shape::TextUpTo(_) | Shape::Identifier | Shape::ContainerImage | Shape::Word(_),
+            Shape::Text
+            | Shape::TextUpTo(_)
+            | Shape::Identifier
+            | Shape::ContainerImage
+            | Shape::Word(_)
+            | Shape::Method(_),
             Value::String(_),
         )
         | (
@@ -132,20 +182,26 @@ pub(super) fn is_container_image(text: &str) -> bool {
         Some(colon) if !name[colon..].contains('/') => (&name[..colon], &name[colon + 1..]),
         _ => (name, "latest"),
     };
-    let is_tag = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     let is_part = |part: &str| {
+        let inner = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         let edge = |c: char| c.is_ascii_alphanumeric();
-        let inner = |c: char| c.is_ascii_alphanumeric() || "._-:".contains(c);
         part.starts_with(edge) && part.ends_with(edge) && part.chars().all(inner)
     };
-    !path.is_empty()
-        && path.split('/').all(is_part)
-        && !tag.is_empty()
-        && tag.len() <= 128
-        && tag.chars().all(is_tag)
-        && digest
+    let is_tag = |tag: &str| !tag.is_empty() && tag.len() <= 128 && !tag.contains(|c: char| !is_word(c));
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let (registry, rest) = path.split_once('/').map_or((None, path), |(first, rest)| (Some(first), rest));
+    let (host, port) =
+        registry.unwrap_or("localhost").split_once(':').unwrap_or((registry.unwrap_or("localhost"), "0"));
+    let is_digest = |digest: &str| {
+        digest
             .split_once(':')
             .is_some_and(|(kind, hex)| !kind.is_empty() && hex.chars().all(|c| c.is_ascii_hexdigit()))
+    };
+    is_part(host) && is_port(port) && rest.split('/').all(is_part) && is_tag(tag) && is_digest(digest)
+}
+
+fn is_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "_.-".contains(c)
 }
 
 #[cfg(test)]
@@ -162,6 +218,16 @@ mod tests {
         for bad in ["", "Bad Image", "a b", "a:", "/a", "a//b", "a:b:c", "a@b", "-a", "a:b/"] {
             assert!(!is_container_image(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_word_that_was_meant_is_found() {
+        let meant = |word, candidates: &[&'static str]| likely(word, candidates.iter().copied());
+        assert_eq!(meant("gzip", &["bz2", "gz", "zip", "zstd"]), Some("gz"));
+        assert_eq!(meant("user", &["username", "password"]), Some("username"));
+        assert_eq!(meant("minutes_x", &["minutes", "seconds"]), Some("minutes"));
+        assert_eq!(meant("tiemout", &["timeout", "timeouts"]), Some("timeout"));
+        assert_eq!(meant("xyzzy", &["timeout", "timeouts"]), None);
     }
 
     #[test]

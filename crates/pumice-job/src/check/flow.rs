@@ -1,42 +1,50 @@
 //! Whether blocks come in an order that can work, and patterns have the groups they need.
 
+use std::collections::BTreeSet;
+
 use pumice_types::{Diagnostic, Spanned};
 
 use super::across::Findings;
 use crate::{Action, Block, Boot, BootDetail, Job, Test, TestKind, codes};
 
+/// More roles than this are not looked at.
+const MOST_ROLES: usize = 100;
+
 /// Looks at the blocks of each role, and of each namespace, in order.
 pub(super) fn check(job: &Job, found: &mut Findings) {
     let roles: Vec<Option<&str>> = match &job.multinode {
-        Some(multinode) => multinode.roles.iter().map(|role| Some(role.name.value.as_str())).collect(),
+        Some(multinode) => {
+            multinode.roles.iter().take(MOST_ROLES).map(|role| Some(role.name.value.as_str())).collect()
+        }
         None => vec![None],
     };
-    let mut reported = Vec::new();
+    let mut reported = BTreeSet::new();
     for role in roles {
         let is_for = |block: &Block| {
             block.roles.is_empty()
                 || role.is_none()
                 || block.roles.iter().any(|name| Some(name.value.as_str()) == role)
         };
-        let (mut deployed, mut booted) = (Vec::new(), Vec::new());
+        let (mut deployed, mut booted) = (BTreeSet::new(), BTreeSet::new());
         for action in job.actions.iter().filter(|action| is_for(action.block())) {
             let block = action.block();
             let problem = match action {
                 Action::Deploy(_) => {
-                    deployed.push(block.namespace());
+                    deployed.insert(block.namespace());
                     None
                 }
                 Action::Boot(boot) => {
                     let problem = without_deploy(boot, &deployed);
-                    booted.push(block.namespace());
+                    booted.insert(block.namespace());
                     problem
                 }
                 Action::Test(test) => without_boot(test, &booted),
                 Action::Command(_) => None,
             };
             // A block of several roles is wrong once.
-            if let Some(problem) = problem.filter(|_| !reported.contains(&block.word_span)) {
-                reported.push(block.word_span);
+            if let Some(problem) = problem
+                && reported.insert(block.word_span)
+            {
                 found.add_defect(problem);
             }
         }
@@ -51,9 +59,9 @@ pub(super) fn check(job: &Job, found: &mut Findings) {
 }
 
 /// Methods that start something which a deploy block must have brought.
-fn without_deploy(boot: &Boot, deployed: &[&str]) -> Option<Diagnostic> {
+fn without_deploy(boot: &Boot, deployed: &BTreeSet<&str>) -> Option<Diagnostic> {
     let needs = matches!(boot.method.value.as_str(), "docker" | "qemu-nfs" | "qemu-iso" | "avh");
-    if !needs || deployed.contains(&boot.block.namespace()) {
+    if !needs || deployed.contains(boot.block.namespace()) {
         return None;
     }
     let message = format!("nothing is deployed before `method: {}`", boot.method.value);
@@ -62,13 +70,13 @@ fn without_deploy(boot: &Boot, deployed: &[&str]) -> Option<Diagnostic> {
 }
 
 /// Tests on the machine need one that was started.
-fn without_boot(test: &Test, booted: &[&str]) -> Option<Diagnostic> {
+fn without_boot(test: &Test, booted: &BTreeSet<&str>) -> Option<Diagnostic> {
     let needs = match &test.kind {
         TestKind::Definitions { container, .. } => container.is_none(),
         TestKind::Monitors(_) | TestKind::Interactive(_) | TestKind::Commands(_) => true,
         TestKind::Services(_) => false,
     };
-    if !needs || booted.contains(&test.block.console_namespace()) {
+    if !needs || booted.contains(test.block.console_namespace()) {
         return None;
     }
     let diagnostic =

@@ -1,9 +1,11 @@
 //! Timeouts (lava-compat 1.2).
 
-use pumice_types::{Diagnostic, Severity, nearest};
+use pumice_types::{Diagnostic, Severity};
 use pumice_yaml::{Map, Node, Value};
 
-use super::{Checker, Codes, MISSING_KEY, Place, UNKNOWN_KEY, WRONG_TYPE, anchor, diagnostic, place_of};
+use super::{
+    Checker, Codes, MISSING_KEY, Place, UNKNOWN_KEY, WRONG_TYPE, anchor, describe, diagnostic, place_of,
+};
 use crate::{
     codes,
     language::{ACTION_NAMES, Shape},
@@ -26,8 +28,8 @@ impl Checker<'_> {
                 }
                 key => {
                     unknown = true;
-                    let likely = nearest(key, KEYS.into_iter().filter(|key| map.get(key).is_none()));
-                    let message = format!("unknown key `{key}` in a timeout");
+                    let likely = describe::likely(key, KEYS.into_iter().filter(|key| map.get(key).is_none()));
+                    let message = format!("unknown key `{}` in a timeout", describe::short(key));
                     let help = match likely {
                         Some(likely) => format!("did you mean `{likely}`?"),
                         None => "a timeout is one of `days`, `hours`, `minutes`, `seconds`".to_owned(),
@@ -50,7 +52,8 @@ impl Checker<'_> {
         }
         if units.is_empty() && !unknown && self.complete {
             let place = place.capped(Severity::Warning);
-            let message = format!("the timeout `{}` has no unit and means 30 seconds", place.name);
+            let message =
+                format!("the timeout `{}` has no unit and means 30 seconds", describe::short(place.name));
             self.push(
                 diagnostic(place.cap, MISSING_KEY, anchor(node, place), message)
                     .help("write for example `minutes: 5`"),
@@ -84,11 +87,14 @@ impl Checker<'_> {
 
     pub(super) fn named_timeouts(&mut self, map: &Map, place: Place<'_>) {
         for entry in map {
+            if self.told.is_full() && self.told.has_errors {
+                return;
+            }
             let name = &entry.key;
             if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-') {
                 let mended = name.to_lowercase().replace(['_', ' '], "-");
-                let likely = nearest(&mended, ACTION_NAMES.iter().copied());
-                let message = format!("`{name}` cannot be the name of an action");
+                let likely = describe::likely(&mended, ACTION_NAMES.iter().copied());
+                let message = format!("`{}` cannot be the name of an action", describe::short(name));
                 self.push(
                     diagnostic(
                         place.cap,
@@ -100,8 +106,9 @@ impl Checker<'_> {
                     .help("names of actions have lower-case letters and `-` only"),
                 );
             } else if !ACTION_NAMES.contains(&name.as_str()) {
-                let likely = nearest(name, ACTION_NAMES.iter().copied());
-                let message = format!("no action is called `{name}`, so this timeout has no effect");
+                let likely = describe::likely(name, ACTION_NAMES.iter().copied());
+                let message =
+                    format!("no action is called `{}`, so this timeout has no effect", describe::short(name));
                 let mut diagnostic =
                     Diagnostic::warning(codes::UNKNOWN_ACTION_NAME, entry.key_span, message).suggest(likely);
                 if let Some(likely) = likely {

@@ -1,7 +1,7 @@
 //! `boot` blocks (lava-compat 1.6, 10.2, 10.3).
 
 use super::{
-    ByWord, FILLED, Field, Method, Object, RunsOn, Shape, Unknown,
+    ByWord, FILLED, Field, Method, Object, RunsOn, Shape, Table, Unknown,
     blocks::{
         AUTO_LOGIN, BLOCK, CONTAINER, CONTAINER_COMMON, CONTAINER_IMAGE, NAMED_CONTAINER, TRANSFER_OVERLAY,
     },
@@ -10,7 +10,7 @@ use super::{
 
 /// Keys of every boot block.
 const COMMON: &[Field] = &[
-    field("method", Shape::Text, "How the machine is started.").needed(),
+    field("method", Shape::Method(Table::Boot), "How the machine is started.").needed(),
     field("prompts", Shape::OneOrMore(&FILLED), "Patterns of the shell's prompt.").unchecked(),
     field("auto_login", Shape::Object(&AUTO_LOGIN), "How to log in."),
     field("transfer_overlay", Shape::Object(&TRANSFER_OVERLAY), "How the guest fetches the overlay itself.")

@@ -1,7 +1,7 @@
 //! `deploy` blocks (lava-compat 1.5, 10.1, 10.3).
 
 use super::{
-    ByWord, COUNT, Field, Method, Object, RunsOn, Shape, Unknown,
+    ByWord, COUNT, Field, Method, Object, RunsOn, Shape, Table, Unknown,
     blocks::{
         BLOCK, CONTAINER_COMMON, CONTAINER_IMAGE, IMAGE_WITH_ARGUMENT, IMAGES, IMAGES_WITH_ARGUMENTS,
         RESOURCE, URL,
@@ -11,7 +11,7 @@ use super::{
 
 /// Keys of every deploy block.
 const COMMON: &[Field] = &[
-    field("to", Shape::Text, "How the files are deployed.").needed(),
+    field("to", Shape::Method(Table::Deploy), "How the files are deployed.").needed(),
     field(
         "os",
         Shape::Text,

@@ -1,7 +1,7 @@
 //! `test` blocks (lava-compat 1.7) and the test definitions in them (4.5).
 
 use super::{
-    ByKey, ByWord, FILLED, Field, Loose, Method, Needed, Object, RunsOn, Shape, Unknown, Word,
+    ByKey, ByWord, FILLED, Field, Loose, Method, Needed, Object, RunsOn, Shape, Table, Unknown, Word,
     blocks::{BLOCK, COMPRESSION, CONTAINER_COMMON, CONTAINER_IMAGE},
     field, word,
 };
@@ -89,7 +89,12 @@ const DEFINITION_COMMON: &[Field] = &[
     field("name", Shape::Identifier, "The name of the suite: letters, digits, `-`, `_`, `.`.")
         .needed()
         .loosely(Shape::Text),
-    field("from", Shape::Text, "Where the definition comes from: `git`, `url` or `inline`.").needed(),
+    field(
+        "from",
+        Shape::Method(Table::Definition),
+        "Where the definition comes from: `git`, `url` or `inline`.",
+    )
+    .needed(),
     field("path", Shape::Text, "The file of the definition.").needed(),
     field("parameters", Shape::Mapping(&Shape::Anything), "Values for the parameters of the definition."),
     field("params", Shape::Mapping(&Shape::Anything), "An older word for `parameters`.").unchecked(),

@@ -56,8 +56,9 @@ const VISIBILITY_GROUPS: Object = Object {
 };
 
 const CONTEXT_SHAPE: Shape = Shape::Known(CONTEXT, &CONTEXT_VALUE);
-const CONTEXT_SCALAR: Shape = Shape::Either(&[Shape::Text, ANY_WHOLE]);
-const CONTEXT_VALUE: Shape = Shape::Either(&[Shape::Text, ANY_WHOLE, Shape::List(&CONTEXT_SCALAR)]);
+const CONTEXT_SCALAR: Shape = Shape::Either(&[Shape::Text, ANY_WHOLE, Shape::Boolean]);
+const CONTEXT_VALUE: Shape =
+    Shape::Either(&[Shape::Text, ANY_WHOLE, Shape::Boolean, Shape::List(&CONTEXT_SCALAR)]);
 
 /// `timeouts`
 const TIMEOUTS: Object = Object {
@@ -144,7 +145,7 @@ const ROLES: Shape = Shape::Mapping(&Shape::ByKey(&super::ByKey {
 }));
 
 const ROLE_COMMON: &[Field] = &[
-    field("count", Shape::Whole(0, 1000), "How many machines play it.").unchecked().needed_by_strict(),
+    field("count", Shape::Whole(0, i64::MAX), "How many machines play it.").unchecked().needed_by_strict(),
     field("context", CONTEXT_SHAPE, "Variables for the templates of the device.").unchecked(),
     field("tags", Shape::List(&Shape::Text), "What the device must be tagged with.").unchecked(),
     field("environment", Shape::Mapping(&Shape::Anything), "Variables of the test shell on the machine.")

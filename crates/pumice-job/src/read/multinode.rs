@@ -10,7 +10,7 @@ pub(super) fn multinode(fields: Fields<'_>, defects: &mut Diagnostics) -> Multin
     if let Some(named) = fields.fields("roles", defects) {
         for entry in named.map {
             let name = Spanned::new(entry.key.clone(), entry.key_span);
-            roles.extend(Fields::of(&entry.value, defects).and_then(|fields| role(name, fields, defects)));
+            roles.extend(Fields::of(&entry.value, defects).map(|fields| role(name, fields, defects)));
         }
     }
     Multinode { timeout: fields.timeout("timeout", defects), roles, span: fields.span }
@@ -38,17 +38,19 @@ pub(super) fn node(fields: Fields<'_>, defects: &mut Diagnostics) -> Option<Mult
     })
 }
 
-fn role(name: Spanned<String>, fields: Fields<'_>, defects: &mut Diagnostics) -> Option<Role> {
+/// A role is kept when something is missing in it: blocks refer to it.
+fn role(name: Spanned<String>, fields: Fields<'_>, defects: &mut Diagnostics) -> Role {
+    let nothing = || Spanned::new(String::new(), fields.span);
     let kind = if let Some(connection) = fields.text("connection", defects) {
         RoleKind::Connection(DynamicConnection {
             connection,
-            host_role: fields.needed("host_role", defects)?,
+            host_role: fields.needed("host_role", defects).unwrap_or_else(nothing),
             expect_role: fields.text("expect_role", defects),
             request: fields.text("request", defects),
         })
     } else {
         RoleKind::Device {
-            device_type: fields.needed("device_type", defects)?,
+            device_type: fields.needed("device_type", defects).unwrap_or_else(nothing),
             device: fields.text("device", defects),
             worker: fields.text("worker", defects),
         }
@@ -56,7 +58,7 @@ fn role(name: Spanned<String>, fields: Fields<'_>, defects: &mut Diagnostics) ->
     let count = fields.number("count", defects).unwrap_or_else(|| Spanned::new(1, fields.span));
     let context = fields.fields("context", defects).map(|fields| fields.map.clone()).unwrap_or_default();
     let environment = fields.fields("environment", defects).map(|fields| fields.map.clone());
-    Some(Role {
+    Role {
         name,
         count,
         kind,
@@ -66,5 +68,5 @@ fn role(name: Spanned<String>, fields: Fields<'_>, defects: &mut Diagnostics) ->
         essential: fields.flag("essential", false),
         timeout: fields.timeout("timeout", defects),
         span: fields.span,
-    })
+    }
 }

@@ -6,12 +6,12 @@ use pumice_yaml::{Map, Node, Value};
 use super::{Fields, blocks, integer, multinode, notify};
 use crate::{Job, Priority, Secrets, Timeout, Timeouts, Variable, Visibility};
 
-pub(super) fn job(map: &Map, span: Span) -> Job {
+pub(super) fn job(map: &Map, span: Span, is_assigned: bool) -> Job {
     let mut found = Diagnostics::new();
     let defects = &mut found;
     let fields = Fields { map, span };
     let mapping = |key: &str| fields.get(key).and_then(Node::as_map).cloned().unwrap_or_default();
-    let nothing = || Spanned::new(String::new(), span);
+    let nothing = || Spanned::new(String::new(), Span { end: span.start, ..span });
     let actions = fields.items("actions", defects);
     let mut job = Job {
         name: fields.text("job_name", defects).unwrap_or_else(nothing),
@@ -35,8 +35,9 @@ pub(super) fn job(map: &Map, span: Span) -> Job {
     };
     if let Some(protocols) = fields.fields("protocols", defects) {
         let fields = protocols.fields("lava-multinode", defects);
-        job.node = fields.and_then(|fields| multinode::node(fields, defects));
-        if job.node.is_none() {
+        if is_assigned {
+            job.node = fields.and_then(|fields| multinode::node(fields, defects));
+        } else {
             job.multinode = fields.map(|fields| multinode::multinode(fields, defects));
         }
     }

@@ -1,10 +1,14 @@
-//! Agreement with LAVA over jobs from the field.
+//! Agreement with LAVA over jobs from the field, and over those jobs with one mistake each.
+//!
+//! The differences that remain are listed in `docs/lava-differences.md`.
 
-use std::{fmt::Write as _, fs, path::Path};
+use std::{collections::HashMap, fmt::Write as _, fs, path::Path};
 
 use pumice_types::{Diagnostic, Diagnostics, Severity, SourceId, Sources, Span};
-use pumice_yaml::Node;
+use pumice_yaml::{Node, Value};
 use serde_json::Value as Json;
+
+use crate::fixtures::listed;
 
 /// The rows of a file of the corpus; none, with the reason printed, where there is no corpus.
 fn rows(file: &str) -> Vec<Json> {
@@ -16,135 +20,156 @@ fn rows(file: &str) -> Vec<Json> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn ok(row: &Json, schema: &str) -> bool {
+fn text(row: &Json) -> &str {
+    row["text"].as_str().unwrap()
+}
+
+/// What one of LAVA's schemas says.
+fn accepts(row: &Json, schema: &str) -> bool {
     row[schema]["ok"].as_bool().unwrap()
 }
 
 fn shown(row: &Json, diagnostics: &Diagnostics) -> String {
     let mut sources = Sources::default();
-    sources.add("job", row["text"].as_str().unwrap());
-    let mut shown = format!(
-        "{} {} at {}\n    submit {}\n    strict {}\n",
-        row["of"].as_str().or(row["name"].as_str()).unwrap(),
-        row["mutation"],
-        row["at"],
-        row["submit"]["text"],
-        row["strict"]["text"]
-    );
-    for Diagnostic { severity, code, message, span, .. } in diagnostics {
-        let line = span.and_then(|span| sources.position(span)).map_or(0, |at| at.line);
-        writeln!(shown, "    ours {line} {severity:?} {code}: {message}").unwrap();
-    }
-    shown
+    sources.add("job", text(row));
+    let name = row["of"].as_str().or(row["name"].as_str()).unwrap();
+    let mut shown = String::new();
+    writeln!(shown, "{name}: {} at {}", row["mutation"], row["at"]).unwrap();
+    writeln!(shown, "  on submission {}, strict {}", row["submit"]["text"], row["strict"]["text"]).unwrap();
+    shown + &listed(&sources, diagnostics)
+}
+
+/// Fails when more than a share of the cases is wrong, and shows those.
+fn assert_at_most(wrong: &[String], of: usize, percent: usize) {
+    println!("{} of {of} are wrong", wrong.len());
+    assert!(wrong.len() * 100 <= of * percent, "{} of {of} are wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]
-fn survey() {
-    let (mut count, mut differ, mut silent) = (0, 0, 0);
-    let boards: Vec<String> = rows("jobs.jsonl")
-        .iter()
-        .filter(|row| row["virtual"] == false)
-        .map(|row| row["name"].as_str().unwrap().to_owned())
-        .collect();
-    for row in rows("jobs.jsonl").iter().chain(&rows("mutants.jsonl")) {
-        let name = row["of"].as_str().or(row["name"].as_str()).unwrap();
-        if boards.iter().any(|board| board == name) {
+fn what_a_lab_accepts_is_accepted_and_what_it_refuses_is_refused() {
+    let jobs = rows("jobs.jsonl");
+    let is_board = |name: &Json| jobs.iter().any(|job| job["name"] == *name && job["virtual"] == false);
+    let mut count = 0;
+    let mut wrong = Vec::new();
+    let mut silent = Vec::new();
+    for row in jobs.iter().chain(&rows("mutants.jsonl")) {
+        let name = if row["of"].is_null() { &row["name"] } else { &row["of"] };
+        if is_board(name) {
             continue;
         }
-        let (_, diagnostics) = pumice_job::parse(row["text"].as_str().unwrap(), SourceId(0));
         count += 1;
-        if diagnostics.has_errors() == ok(row, "submit") {
-            differ += 1;
-            print!("DIFFERS {}", shown(row, &diagnostics));
-        } else if !ok(row, "strict") && diagnostics.is_empty() {
-            silent += 1;
-            print!("SILENT {}", shown(row, &diagnostics));
+        let (_, diagnostics) = pumice_job::parse(text(row), SourceId(0));
+        if diagnostics.has_errors() == accepts(row, "submit") {
+            wrong.push(shown(row, &diagnostics));
+        }
+        if !accepts(row, "strict") && diagnostics.is_empty() {
+            silent.push(shown(row, &diagnostics));
         }
     }
-    println!("{count} texts, {differ} differ, {silent} silent");
-}
-
-fn lines(sources: &Sources, span: Span) -> (usize, usize) {
-    let end = Span::new(span.source, span.end.saturating_sub(1).max(span.start), span.end);
-    (sources.position(span).unwrap().line, sources.position(end).unwrap().line)
-}
-
-/// The lines on which a mistake at this path may be reported: those of the key and of a scalar value; for something
-/// that is missing, those of what lacks it.
-fn places(node: &Node, path: &[&str], sources: &Sources) -> Vec<usize> {
-    let mut found = Vec::new();
-    let mut here = node;
-    for (depth, part) in path.iter().enumerate() {
-        let last = depth + 1 == path.len();
-        let next = match &here.value {
-            pumice_yaml::Value::Seq(items) => {
-                part.parse::<usize>().ok().and_then(|at| items.get(at)).map(|item| (item.span, item))
-            }
-            pumice_yaml::Value::Map(map) => {
-                let entry = map.entry(part).or_else(|| map.entry(&format!("{part}_x")));
-                entry.map(|entry| (entry.key_span, &entry.value))
-            }
-            _ => None,
-        };
-        let Some((span, value)) = next else {
-            // Gone: any line of what should hold it.
-            let (first, last) = lines(sources, here.span);
-            found.extend(first.saturating_sub(1)..=last);
-            return found;
-        };
-        if last {
-            let (first, end) = lines(sources, value.span);
-            found.push(lines(sources, span).0);
-            found.extend(first..=end);
-        }
-        here = value;
-    }
-    if path.is_empty() {
-        let (first, last) = lines(sources, node.span);
-        found.extend(first..=last);
-    }
-    found
+    assert_at_most(&wrong, count, 1);
+    assert_at_most(&silent, count, 0);
 }
 
 #[test]
-fn lines_and_suggestions() {
-    let bases = rows("jobs.jsonl");
-    let (mut count, mut wrong, mut misspelt, mut missed) = (0, 0, 0, 0);
+fn jobs_for_boards_are_refused_by_name() {
+    for row in rows("jobs.jsonl").iter().filter(|row| row["virtual"] == false) {
+        let (_, diagnostics) = pumice_job::parse(text(row), SourceId(0));
+        let named = diagnostics.iter().find(|diagnostic| diagnostic.code == pumice_job::codes::NEEDS_BOARD);
+        let methods = row["methods"]["boot"].to_string() + &row["methods"]["deploy"].to_string();
+        let named = named.unwrap_or_else(|| panic!("{}", shown(row, &diagnostics)));
+        let word = named.message.split_once(": ").and_then(|(_, rest)| rest.split('`').next()).unwrap();
+        assert!(methods.contains(word), "{named:?}");
+        assert_eq!(named.severity, Severity::Error);
+    }
+}
+
+/// What a mutant is about: those that neither LAVA nor we tell from the job it was made of say nothing.
+struct Mutant {
+    row: Json,
+    diagnostics: Diagnostics,
+    node: Node,
+    sources: Sources,
+}
+
+fn mutants() -> Vec<Mutant> {
+    let jobs = rows("jobs.jsonl");
+    let read = |text: &str| pumice_job::parse(text, SourceId(0)).1;
+    let before: HashMap<&str, (&Json, Diagnostics)> =
+        jobs.iter().map(|job| (job["name"].as_str().unwrap(), (job, read(text(job))))).collect();
+    let mut mutants = Vec::new();
     for row in rows("mutants.jsonl") {
-        let text = row["text"].as_str().unwrap();
+        let Some((job, known)) = before.get(row["of"].as_str().unwrap()) else { continue };
         let mut sources = Sources::default();
-        let id = sources.add("job", text);
-        let (_, diagnostics) = pumice_job::parse(text, id);
-        let (node, _) = pumice_yaml::parse(text, id);
-        let path: Vec<&str> =
-            row["at"].as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect();
-        let Some(base) = bases.iter().find(|base| base["name"] == row["of"]) else { continue };
-        let (_, before) = pumice_job::parse(base["text"].as_str().unwrap(), id);
-        let is_new = |d: &&Diagnostic| !before.iter().any(|b| b.message == d.message && b.code == d.code);
-        let lava_reacts = ["submit", "strict"]
-            .iter()
-            .any(|schema| !ok(&row, schema) && row[schema]["text"] != base[schema]["text"]);
-        if !lava_reacts && !diagnostics.iter().any(|d| is_new(&d)) {
-            continue;
-        }
-        count += 1;
-        let places = places(&node.unwrap(), &path, &sources);
-        let at_place = |d: &&Diagnostic| places.contains(&lines(&sources, d.span.unwrap()).0);
-        if !diagnostics.iter().any(|d| at_place(&d)) {
-            wrong += 1;
-            print!("LINE {}", shown(&row, &diagnostics));
-        }
-        if row["mutation"] == "rename" {
-            misspelt += 1;
-            let right = diagnostics
-                .iter()
-                .any(|d| d.suggestion.as_ref().is_some_and(|s| Some(&s.replacement.as_str()) == path.last()));
-            if !right {
-                missed += 1;
-                print!("SUGGESTION {}", shown(&row, &diagnostics));
-            }
+        let id = sources.add("job", text(&row));
+        let (_, diagnostics) = pumice_job::parse(text(&row), id);
+        let is_new = |d: &Diagnostic| !known.iter().any(|k| (&k.message, k.code) == (&d.message, d.code));
+        let refused = |schema| !accepts(&row, schema) && row[schema]["text"] != job[schema]["text"];
+        if refused("submit") || refused("strict") || diagnostics.iter().any(is_new) {
+            let node = pumice_yaml::parse(text(&row), id).0.unwrap();
+            mutants.push(Mutant { row, diagnostics, node, sources });
         }
     }
-    println!("{count} mutants, {wrong} wrong lines; {misspelt} misspelt, {missed} missed");
-    let _ = Severity::Error;
+    mutants
+}
+
+impl Mutant {
+    fn path(&self) -> Vec<&str> {
+        self.row["at"].as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect()
+    }
+
+    /// The first and the last line of a span.
+    fn lines(&self, span: Span) -> (usize, usize) {
+        let last = Span::new(span.source, span.end.saturating_sub(1).max(span.start), span.end);
+        (self.sources.position(span).unwrap().line, self.sources.position(last).unwrap().line)
+    }
+
+    /// The lines on which the mistake may be told: those of the key and its value; where something was taken away,
+    /// those of what lacks it and of its key.
+    fn places(&self) -> Vec<usize> {
+        let mut here = &self.node;
+        let mut key = here.span;
+        for part in self.path() {
+            let next = match &here.value {
+                Value::Seq(items) => {
+                    part.parse().ok().and_then(|at: usize| items.get(at)).map(|item| (item.span, item))
+                }
+                Value::Map(map) => {
+                    let entry = map.entry(part).or_else(|| map.entry(&format!("{part}_x")));
+                    entry.map(|entry| (entry.key_span, &entry.value))
+                }
+                _ => None,
+            };
+            match next {
+                Some(next) => (key, here) = next,
+                None => break,
+            }
+        }
+        let (first, last) = self.lines(here.span);
+        (first..=last).chain([self.lines(key).0]).collect()
+    }
+}
+
+#[test]
+fn mistakes_are_told_on_their_lines() {
+    let mutants = mutants();
+    let is_wrong = |mutant: &&Mutant| {
+        let places = mutant.places();
+        let told = |d: &Diagnostic| d.span.is_some_and(|span| places.contains(&mutant.lines(span).0));
+        !mutant.diagnostics.iter().any(told)
+    };
+    let wrong: Vec<_> = mutants.iter().filter(is_wrong).map(|m| shown(&m.row, &m.diagnostics)).collect();
+    assert_at_most(&wrong, mutants.len(), 1);
+}
+
+#[test]
+fn a_misspelt_key_gets_the_right_suggestion() {
+    let mutants: Vec<_> = mutants().into_iter().filter(|mutant| mutant.row["mutation"] == "rename").collect();
+    let is_wrong = |mutant: &&Mutant| {
+        let key = mutant.path().last().copied();
+        let suggests =
+            |d: &Diagnostic| d.suggestion.as_ref().is_some_and(|s| Some(s.replacement.as_str()) == key);
+        !mutant.diagnostics.iter().any(suggests)
+    };
+    let wrong: Vec<_> = mutants.iter().filter(is_wrong).map(|m| shown(&m.row, &m.diagnostics)).collect();
+    assert_at_most(&wrong, mutants.len(), 10);
 }

@@ -242,8 +242,11 @@ impl<'a> Builder<'a> {
         let start = scopes.step(&parent, outline.steps.start);
         let connect = outline.steps.connect.map(|name| scopes.step(&parent, name));
         let channel_devices = if spec.wants_channel { outline.channel_devices } else { Vec::new() };
-        let licence = outline.licence;
-        let machine = StartMachine { spec, group, version, start, connect, channel_devices, licence };
+        let mut licences: Vec<_> = outline.licence.into_iter().collect();
+        licences.extend(
+            self.device.licences.iter().filter(|name| !licences.contains(name)).cloned().collect::<Vec<_>>(),
+        );
+        let machine = StartMachine { spec, group, version, start, connect, channel_devices, licences };
         Some((scope, BootKind::Machine(Box::new(machine))))
     }
 

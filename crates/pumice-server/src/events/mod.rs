@@ -2,6 +2,8 @@
 
 mod bus;
 mod event;
+mod socket;
 
 pub(crate) use bus::EventBus;
 pub(crate) use event::{Audience, Draft, Event, device_event, event_message, job_event, worker_event};
+pub(crate) use socket::listen;

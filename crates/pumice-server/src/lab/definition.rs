@@ -71,13 +71,26 @@ impl Checked {
     pub(crate) fn strict_mistake(&self) -> Option<Mistake> {
         self.first(|found| {
             let is_strict = found.code.0.starts_with("strict-") || found.code == codes::NOT_IN_STRICT;
-            found.severity == Severity::Error || is_strict
+            found.severity == Severity::Error || is_strict || self.is_global_timeout(found)
         })
     }
 
-    /// The first mistake that LAVA's loose schema refuses: it lets unknown keys pass, which a submission does not.
+    /// The first mistake that LAVA's loose validation refuses: it lets unknown keys pass, which a submission does not,
+    /// and refuses timeouts that a submission lets pass.
     pub(crate) fn loose_mistake(&self) -> Option<Mistake> {
-        self.first(|found| found.severity == Severity::Error && found.code != codes::UNKNOWN_KEY)
+        self.first(|found| {
+            found.severity == Severity::Error && found.code != codes::UNKNOWN_KEY
+                || self.is_global_timeout(found)
+        })
+    }
+
+    fn is_global_timeout(&self, found: &Diagnostic) -> bool {
+        found.code == codes::TIMEOUT_TOO_LONG && self.path(found).first().is_some_and(|key| key == "timeouts")
+    }
+
+    /// The keys that lead to what a diagnostic is about.
+    fn path(&self, found: &Diagnostic) -> Vec<String> {
+        found.span.map(|span| path_to(&self.node, span)).unwrap_or_default()
     }
 
     fn first(&self, refuses: impl Fn(&Diagnostic) -> bool) -> Option<Mistake> {
@@ -85,14 +98,18 @@ impl Checked {
     }
 
     fn in_lavas_words(&self, found: &Diagnostic) -> Mistake {
-        let mut path = found.span.map(|span| path_to(&self.node, span)).unwrap_or_default();
+        let mut path = self.path(found);
         let code = found.code;
         let message = if code == codes::UNKNOWN_KEY || code == codes::STRICT_UNKNOWN_KEY {
             "extra keys not allowed".to_owned()
         } else if code == codes::MISSING_KEY || code == codes::STRICT_MISSING_KEY {
+            // What is missing stands nowhere; the diagnostic points at the beginning of the mapping that lacks it.
+            if found.message.ends_with("in a job definition") {
+                path.clear();
+            }
             path.extend(found.message.split('`').nth(1).map(str::to_owned));
             "required key not provided".to_owned()
-        } else if code == codes::TIMEOUT_TOO_LONG && path.first().is_some_and(|key| key == "timeouts") {
+        } else if self.is_global_timeout(found) {
             "Global timeout is larger than job timeout".to_owned()
         } else if code == codes::WRONG_VALUE || code == codes::STRICT_WRONG_VALUE {
             "not a valid value for dictionary value".to_owned()
@@ -141,6 +158,29 @@ mod tests {
         assert_eq!(at("action:").first().map(String::as_str), Some("timeouts"));
         assert_eq!(at("{minutes: 3}"), ["timeouts", "action"]);
         assert_eq!(at("method"), ["actions", "0", "boot", "method"]);
+    }
+
+    #[track_caller]
+    fn check(change: (&str, &str), loose: &str, submitted: bool) {
+        let job = "job_name: x\ndevice_type: virtual\nvisibility: public\ntimeouts:\n  job: {minutes: 5}\n  \
+                   action: {minutes: 3}\nactions:\n- boot: {method: minimal, prompts: [p]}\n";
+        let Ok(checked) = read(&job.replace(change.0, change.1), &Rules::default()) else {
+            panic!("a mapping")
+        };
+        let found = checked.loose_mistake().map(|m| format!("{} {}", m.python_path(), m.message));
+        assert_eq!(found.unwrap_or_default(), loose);
+        assert_eq!(checked.mistake().is_none(), submitted, "{:?}", checked.mistake());
+    }
+
+    #[test]
+    fn mistakes_are_said_in_lavas_words() {
+        check(("", ""), "", true);
+        check(("visibility: public\n", ""), "['visibility'] required key not provided", false);
+        let global = "['timeouts', 'action'] Global timeout is larger than job timeout";
+        check(("job: {minutes: 5}", "job: {seconds: 40}"), global, true);
+        check(("job_name: x", "job_name: x\nzz: 1"), "", false);
+        let wrong = "['visibility'] not a valid value for dictionary value";
+        check(("visibility: public", "visibility: moon"), wrong, false);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use pumice_types::{Name, SourceId};
 use pumice_yaml::{Map, Value};
 
 use super::library;
-use crate::{app::Shared, refusal::Refusal};
+use crate::{app::Shared, refusal::Refusal, yaml};
 
 /// Renders a device for a job's context; `None` when it has no dictionary, or one that does not render.
 pub(crate) async fn device(
@@ -48,7 +48,8 @@ pub(crate) async fn device(
     .await
     .map_err(|error| Refusal::Internal(error.to_string()))?;
     Ok(rendered.and_then(|text| match pumice_yaml::parse(&text, SourceId::default()) {
-        (Some(node), found) if !found.has_errors() && node.as_map().is_some() => Ok(text),
+        // Written again in one style, without the templates' comments and blank lines.
+        (Some(node), found) if !found.has_errors() && node.as_map().is_some() => Ok(yaml::dump_node(&node)),
         _ => Err("it does not render to a mapping".to_owned()),
     }))
 }

@@ -52,7 +52,9 @@ impl Fetch<'_> {
                 let limit = self.request.largest_download;
                 return Err(FetchError::TooLarge { url: self.shown.clone(), limit });
             }
-            prune::make_room(self.layout, total)?;
+            if !prune::make_room(self.layout, total)? {
+                return Err(self.disk_full(Some(total)));
+            }
         }
         let mut watched = Watched { fetch: self, input, control, received: 0, reported: 0, error: None };
         let mut hashing = Hashing::new(&mut watched, &self.request.checksums);
@@ -81,7 +83,11 @@ impl Fetch<'_> {
                 Err(FetchError::Unpack { url: self.shown.clone(), source })
             }
             Err(Failure::TooLarge(limit)) => Err(FetchError::TooLarge { url: self.shown.clone(), limit }),
-            Err(Failure::Write(error)) => Err(self.write_failed(error, total)),
+            Err(Failure::Write(error)) => {
+                // What was written of it does not count as taken.
+                drop(staging);
+                Err(self.write_failed(error, total))
+            }
             Err(Failure::Input) => Err(io::Error::other("the input failed and did not say why").into()),
         }
     }

@@ -157,16 +157,19 @@ impl<'t> Composer<'t> {
                 "quote the text if the brackets are meant"
             };
             let message = format!("{} cannot be a key", key.kind());
-            self.diagnostics.push(Diagnostic::error(codes::KEY, span, message).help(help));
+            self.push(Diagnostic::error(codes::KEY, span, message).help(help));
         }
         text
     }
 
     fn duplicate(&mut self, first: Span, second: Span) {
+        if self.is_full() {
+            return;
+        }
         let key = &self.text[second.start..second.end];
         let line = self.text[..first.start].bytes().filter(|byte| *byte == b'\n').count() + 1;
         let message = format!("the key `{key}` stands twice in this mapping");
-        self.diagnostics.push(
+        self.push(
             Diagnostic::warning(codes::DUPLICATE_KEY, second, message)
                 .label("this one is taken")
                 .related(first, format!("the one on line {line} is ignored"))

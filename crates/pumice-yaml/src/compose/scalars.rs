@@ -53,7 +53,7 @@ impl Composer<'_> {
         value.unwrap_or_else(|| {
             let message = format!("`{text}` looks like a number or a date and is none");
             let diagnostic = Diagnostic::error(codes::VALUE, span, message);
-            self.diagnostics.push(diagnostic.help("quote it if a text is meant"));
+            self.push(diagnostic.help("quote it if a text is meant"));
             Value::Null
         })
     }
@@ -88,7 +88,7 @@ impl Composer<'_> {
     fn bad_tag(&mut self, tag: &str, what: &str, span: Span) {
         let shown = tag.strip_prefix(YAML).map_or_else(|| tag.to_owned(), |name| format!("!!{name}"));
         let message = format!("the tag `{shown}` is unknown, or not one of {what}");
-        self.diagnostics.push(
+        self.push(
             Diagnostic::error(codes::TAG, span, message)
                 .help("remove the tag, or quote the text if the `!` belongs to it"),
         );

@@ -1,5 +1,7 @@
 //! Hostile texts end in a diagnostic.
 
+use std::fmt::Write as _;
+
 use pumice_types::SourceId;
 use pumice_yaml::{Limits, codes};
 
@@ -43,7 +45,7 @@ fn a_bomb_of_aliases_is_small_at_the_end() {
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..30 {
         let below = format!("*a{}, ", level - 1).repeat(10);
-        bomb.push_str(&format!("a{level}: &a{level} [{}]\n", below.trim_end_matches(", ")));
+        writeln!(bomb, "a{level}: &a{level} [{}]", below.trim_end_matches(", ")).unwrap();
     }
     check(&bomb, Limits::JOB, Some("with its aliases the text has more than 200000 nodes"));
 }

@@ -356,6 +356,20 @@ mod tests {
     }
 
     #[test]
+    fn an_application_with_a_kernel_beside_it_starts_that_kernel() {
+        let case = Case::new();
+        for (name, text) in
+            [("x.axf.kernel", "k"), ("x.axf.initrd", "i"), ("x.axf.cmdline", "console=ttyAMA0 quiet\n")]
+        {
+            std::fs::write(case.directory.path().join(name), text).unwrap();
+        }
+        let plan = case.plan("FVP_Base_RevC-2xAEMvA", "-a cluster*.cpu*=%/x.axf");
+        let Program::Linux(linux) = plan.program else { panic!("{plan:?}") };
+        assert_eq!(linux.kernel, case.directory.path().join("x.axf.kernel"));
+        assert_eq!((linux.initrd.is_some(), linux.append.as_str()), (true, "console=ttyAMA0 quiet"));
+    }
+
+    #[test]
     fn an_application_alone_runs_on_the_bare_machine() {
         let case = Case::new();
         let plan = case.plan("FVP_MPS2_Cortex-M3", "-a %/x.axf -C cpu0.semihosting-cmd_line='prog arg'");

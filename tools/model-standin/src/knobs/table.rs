@@ -137,6 +137,9 @@ pub(crate) const KNOBS: &[Knob] = &[
     knob("hang_at_exit", "0 | 1", "the model prints its last line and does not go", |k, v| {
         put(&mut k.hang_at_exit, flag(v))
     }),
+    knob("die_with_parent", "0 | 1", "the program is killed when the thread that started it ends", |k, v| {
+        put(&mut k.die_with_parent, flag(v))
+    }),
     knob("flood", "N:BYTES", "terminal N writes a log of that size by itself", |k, v| {
         put(&mut k.flood, some(amount(v)))
     }),

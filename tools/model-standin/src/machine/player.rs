@@ -226,7 +226,7 @@ impl Stage {
 /// Writes so many bytes of kernel log, in whole lines but for the last.
 pub(crate) fn flood(bytes: u64, mut write: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
     let line = b"[    1.234567] stand-in: a log that nobody asked for, written as fast as it is read\r\n";
-    let block = line.repeat(64);
+    let block = line.repeat(512);
     let mut left = bytes;
     while left > 0 {
         let count = usize::try_from(left).unwrap_or(usize::MAX).min(block.len());

@@ -42,8 +42,9 @@ pub(crate) enum StartError {
     Spawn { program: String, source: io::Error },
     #[error("cannot prepare QEMU: {0}")]
     Io(#[from] io::Error),
-    #[error("QEMU did not come up: {0}")]
-    Control(QmpError),
+    /// Why is in the log: the outside of a model knows no QEMU.
+    #[error("the simulation could not be started")]
+    Control,
 }
 
 impl Qemu {
@@ -76,7 +77,10 @@ impl Qemu {
         drop(plan);
         let qmp = Arc::new(Qmp::connect(control, events.clone())?);
         let qemu = Self { child, qmp, semihosting, bare_metal, status: None };
-        qemu.qmp.greet(START_PATIENCE).map_err(StartError::Control)?;
+        if let Err(error) = qemu.qmp.greet(START_PATIENCE) {
+            journal::note(&format!("QEMU did not come up: {error}"));
+            return Err(StartError::Control);
+        }
         for line in commands {
             match qemu.command("human-monitor-command", &json!({ "command-line": line })) {
                 Ok(answer) => journal::note(&format!("{line}: {answer}")),

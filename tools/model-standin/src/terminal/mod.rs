@@ -187,7 +187,7 @@ impl Terminal {
                 return;
             }
             drop(uart);
-            std::thread::yield_now();
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 }

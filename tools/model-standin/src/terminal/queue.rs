@@ -115,7 +115,11 @@ impl Queue {
             if !state.bytes.is_empty() {
                 let count = state.bytes.len().min(most);
                 state.sending = true;
-                let taken = state.bytes.drain(..count).collect();
+                let (front, back) = state.bytes.as_slices();
+                let mut taken = Vec::with_capacity(count);
+                taken.extend_from_slice(front.get(..count).unwrap_or(front));
+                taken.extend_from_slice(back.get(..count - taken.len()).unwrap_or_default());
+                state.bytes.drain(..count);
                 self.changed.notify_all();
                 return Some(taken);
             }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// How much one write to the client may be.
-const CHUNK_BYTES: usize = 4096;
+const CHUNK_BYTES: usize = 64 * 1024;
 /// Typing faster than this is lost with the knob `overrun` (mbed-fastmodel-agent's limit, reference 4.4).
 const CHARACTERS_PER_SECOND: f64 = 100.0;
 /// A PL011 holds this much between two looks of the guest.
@@ -45,7 +45,12 @@ fn send(terminal: &Terminal, session: Session, mut stream: &TcpStream) {
     }
     let mut to_drop = terminal.drop_client_after();
     let mut encoded = Vec::new();
-    while let Some(bytes) = terminal.queue.take(session, CHUNK_BYTES) {
+    loop {
+        // Exactly as many bytes as the knob says, so that a test can count.
+        let most = to_drop
+            .and_then(|left| usize::try_from(left).ok())
+            .map_or(CHUNK_BYTES, |left| left.min(CHUNK_BYTES));
+        let Some(bytes) = terminal.queue.take(session, most.max(1)) else { return };
         encoded.clear();
         let bytes = if terminal.traits.double_cr { double_returns(&bytes) } else { bytes };
         if terminal.telnet {

@@ -68,6 +68,10 @@ pub(super) fn opening(negotiation: Negotiation) -> &'static [u8] {
 
 /// Doubles 0xFF, which would else begin a command.
 pub(super) fn encode(bytes: &[u8], into: &mut Vec<u8>) {
+    if !bytes.contains(&IAC) {
+        into.extend_from_slice(bytes);
+        return;
+    }
     for &byte in bytes {
         into.push(byte);
         if byte == IAC {

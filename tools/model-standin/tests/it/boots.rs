@@ -1,6 +1,6 @@
 //! Real kernels. Each test says why it skips where QEMU or the guest is missing.
 
-use crate::model::{Client, Ended, Model, Rig, quiet, words};
+use crate::model::{Client, Ended, Model, Rig, quiet, wait_until, words};
 use rustix::process::Signal;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -131,6 +131,10 @@ fn arm64_boots_on_the_base_platform() {
     log_in(&mut console);
     ask(&mut console, "echo it is $(cat /proc/device-tree/model | tr -d '\\0')", "it is FVP Base RevC");
     ask(&mut console, "echo cores $((0 + $(grep -c ^processor /proc/cpuinfo)))", "cores 4");
+    // The second terminal is a PCI serial port.
+    let second = model.connect("terminal_1");
+    ask(&mut console, "echo second line > /dev/ttyS0; echo it was $?", "it was 0");
+    second.expect("second line");
     stopped_well(&model.stop(Signal::INT));
 }
 
@@ -165,11 +169,7 @@ fn a_killed_model_takes_its_qemu_with_it() {
     model.connect("terminal_0").seen.expect_bytes(100);
     let group = model.pid();
     assert_eq!(model.stop(Signal::KILL).signal, Some(9));
-    let deadline = std::time::Instant::now() + crate::model::PATIENCE;
-    while rustix::process::test_kill_process_group(group).is_ok() {
-        assert!(std::time::Instant::now() < deadline, "somebody of the group is left");
-        std::thread::yield_now();
-    }
+    wait_until("the end of the whole group", || rustix::process::test_kill_process_group(group).is_err());
 }
 
 #[test]
@@ -178,9 +178,7 @@ fn a_stop_signal_to_the_group_still_ends_in_good_order() {
     let rig = Rig::new();
     let model = arm(&rig, &guest, "FVP_VE_Cortex-A15x1", "cluster.cpu0", &[]);
     // Nobody reads: QEMU blocks on its serial line, and must be got out of that.
-    while !rig.log().contains("RESUME") {
-        std::thread::yield_now();
-    }
+    rig.expect_log("RESUME", 1);
     model.signal_group(Signal::INT);
     stopped_well(&model.end());
 }

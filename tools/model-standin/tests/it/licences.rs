@@ -1,6 +1,6 @@
 //! Licences (9.1.10; section 5).
 
-use crate::model::{Ended, Model, Rig, quiet, words};
+use crate::model::{Ended, Model, Rig, quiet, wait_until, words};
 use rustix::process::Signal;
 use std::net::TcpListener;
 
@@ -39,11 +39,9 @@ fn seats_are_counted_and_freed_however_a_model_ends() {
     let third = start(&rig, &variables, "").end();
     refused(&third, "FlexNet Licensing error:-4,132\nERROR: License check failed!\n");
     assert_eq!(first.stop(Signal::KILL).signal, Some(9));
-    let freed = (0..1000).any(|_| {
-        let model = rig.run("standin-lmgrd", "", &["stat", &place]);
-        model.stdout.starts_with("USED 1 ")
+    wait_until("the seat of a killed model", || {
+        rig.run("standin-lmgrd", "", &["stat", &place]).stdout.starts_with("USED 1 ")
     });
-    assert!(freed, "the seat of a killed model stays taken");
     let fourth = start(&rig, &variables, "");
     running(&fourth);
     assert_eq!(second.stop(Signal::INT).code, Some(0));

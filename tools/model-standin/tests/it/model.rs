@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 /// A test that waits this long has failed: on a machine that does ten other things too.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(50);
 /// How long silence is listened to where a test wants to see that nothing comes.
 const SILENCE: Duration = Duration::from_millis(300);
 
@@ -78,7 +78,7 @@ impl Rig {
 
     pub(crate) fn command(&self, name: &str, knobs: &str, words: &[&str]) -> Command {
         let mut command = Command::new(self.link(name));
-        let knobs = format!("line_buffered=1,log={},{knobs}", self.path("log").display());
+        let knobs = format!("line_buffered=1,die_with_parent=1,log={},{knobs}", self.path("log").display());
         command
             .args(words)
             .env("MODEL_STANDIN", knobs)
@@ -96,8 +96,25 @@ impl Rig {
         self.start(name, knobs, words).end()
     }
 
+    /// The stand-in's own log so far.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    /// Waits until the log says so, that many times.
+    #[track_caller]
+    pub(crate) fn expect_log(&self, needle: &str, times: usize) {
+        wait_until(needle, || self.log().matches(needle).count() >= times);
+    }
+}
+
+/// Looks again and again until it is so.
+#[track_caller]
+pub(crate) fn wait_until(what: &str, so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !so() {
+        assert!(Instant::now() < deadline, "never seen: {what}");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -55,9 +55,7 @@ fn signals_may_be_ignored_some_times_or_always() {
     model.connect("terminal_0").expect("up");
     for expected in 1..=2 {
         model.signal(Signal::TERM);
-        while rig.log().matches("Signal(Terminate)").count() < expected {
-            std::thread::yield_now();
-        }
+        rig.expect_log("Signal(Terminate)", expected);
     }
     let ended = model.stop(Signal::TERM);
     assert_eq!(ended.code, Some(0), "{ended:?}");
@@ -65,9 +63,7 @@ fn signals_may_be_ignored_some_times_or_always() {
     model.connect("terminal_0").expect("up");
     model.signal_group(Signal::TERM);
     model.signal_group(Signal::INT);
-    while rig.log().matches("Signal(Interrupt)").count() < 1 {
-        std::thread::yield_now();
-    }
+    rig.expect_log("Signal(Interrupt)", 1);
     assert!(model.is_running());
     assert_eq!(model.stop(Signal::KILL).signal, Some(9));
 }
@@ -183,9 +179,7 @@ fn a_guest_may_hang_while_the_model_lives() {
     let model = base(&rig, "repeat 0 100000000 \"tick %\\r\\n\"\n", "hang_after=0.3", &[]);
     let client = model.connect("terminal_0");
     client.expect("tick 10");
-    while !rig.log().contains("Hang") {
-        std::thread::yield_now();
-    }
+    rig.expect_log("Hang", 1);
     client.seen.settled();
     assert_eq!(model.stop(Signal::INT).code, Some(0));
 }
@@ -195,9 +189,7 @@ fn a_model_may_hang_at_its_exit() {
     let rig = Rig::new();
     let mut model = base(&rig, "halt\n", "hang_at_exit=1", &["--stat"]);
     model.ports(4);
-    while !rig.log().contains("Script") && !rig.log().contains("SD:") {
-        std::thread::yield_now();
-    }
+    rig.expect_log("FirmwareDone", 1);
     model.signal(Signal::INT);
     model.stdout.expect("Memory highwater mark");
     model.signal(Signal::TERM);
@@ -217,11 +209,8 @@ fn a_helper_may_outlive_the_model() {
     let model = base(&rig, "halt\n", "orphan=60", &[]);
     model.ports(4);
     let group = model.pid();
-    let log = || rig.log();
-    while !log().contains("orphan is ") {
-        std::thread::yield_now();
-    }
-    let text = log();
+    rig.expect_log("orphan is ", 1);
+    let text = rig.log();
     let pid: i32 =
         text.split("orphan is ").nth(1).unwrap().split_whitespace().next().unwrap().parse().unwrap();
     let orphan = rustix::process::Pid::from_raw(pid).unwrap();

@@ -205,7 +205,7 @@ fn output_into_a_pipe_comes_in_blocks_unless_stdbuf_says_otherwise() {
         let rig = Rig::new();
         let base = quiet("bp");
         let mut command = rig.command(BASE, "", &words(&base, &[]));
-        command.env("MODEL_STANDIN", "guest=none");
+        command.env("MODEL_STANDIN", "guest=none,die_with_parent=1");
         if let Some(mode) = stdbuf {
             command.env("_STDBUF_O", mode);
         }
@@ -355,7 +355,7 @@ fn a_telnet_that_the_model_starts_takes_the_only_slot() {
     .unwrap();
     std::os::unix::fs::chown(&xterm, None, None).unwrap();
     std::fs::set_permissions(&xterm, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let script = rig.file("guest.script", "sleep 0.2\nsay 0 \"hello\"\n");
+    let script = rig.file("guest.script", "say 0 \"hello\"\n");
     let line = [
         "-C",
         "motherboard.terminal_1.start_telnet=0",

@@ -1,0 +1,85 @@
+//! Events over a WebSocket, as LAVA's publisher has them (lava-compat 7.5).
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{
+        State,
+        ws::{Message, WebSocket, WebSocketUpgrade},
+    },
+    http::{HeaderMap, StatusCode, Uri},
+    response::{IntoResponse, Response},
+};
+use pumice_db::Viewer;
+
+use crate::{
+    access::{Credentials, LoginError},
+    app::Shared,
+    lab::workers,
+};
+
+/// Takes a listener: a person, a worker, or nobody in particular.
+pub(crate) async fn listen(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    uri: Uri,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let viewer = match viewer(&shared, &headers, &uri).await {
+        Ok(viewer) => viewer,
+        Err(status) => return (status, "Invalid token").into_response(),
+    };
+    upgrade.on_upgrade(move |socket| tell(socket, shared, viewer))
+}
+
+async fn viewer(shared: &Shared, headers: &HeaderMap, uri: &Uri) -> Result<Viewer, StatusCode> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let (Some(token), Some(host)) = (text("LAVA-Token"), text("LAVA-Host")) {
+        let known = async { shared.database.read().await?.worker(host).await }.await;
+        let known = known.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+        let is_worker = known.is_some_and(|worker| workers::token_fits(shared, &worker, token));
+        // A worker hears of every job, because any may become its own.
+        return if is_worker { Ok(Viewer::everything()) } else { Err(StatusCode::UNAUTHORIZED) };
+    }
+    match Credentials::of(headers, uri.query()).identify(&shared.database, shared.clock).await {
+        Ok(who) if who.user.is_none() && shared.config.require_login => Err(StatusCode::UNAUTHORIZED),
+        Ok(who) => Ok(who.viewer),
+        Err(LoginError::InvalidToken) => Err(StatusCode::UNAUTHORIZED),
+        Err(LoginError::Failed(_)) => Err(StatusCode::INTERNAL_SERVER_ERROR),
+    }
+}
+
+async fn tell(mut socket: WebSocket, shared: Arc<Shared>, viewer: Viewer) {
+    let mut newest = shared.events.subscribe();
+    let mut last = *newest.borrow_and_update();
+    loop {
+        tokio::select! {
+            changed = newest.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                for event in shared.events.after(last) {
+                    last = event.sequence;
+                    // LAVA keeps what tests say from the WebSocket.
+                    if event.kind == "event" || !event.is_for(&viewer) {
+                        continue;
+                    }
+                    let text = event.frame().to_string();
+                    if socket.send(Message::Text(text.into())).await.is_err() {
+                        return;
+                    }
+                }
+            }
+            // Pings are answered by the library; whatever else a listener says is not for us.
+            said = socket.recv() => match said {
+                None | Some(Err(_) | Ok(Message::Close(_))) => return,
+                Some(Ok(_)) => {}
+            },
+            () = shared.stopping() => {
+                // The listener sees the connection end in any case.
+                let _ = socket.send(Message::Close(None)).await;
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What a worker is given: definition, device and settings. Both worker protocols use it.
+
+use pumice_db::{Job, JobConfiguration, Reader, WorkerFile};
+use pumice_types::SourceId;
+use pumice_yaml::Map;
+use serde_json::Value;
+
+use crate::{app::Shared, lab::render, refusal::Refusal, yaml};
+
+/// The token of one giving of a job.
+pub(crate) fn job_token(shared: &Shared, job: &Job) -> String {
+    shared.key.derive("job", &format!("{}\n{}", job.id, job.fence))
+}
+
+/// Whether a token is that of the present giving of a job.
+pub(super) fn token_fits(shared: &Shared, job: &Job, token: &str) -> bool {
+    shared.key.verify("job", &format!("{}\n{}", job.id, job.fence), token)
+}
+
+/// The device and the settings for a job's worker; a text when the device does not render.
+pub(crate) async fn configuration_for(
+    shared: &Shared,
+    reader: &mut Reader,
+    job: &Job,
+) -> Result<Result<JobConfiguration, String>, Refusal> {
+    let worker = job.worker.clone().unwrap_or_default();
+    let mut file =
+        async |file| Ok::<_, Refusal>(reader.worker_file(&worker, file).await?.unwrap_or_default());
+    let dispatcher = file(WorkerFile::Config).await?;
+    let env = file(WorkerFile::Env).await?;
+    let env_dut = file(WorkerFile::EnvDut).await?;
+    let device = match &job.actual_device {
+        // A job beside another has no device of its own.
+        None => String::from("dynamic_connection: true\n"),
+        Some(hostname) => {
+            let Some(device) = reader.device(hostname).await? else {
+                return Ok(Err(format!("device {hostname} is gone")));
+            };
+            let text = reader.job_text(job.id).await?.map(|text| text.definition).unwrap_or_default();
+            match render::device(shared, reader, &device, &context_of(&text)).await? {
+                Ok(rendered) => rendered,
+                Err(reason) => return Ok(Err(format!("device {hostname} does not render: {reason}"))),
+            }
+        }
+    };
+    Ok(Ok(JobConfiguration { device, dispatcher, env, env_dut }))
+}
+
+fn context_of(definition: &str) -> Map {
+    let (node, _) = pumice_yaml::parse(definition, SourceId::default());
+    node.and_then(|node| node.get("context")?.as_map().cloned()).unwrap_or_default()
+}
+
+/// The definition with the names of the submitter's remote artifact tokens replaced by their secrets: in the headers of
+/// `deploy` and `test` actions, and in `secrets` (lava-compat 6.3). What is kept has only the names.
+pub(crate) async fn definition_with_secrets(reader: &mut Reader, job: &Job) -> Result<String, Refusal> {
+    let text = reader.job_text(job.id).await?.ok_or_else(|| Refusal::missing("Definition of job", job.id))?;
+    let tokens = reader.artifact_tokens(job.submitter_id).await?;
+    if tokens.is_empty() {
+        return Ok(text.definition);
+    }
+    let Some(mut definition) = yaml::read(&text.definition) else { return Ok(text.definition) };
+    let secret =
+        |name: &str| tokens.iter().find(|token| token.name == name).map(|token| token.secret.clone());
+    if let Some(secrets) = definition.get_mut("secrets") {
+        replace_values(secrets, &secret);
+    }
+    for action in definition.get_mut("actions").and_then(Value::as_array_mut).into_iter().flatten() {
+        for word in ["deploy", "test"] {
+            if let Some(block) = action.get_mut(word) {
+                replace_in_headers(block, &secret);
+            }
+        }
+    }
+    Ok(yaml::dump(&definition))
+}
+
+fn replace_in_headers(value: &mut Value, secret: &impl Fn(&str) -> Option<String>) {
+    match value {
+        Value::Object(entries) => {
+            for (key, inner) in entries {
+                if key == "headers" {
+                    replace_values(inner, secret)
+                } else {
+                    replace_in_headers(inner, secret)
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| replace_in_headers(item, secret)),
+        _ => {}
+    }
+}
+
+fn replace_values(value: &mut Value, secret: &impl Fn(&str) -> Option<String>) {
+    match value {
+        Value::String(text) => {
+            if let Some(found) = secret(text) {
+                *text = found;
+            }
+        }
+        Value::Object(entries) => entries.values_mut().for_each(|value| replace_values(value, secret)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn names_become_secrets_in_headers_only() {
+        let mut block =
+            json!({"images": {"k": {"url": "name", "headers": {"PRIVATE-TOKEN": "name", "X": "other"}}}});
+        replace_in_headers(&mut block, &|name| (name == "name").then(|| "s3cret".to_owned()));
+        let image = &block["images"]["k"];
+        assert_eq!(image["headers"], json!({"PRIVATE-TOKEN": "s3cret", "X": "other"}));
+        assert_eq!(image["url"], "name");
+    }
+}

@@ -1,0 +1,173 @@
+//! Lists: filters, order and pages, as Django REST framework has them.
+
+use axum::{
+    Json,
+    extract::FromRequestParts,
+    http::{HeaderMap, header, request::Parts},
+};
+use pumice_db::{Condition, Listing, Order, Page, UnknownField};
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Refused};
+use crate::refusal::Refusal;
+
+/// The longest page.
+const PAGE_LIMIT: u64 = 1000;
+
+/// Parameters that are no filters.
+const RESERVED: [&str; 9] =
+    ["limit", "offset", "ordering", "format", "user", "token", "search", "all", "wait"];
+
+/// What a list was asked for with.
+pub(crate) struct ListQuery {
+    pairs: Vec<(String, String)>,
+    path: String,
+    host: String,
+}
+
+impl<S: Sync> FromRequestParts<S> for ListQuery {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
+        let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
+        let pairs = pairs.map_err(|error| Refusal::Invalid(error.body_text()))?.0;
+        Ok(Self { pairs, path: parts.uri.path().to_owned(), host: base_url(&parts.headers) })
+    }
+}
+
+/// The address under which the client knows us.
+pub(crate) fn base_url(headers: &HeaderMap) -> String {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let host = text("x-forwarded-host").or_else(|| text(header::HOST.as_str())).unwrap_or("localhost");
+    let scheme = text("x-forwarded-proto").filter(|scheme| *scheme == "https").unwrap_or("http");
+    format!("{scheme}://{host}")
+}
+
+impl ListQuery {
+    /// The value of a parameter.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether a parameter says yes.
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|value| matches!(value, "true" | "True" | "1" | ""))
+    }
+
+    /// The address under which the client knows us.
+    pub(crate) fn base(&self) -> &str {
+        &self.host
+    }
+
+    /// The part of the list that was asked for.
+    pub(crate) fn page(&self) -> Result<Page, Refused> {
+        let number = |name: &str, absent: u64| match self.get(name) {
+            None | Some("") => Ok(absent),
+            Some(text) => text.parse().map_err(|_| Refusal::Invalid(format!("`{name}` must be a number"))),
+        };
+        let limit = number("limit", Page::default().limit)?;
+        let limit = if limit == 0 { Page::default().limit } else { limit };
+        Ok(Page { limit: limit.min(PAGE_LIMIT), offset: number("offset", 0)?.min(1 << 40) })
+    }
+
+    /// The filters. A name that is no field is ignored, as Django ignores it; a value that does not fit is refused.
+    pub(crate) fn conditions(
+        &self,
+        condition: impl Fn(&str, &str) -> Result<Condition, UnknownField>,
+    ) -> Result<Vec<Condition>, Refused> {
+        let mut found = Vec::new();
+        for (name, value) in &self.pairs {
+            if RESERVED.contains(&name.as_str()) || value.is_empty() {
+                continue;
+            }
+            match condition(name, value) {
+                Ok(condition) => found.push(condition),
+                Err(UnknownField::Name) => {}
+                Err(error) => return Err(Refusal::Invalid(error.to_string()).into()),
+            }
+        }
+        Ok(found)
+    }
+
+    /// The order; what is no field is ignored.
+    pub(crate) fn orders(&self, order: impl Fn(&str) -> Option<Order>) -> Vec<Order> {
+        self.get("ordering").unwrap_or_default().split(',').filter_map(|name| order(name.trim())).collect()
+    }
+
+    /// The answer: the part, the length of the whole, and where the neighbouring parts are.
+    pub(crate) fn answer<T>(&self, listing: &Listing<T>, one: impl Fn(&T) -> Value) -> Answer {
+        let page = self.page()?;
+        let shown = u64::try_from(listing.rows.len()).unwrap_or(u64::MAX);
+        let next = page.offset.saturating_add(shown);
+        let next = (shown > 0 && next < listing.total).then(|| self.url(page.limit, next));
+        let previous =
+            (page.offset > 0).then(|| self.url(page.limit, page.offset.saturating_sub(page.limit)));
+        let results: Vec<_> = listing.rows.iter().map(one).collect();
+        Ok(Json(json!({"count": listing.total, "next": next, "previous": previous, "results": results})))
+    }
+
+    /// A list that was read whole, cut to the part that was asked for.
+    pub(crate) fn cut<T: Clone>(&self, all: Vec<T>) -> Result<Listing<T>, Refused> {
+        let page = self.page()?;
+        let (offset, limit) = (
+            usize::try_from(page.offset).unwrap_or(usize::MAX),
+            usize::try_from(page.limit).unwrap_or(usize::MAX),
+        );
+        let total = u64::try_from(all.len()).unwrap_or(u64::MAX);
+        Ok(Listing { total, rows: all.into_iter().skip(offset).take(limit).collect() })
+    }
+
+    fn url(&self, limit: u64, offset: u64) -> String {
+        let mut pairs: Vec<_> = self
+            .pairs
+            .iter()
+            .filter(|(name, _)| !matches!(name.as_str(), "limit" | "offset" | "user" | "token"))
+            .map(|(name, value)| format!("{}={}", encoded(name), encoded(value)))
+            .collect();
+        pairs.push(format!("limit={limit}"));
+        if offset > 0 {
+            pairs.push(format!("offset={offset}"));
+        }
+        format!("{}{}?{}", self.host, self.path, pairs.join("&"))
+    }
+}
+
+/// Percent-encoded (RFC 3986, section 2.3).
+pub(crate) fn encoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                char::from(byte).to_string()
+            }
+            other => format!("%{other:02X}"),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(text: &str) -> ListQuery {
+        let pairs =
+            text.split('&').filter_map(|pair| pair.split_once('=')).map(|(k, v)| (k.into(), v.into()));
+        ListQuery { pairs: pairs.collect(), path: "/api/v0.2/jobs/".into(), host: "http://h".into() }
+    }
+
+    #[test]
+    fn neighbouring_pages_keep_the_filters_and_drop_the_token() {
+        let query = query("state=Finished&limit=2&offset=2&user=u&token=t");
+        let listing = Listing { total: 5, rows: vec![1, 2] };
+        let answer = query.answer(&listing, |n| json!(n)).unwrap().0;
+        assert_eq!(answer["next"], "http://h/api/v0.2/jobs/?state=Finished&limit=2&offset=4");
+        assert_eq!(answer["previous"], "http://h/api/v0.2/jobs/?state=Finished&limit=2");
+        assert_eq!((&answer["count"], &answer["results"]), (&json!(5), &json!([1, 2])));
+    }
+
+    #[test]
+    fn the_last_page_has_no_next() {
+        let answer = query("").answer(&Listing { total: 2, rows: vec![1, 2] }, |n| json!(n)).unwrap().0;
+        assert_eq!((&answer["next"], &answer["previous"]), (&Value::Null, &Value::Null));
+        assert!(query("limit=x").page().is_err());
+    }
+}

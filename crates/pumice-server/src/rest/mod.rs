@@ -1,0 +1,21 @@
+//! LAVA's REST API, version 0.2, at `/api/v0.2/` (lava-compat 7.3), with what we add to it.
+
+mod accounts;
+mod answer;
+mod device_types;
+mod devices;
+mod jobs;
+mod list;
+mod openapi;
+mod permissions;
+mod results;
+mod routes;
+mod small;
+mod system;
+mod token;
+mod workers;
+
+pub(crate) use answer::{Refused, Who};
+pub(crate) use list::{base_url, encoded};
+pub(crate) use routes::routes;
+pub(crate) use token::{check_password, make as make_token};

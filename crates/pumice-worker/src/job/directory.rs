@@ -1,0 +1,263 @@
+//! A job's directory, `STATE/jobs/ID-FENCE/`, and the small files by which agent, keeper and job agree
+//! (`docs/protocol/job-directory.md`). Each is written whole under another name and then renamed.
+
+use std::{
+    io::{self, Write as _},
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+};
+
+use fs_err as fs;
+use pumice_api::worker::{Fence, JobRef};
+use pumice_types::{Blame, Cause, JobId};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use thiserror::Error;
+
+use crate::clock::{boot_id, boot_millis};
+
+/// A job's directory could not be used.
+#[derive(Debug, Error)]
+#[error("the directory of a job cannot be written")]
+pub(crate) struct JobDirError(#[from] io::Error);
+
+impl Blame for JobDirError {
+    fn root_cause(&self) -> Cause {
+        match self.0.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Cause::DiskFull,
+            _ => Cause::HostRefused,
+        }
+    }
+}
+
+/// A job's directory.
+#[derive(Clone, Debug)]
+pub(crate) struct Directory(PathBuf);
+
+/// `offer.json`: whose directory it is. Written first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Offer {
+    pub(crate) job: JobId,
+    pub(crate) fence: Fence,
+}
+
+/// `start.json`: what the keeper starts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StartRecord {
+    /// The argument vector.
+    pub(crate) argv: Vec<String>,
+    /// Variables to set.
+    pub(crate) env: Vec<(String, String)>,
+    /// Whether nothing else of the worker's environment is passed on.
+    pub(crate) purge: bool,
+}
+
+/// `keeper.json`: the one keeper that this directory ever has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeeperRecord {
+    pub(crate) pid: i32,
+    /// When it started, in clock ticks since the boot: with the id it names one process.
+    pub(crate) start_ticks: u64,
+    pub(crate) boot_id: String,
+}
+
+/// `lease.json`: until when the job may run, on the clock of `boot_id`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Lease {
+    /// From then on the job is asked to end.
+    pub(crate) stop_ms: u64,
+    /// Then it is killed.
+    pub(crate) kill_ms: u64,
+    pub(crate) boot_id: String,
+}
+
+/// How long before the end of a lease everything of the job is killed.
+const KILL_EARLY_MS: u64 = 3_000;
+
+impl Lease {
+    /// A lease of `lease_ms`, counted from `sent_ms`.
+    pub(crate) fn from(sent_ms: u64, lease_ms: u64) -> Self {
+        Self {
+            stop_ms: sent_ms + lease_ms / 4 * 3,
+            kill_ms: sent_ms + lease_ms.saturating_sub(KILL_EARLY_MS.min(lease_ms / 10)),
+            boot_id: boot_id(),
+        }
+    }
+
+    /// One that never ends, for servers that know no leases.
+    pub(crate) fn endless() -> Self {
+        Self { stop_ms: u64::MAX, kill_ms: u64::MAX, boot_id: boot_id() }
+    }
+
+    /// Whether a job may be started under it.
+    pub(crate) fn is_valid(&self) -> bool {
+        self.boot_id == boot_id() && boot_millis() < self.stop_ms
+    }
+}
+
+/// `cancel.json`: written before the keeper is told to cancel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Cancel {
+    /// After how long the job is killed.
+    pub(crate) kill_after_ms: u64,
+}
+
+/// `exit.json`: the keeper's last word.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Exit {
+    pub(crate) reason: ExitReason,
+    /// How the job's process ended, in words; empty when it was never started.
+    pub(crate) status: String,
+}
+
+/// Why a job's process is no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ExitReason {
+    /// It ended by itself.
+    Ended,
+    /// It was cancelled.
+    Cancelled,
+    /// Its lease was over.
+    LeaseLost,
+    /// It could not be started.
+    NotStarted,
+}
+
+impl Directory {
+    /// The directory at `path`, whether or not it is there.
+    pub(crate) fn at(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    /// The directory of one giving of a job, below a worker's state.
+    pub(crate) fn of(state: &Path, job: JobRef) -> Self {
+        Self(state.join("jobs").join(format!("{}-{}", job.job, job.fence.0)))
+    }
+
+    /// Makes it for an offer; a directory that is there already is kept.
+    pub(crate) fn create(state: &Path, job: JobRef, lease: &Lease) -> Result<Self, JobDirError> {
+        let directory = Self::of(state, job);
+        private_directory(&state.join("jobs"))?;
+        fs::create_dir_all(directory.output())?;
+        directory.set_lease(lease)?;
+        write_json(&directory.offer(), &Offer { job: job.job, fence: job.fence })?;
+        Ok(directory)
+    }
+
+    /// All directories below a worker's state that belong to a job; what was begun and never became one is removed.
+    pub(crate) fn all(state: &Path) -> Result<Vec<(JobRef, Self)>, JobDirError> {
+        let jobs = state.join("jobs");
+        private_directory(&jobs)?;
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&jobs)? {
+            let directory = Self(entry?.path());
+            match read_json::<Offer>(&directory.offer()) {
+                Some(offer) => found.push((JobRef { job: offer.job, fence: offer.fence }, directory)),
+                None => directory.remove()?,
+            }
+        }
+        Ok(found)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    fn offer(&self) -> PathBuf {
+        self.0.join("offer.json")
+    }
+
+    /// A file of the directory.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Where the job writes its log and its files.
+    pub(crate) fn output(&self) -> PathBuf {
+        self.0.join("output")
+    }
+
+    /// The job's log.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.output().join("logs.yaml")
+    }
+
+    pub(crate) fn keeper(&self) -> Option<KeeperRecord> {
+        read_json(&self.file("keeper.json"))
+    }
+
+    pub(crate) fn exit(&self) -> Option<Exit> {
+        read_json(&self.file("exit.json"))
+    }
+
+    pub(crate) fn lease(&self) -> Option<Lease> {
+        read_json(&self.file("lease.json"))
+    }
+
+    pub(crate) fn set_lease(&self, lease: &Lease) -> Result<(), JobDirError> {
+        write_json(&self.file("lease.json"), lease)
+    }
+
+    /// Whether the job's texts are there.
+    pub(crate) fn is_prepared(&self) -> bool {
+        self.file("start.json").exists()
+    }
+
+    /// Removes it with everything in it.
+    pub(crate) fn remove(&self) -> Result<(), JobDirError> {
+        match fs::remove_dir_all(&self.0) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Makes a directory for nobody else's eyes: jobs carry secrets and tokens.
+fn private_directory(path: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Reads a small file; `None` when it is not there or not whole.
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+/// Writes a small file whole: it is there as it was or as it shall be. It is not forced to the disk: a power cut that
+/// loses it ends the job, too.
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), JobDirError> {
+    let bytes = serde_json::to_vec(value).map_err(io::Error::from)?;
+    let beside = path.with_extension("new");
+    let mut file = fs::File::create(&beside)?;
+    file.write_all(&bytes)?;
+    fs::rename(&beside, path)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JOB: JobRef = JobRef { job: JobId(7), fence: Fence(3) };
+
+    #[test]
+    fn a_directory_is_found_again_and_one_that_was_only_begun_is_removed() {
+        let state = tempfile::tempdir().unwrap();
+        let directory = Directory::create(state.path(), JOB, &Lease::endless()).unwrap();
+        let begun = state.path().join("jobs/8-1");
+        fs::create_dir_all(&begun).unwrap();
+        let all = Directory::all(state.path()).unwrap();
+        assert_eq!(all.len(), 1);
+        assert_eq!((all[0].0, all[0].1.path()), (JOB, directory.path()));
+        assert!(!begun.exists());
+        assert!(all[0].1.lease().unwrap().is_valid());
+    }
+
+    #[test]
+    fn a_lease_stops_before_it_kills_and_kills_before_it_ends() {
+        let lease = Lease::from(1_000, 60_000);
+        assert_eq!((lease.stop_ms, lease.kill_ms), (46_000, 58_000));
+        let short = Lease::from(1_000, 1_000);
+        assert!(short.stop_ms < short.kill_ms && short.kill_ms < 2_000);
+        assert!(!Lease { boot_id: "another boot".to_owned(), ..Lease::endless() }.is_valid());
+    }
+}

@@ -1,0 +1,117 @@
+//! `lava-run`: the same files and the same lines on standard error as LAVA's runner (lava-compat 3), so that
+//! programs that drive it drive us.
+
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use pumice_record::{LogLevel, LogRecord, ResultRecord, write_line};
+use pumice_run::{Outcome, Reporter, Sink, files};
+use pumice_types::{CaseResult, Cause, Failure, JobId, Mask, Severity, Verdict};
+use pumice_yaml::Node;
+
+use crate::{
+    cli::{DeviceArgs, LavaRunArgs},
+    execute::{Execution, written},
+    input::Input,
+    terminal::print_error,
+};
+
+/// Writes every record to standard error, one a line, in LAVA's form.
+struct StandardError(String);
+
+impl Sink for StandardError {
+    fn record(&mut self, _index: u64, record: &LogRecord) {
+        self.0.clear();
+        write_line(record, &Mask::default(), &mut self.0);
+        self.0.push('\n');
+        // Whoever drove us is gone; the files are still written.
+        drop(std::io::stderr().write_all(self.0.as_bytes()));
+    }
+}
+
+pub(crate) fn main(args: &LavaRunArgs) -> ExitCode {
+    match run(args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(failure) => {
+            print_error(&failure.message);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether the job is complete.
+fn run(args: &LavaRunArgs) -> Result<bool, Failure> {
+    let output_dir = written(&args.output_dir, std::path::absolute(&args.output_dir))?;
+    written(&output_dir, fs::create_dir_all(&output_dir))?;
+    let platforms = pumice_platforms::all();
+    let device = DeviceArgs { device: Some(args.device.clone()), ..DeviceArgs::default() };
+    let input = Input::read(&args.job, &device, JobId(args.job_id), &platforms);
+    let (Some(job), Some(plan)) = (&input.job, &input.plan) else {
+        return refuse(&input, &output_dir);
+    };
+    if args.validate {
+        let reporter = reporter(&output_dir)?;
+        written(&output_dir, files::write_plan(&output_dir, plan, &job.secrets.mask()))?;
+        reporter.info("the definition is valid");
+        return Ok(true);
+    }
+    let scratch = scratch_dir(args);
+    let execution = Execution {
+        job,
+        plan,
+        job_id: JobId(args.job_id),
+        platforms,
+        places: &args.places,
+        config: None,
+        output_dir: &output_dir,
+        scratch_dir: scratch.as_deref(),
+        sinks: vec![Box::new(StandardError(String::new()))],
+    };
+    Ok(execution.run()?.outcome.verdict == Verdict::Complete)
+}
+
+fn reporter(output_dir: &Path) -> Result<Reporter, Failure> {
+    let log = written(output_dir, files::LogFile::create(output_dir))?;
+    Ok(Reporter::new(Mask::default(), vec![Box::new(log), Box::new(StandardError(String::new()))]))
+}
+
+/// A definition with mistakes ends as LAVA ends it: a log, the result of the job, nothing started.
+fn refuse(input: &Input, output_dir: &Path) -> Result<bool, Failure> {
+    let reporter = reporter(output_dir)?;
+    let mut first = None;
+    for diagnostic in &input.diagnostics {
+        let place = diagnostic.span.and_then(|span| {
+            let source = input.sources.get(span.source)?;
+            let position = input.sources.position(span)?;
+            Some(format!("{}:{}:{}: ", source.name, position.line, position.column))
+        });
+        let help = diagnostic.help.as_ref().map(|help| format!(" ({help})"));
+        let text = format!("{}{}{}", place.unwrap_or_default(), diagnostic.message, help.unwrap_or_default());
+        let is_error = diagnostic.severity == Severity::Error;
+        reporter.log(if is_error { LogLevel::Error } else { LogLevel::Warning }, &text);
+        if is_error {
+            first.get_or_insert(text);
+        }
+    }
+    let failure = Failure::new(Cause::InvalidDefinition, first.unwrap_or_else(|| "it is empty".to_owned()));
+    let mut record = ResultRecord::new("lava", "job", CaseResult::Fail);
+    record.error_msg = Some(failure.message.clone());
+    record.error_type = Some(failure.fault.lava_name().to_owned());
+    reporter.result(record);
+    let outcome =
+        Outcome { verdict: Verdict::Incomplete, failure: Some(failure), results: reporter.results() };
+    written(output_dir, files::write_outcome(output_dir, &outcome))?;
+    Ok(false)
+}
+
+/// `dispatcher_download_dir` of the worker's settings: where there is room for images.
+fn scratch_dir(args: &LavaRunArgs) -> Option<PathBuf> {
+    let text = fs::read_to_string(args.dispatcher.as_ref()?).ok()?;
+    let (node, _) = pumice_yaml::parse(&text, pumice_types::SourceId::default());
+    node?.get("dispatcher_download_dir").and_then(Node::as_str).map(PathBuf::from)
+}

@@ -1,0 +1,127 @@
+//! Executes one planned job: what `pumice run` and `lava-run` share.
+
+use std::{path::Path, rc::Rc};
+
+use pumice_job::Job;
+use pumice_plan::Plan;
+use pumice_platform::Platform;
+use pumice_record::{LogLevel, Timestamp, export::JobReport};
+use pumice_run::{Canceller, Outcome, Reporter, Runner, Sink, files};
+use pumice_types::{Cause, Failure, JobId, Mask};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{cli::Places, config::Config, host::Prepared};
+
+/// What is executed, and where what it leaves goes.
+pub(crate) struct Execution<'a> {
+    pub(crate) job: &'a Job,
+    pub(crate) plan: &'a Plan,
+    pub(crate) job_id: JobId,
+    pub(crate) platforms: Vec<Rc<dyn Platform>>,
+    pub(crate) places: &'a Places,
+    /// The operator's configuration, where another than the usual one is named.
+    pub(crate) config: Option<&'a Path>,
+    pub(crate) output_dir: &'a Path,
+    /// Where the run's own directory is made; the system's temporary directory when not given.
+    pub(crate) scratch_dir: Option<&'a Path>,
+    /// Takes the log, beside the files.
+    pub(crate) sinks: Vec<Box<dyn Sink>>,
+}
+
+/// What came of it.
+pub(crate) struct Executed {
+    pub(crate) outcome: Outcome,
+    pub(crate) report: JobReport,
+}
+
+impl Execution<'_> {
+    /// Runs it on a runtime of its own. One job is one process on one thread: a hang or a leak ends with it.
+    pub(crate) fn run(self) -> Result<Executed, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::new(Cause::HostRefused, format!("cannot start: {error}")))?;
+        let executed = runtime.block_on(self.execute());
+        // A thread that still fetches for a job that is over is not waited for.
+        runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+        executed
+    }
+
+    async fn execute(self) -> Result<Executed, Failure> {
+        let config = Config::read(self.config)?;
+        let own = self.job.secrets.texts().map(|(_, value)| value);
+        let mask = Mask::new(own.chain(config.secrets()));
+        let secrets = self.job.secrets.texts().map(|(name, value)| (name.to_owned(), value)).collect();
+        let prepared =
+            Prepared::new(self.places, self.platforms, self.output_dir, self.scratch_dir, secrets, &config)?;
+        let started = now();
+        let log = written(self.output_dir, files::LogFile::create(self.output_dir))?;
+        let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(log)];
+        sinks.extend(self.sinks);
+        let reporter = Reporter::new(mask.clone(), sinks);
+        reporter.info(format!("pumice {}", env!("CARGO_PKG_VERSION")));
+        for line in &prepared.reclaimed {
+            reporter.log(LogLevel::Info, line);
+        }
+        written(self.output_dir, files::write_plan(self.output_dir, self.plan, &mask))?;
+        let (canceller, cancel) = Canceller::new();
+        let runner = Runner::new(self.plan, &prepared.host, self.job_id, reporter, mask, cancel);
+        let outcome = tokio::select! {
+            outcome = runner.run() => outcome,
+            never = cancel_on_signal(&canceller) => match never {},
+        };
+        let report = JobReport {
+            job: self.job_id.to_string(),
+            name: self.plan.job_name.clone(),
+            device: Some(self.plan.device.clone()),
+            device_type: Some(self.plan.device_type.clone()),
+            started: Some(started),
+            ended: Some(now()),
+            verdict: Some(outcome.verdict),
+            failure: outcome.failure.clone(),
+            results: outcome.results.clone(),
+        };
+        written(self.output_dir, files::write_results(self.output_dir, &report))?;
+        prepared.finish().await?;
+        // The last file: whoever waits for it finds nothing running.
+        written(self.output_dir, files::write_outcome(self.output_dir, &outcome))?;
+        Ok(Executed { outcome, report })
+    }
+}
+
+/// A file that could not be written, as the failure it is.
+pub(crate) fn written<T>(output_dir: &Path, result: std::io::Result<T>) -> Result<T, Failure> {
+    result.map_err(|error| {
+        let full = error.kind() == std::io::ErrorKind::StorageFull;
+        let cause = if full { Cause::DiskFull } else { Cause::HostRefused };
+        Failure::new(cause, format!("cannot write to `{}`: {error}", output_dir.display()))
+    })
+}
+
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// Asks the run to end when somebody presses Ctrl-C or sends one of the usual signals. It never resolves: the run
+/// does, in its own time.
+async fn cancel_on_signal(canceller: &Canceller) -> std::convert::Infallible {
+    let kinds = [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+        SignalKind::quit(),
+        SignalKind::user_defined1(),
+        SignalKind::user_defined2(),
+    ];
+    let mut streams: Vec<_> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
+    std::future::poll_fn(|context| {
+        for stream in &mut streams {
+            if stream.poll_recv(context).is_ready() {
+                canceller.cancel("the job was cancelled by a signal");
+            }
+        }
+        std::task::Poll::Pending
+    })
+    .await
+}
