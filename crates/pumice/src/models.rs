@@ -16,11 +16,11 @@ macro_rules! shipped {
 
 /// The models that ship with pumice, by file name.
 const MODELS: &[(&str, &str)] = shipped!(
-    "A15x1",
     "A15x1-A7x1",
+    "A15x1",
     "A15x2",
-    "A15x4",
     "A15x4-A7x4",
+    "A15x4",
     "base-fvp",
     "base-revc",
     "corstone-300",
