@@ -90,6 +90,12 @@ const TOOLS: &[Tool] = &[
         proof: &["-c", "import ensurepip"],
     },
     Tool {
+        programs: &["arm-linux-gnueabihf-gcc", "aarch64-linux-gnu-gcc"],
+        packages: &["gcc-arm-linux-gnueabihf", "gcc-aarch64-linux-gnu"],
+        purpose: "compile the tests that run in Arm guests",
+        proof: &[],
+    },
+    Tool {
         programs: &["cc"],
         packages: &["gcc", "libc6-dev"],
         purpose: "compiles the C parts of some crates",
@@ -126,7 +132,7 @@ fn packages() -> Result<()> {
     if root {
         apt.update();
     }
-    let packages: Vec<String> = missing.iter().map(|tool| package_of(tool, &apt)).collect();
+    let packages: Vec<String> = missing.iter().map(|tool| packages_of(tool, &apt)).collect();
     let installation = match apt.installation(&packages) {
         // Without the package lists nobody knows better; the line to type reads them first.
         Err(_) if !root => Installation { packages, changes: Vec::new() },

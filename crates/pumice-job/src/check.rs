@@ -330,7 +330,13 @@ impl Checker<'_> {
         if object.name == language::ACTION.name {
             self.one_action(node, map);
         }
+        // An entry of the model library says what LAVA's form has to say itself.
+        let of_library = object.fields().any(|field| field.key == "model" && field.origin == Origin::Extension)
+            && map.get("model").is_some();
         for field in object.fields().filter(|field| field.needed != Needed::No) {
+            if of_library && field.needed == Needed::Strict {
+                continue;
+            }
             if self.complete && map.get(field.key).is_none() && !mended.contains(&field.key) {
                 let cap =
                     if field.needed == Needed::Submission { Severity::Error } else { Severity::Warning };
