@@ -90,9 +90,15 @@ const TOOLS: &[Tool] = &[
         proof: &["-c", "import ensurepip"],
     },
     Tool {
-        programs: &["arm-linux-gnueabihf-gcc", "aarch64-linux-gnu-gcc"],
-        packages: &["gcc-arm-linux-gnueabihf", "gcc-aarch64-linux-gnu"],
-        purpose: "compile the tests that run in Arm guests",
+        programs: &["arm-linux-gnueabihf-gcc"],
+        packages: &["gcc-arm-linux-gnueabihf"],
+        purpose: "compiles the tests that run in armhf guests",
+        proof: &[],
+    },
+    Tool {
+        programs: &["aarch64-linux-gnu-gcc"],
+        packages: &["gcc-aarch64-linux-gnu"],
+        purpose: "compiles the tests that run in arm64 guests",
         proof: &[],
     },
     Tool {
@@ -132,7 +138,7 @@ fn packages() -> Result<()> {
     if root {
         apt.update();
     }
-    let packages: Vec<String> = missing.iter().map(|tool| packages_of(tool, &apt)).collect();
+    let packages: Vec<String> = missing.iter().map(|tool| package_of(tool, &apt)).collect();
     let installation = match apt.installation(&packages) {
         // Without the package lists nobody knows better; the line to type reads them first.
         Err(_) if !root => Installation { packages, changes: Vec::new() },

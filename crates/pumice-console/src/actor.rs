@@ -31,7 +31,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(name: String, engine: Engine) -> Self {
-        let (taps, _) = broadcast::channel(256);
+        let (taps, _) = broadcast::channel(64);
         Self { name, engine: Mutex::new(engine), reason: Mutex::new(None), news: Notify::new(), taps }
     }
 
@@ -95,7 +95,6 @@ pub(crate) async fn run(
     let mut has_handles = true;
     let ended = loop {
         let wants_pause = shared.engine().wants_pause();
-        let ready_at = typing.as_ref().map(|typing| typing.next.unwrap_or(last));
         tokio::select! {
             read = reader.read(&mut buffer) => match read {
                 Ok(0) => break None,
@@ -118,7 +117,7 @@ pub(crate) async fn run(
                 Some(input) => typing = Some(Typing { input, typed: 0, next: None }),
                 None => has_handles = false,
             },
-            wrote = write(writer.as_mut(), typing.as_ref(), ready_at) => {
+            wrote = write(writer.as_mut(), typing.as_mut()) => {
                 typing = typing.take().and_then(|typing| {
                     typing.after(wrote, &shared.name, recorder.as_mut())
                 });
@@ -155,26 +154,29 @@ fn finish(shared: &Shared, recorder: &mut dyn Recorder, error: Option<io::Error>
 /// as `write` is: when it is dropped, nothing was sent.
 async fn write(
     writer: Option<&mut Box<dyn AsyncWrite + Send + Unpin>>,
-    typing: Option<&Typing>,
-    ready_at: Option<Instant>,
+    typing: Option<&mut Typing>,
 ) -> io::Result<usize> {
-    let (Some(typing), Some(ready_at)) = (typing, ready_at) else { return std::future::pending().await };
-    if typing.next.is_some() {
-        sleep_until(ready_at.into()).await;
-    }
-    if typing.input.done.is_closed() {
-        return Err(io::Error::other("nobody waits for it"));
-    }
+    let Some(Typing { input, typed, next }) = typing else { return std::future::pending().await };
     let Some(writer) = writer else { return Err(io::Error::other("it only listens")) };
-    let rest = &typing.input.bytes[typing.typed..];
-    if rest.is_empty() {
-        writer.flush().await?;
-        return Ok(0);
-    }
-    let piece = &rest[..rest.len().min(typing.input.pacing.chunk_bytes.max(1))];
-    match writer.write(piece).await? {
-        0 => Err(io::ErrorKind::WriteZero.into()),
-        count => Ok(count),
+    let rest = &input.bytes[*typed..];
+    let piece = &rest[..rest.len().min(input.pacing.chunk_bytes.max(1))];
+    let send = async {
+        if let Some(next) = *next {
+            sleep_until(next.into()).await;
+        }
+        if piece.is_empty() {
+            writer.flush().await?;
+            return Ok(0);
+        }
+        match writer.write(piece).await? {
+            0 => Err(io::ErrorKind::WriteZero.into()),
+            count => Ok(count),
+        }
+    };
+    tokio::select! {
+        biased;
+        () = input.done.closed() => Err(io::Error::other("nobody waits for it")),
+        sent = send => sent,
     }
 }
 

@@ -33,10 +33,17 @@ impl StateId {
     const FRESH: u32 = 1 << 29;
     /// Not computed yet.
     const UNKNOWN: u32 = 1 << 28;
-    const ROW: u32 = Self::UNKNOWN - 1;
+    /// What was found ended a byte ago, and only this byte could tell.
+    const LATE: u32 = 1 << 27;
+    const ROW: u32 = Self::LATE - 1;
 
     pub(crate) fn accepts(self) -> bool {
         self.0 & Self::ACCEPTS != 0
+    }
+
+    /// Some pattern is found that ends just here.
+    pub(crate) fn ends_here(self) -> bool {
+        self.0 & (Self::ACCEPTS | Self::LATE) == Self::ACCEPTS
     }
 
     pub(crate) fn is_fresh(self) -> bool {
@@ -103,7 +110,7 @@ impl Automaton {
 
     /// With `marks_fresh`, states in which no match is under way are to be noticed.
     pub(crate) fn new(nfa: NFA, marks_fresh: bool) -> Self {
-        let byte_classes = nfa.byte_classes().clone();
+        let byte_classes = *nfa.byte_classes();
         let mut classes = [0; 256];
         let mut representatives = Vec::new();
         for byte in 0..=255_u8 {
@@ -261,7 +268,7 @@ impl Automaton {
         &cache.accepted[state.row() / self.stride()]
     }
 
-    /// Whether one more byte, other than a line's end, could make this state accept again. `state` stays
+    /// Whether one more byte, other than a line's end, could make a match end there too. `state` stays
     /// valid, under its new id if it was moved.
     pub(crate) fn can_extend(&self, cache: &mut Cache, state: &mut StateId) -> bool {
         for index in 0..self.representatives.len() {
@@ -275,9 +282,8 @@ impl Automaton {
             }
             let key = cache.keys[state.row() / self.stride()].clone();
             let next = self.next(cache, *state, byte);
-            let accepts = next.accepts();
             *state = self.intern(cache, key);
-            if accepts {
+            if next.ends_here() {
                 return true;
             }
         }
@@ -388,13 +394,14 @@ impl Automaton {
                 Node::Match { pattern_id } => Some(*pattern_id),
                 _ => None,
             })
-            .chain(key.late.iter().filter_map(|&pattern| PatternID::new(pattern as usize).ok()))
             .collect();
+        let is_late = accepted.is_empty();
+        accepted.extend(key.late.iter().filter_map(|&pattern| PatternID::new(pattern as usize).ok()));
         accepted.sort_unstable();
         accepted.dedup();
         let mut bits = u32::try_from(cache.transitions.len()).unwrap_or(0);
         if !accepted.is_empty() {
-            bits |= StateId::ACCEPTS;
+            bits |= if is_late { StateId::ACCEPTS | StateId::LATE } else { StateId::ACCEPTS };
         }
         if key.nodes.is_empty() {
             bits |= StateId::DEAD;

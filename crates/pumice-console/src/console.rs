@@ -16,7 +16,7 @@ use tokio::{
 use crate::{
     actor::{self, Input, Pacing, Shared},
     connection::Connection,
-    engine::{Engine, Event, ReaderId},
+    engine::{Engine, Event, LOOK_BACK_BYTES, ReaderId},
     error::{ExpectError, SendError},
     found::Match,
     pattern::PatternError,
@@ -42,7 +42,7 @@ pub struct ConsoleOptions {
 
 impl Default for ConsoleOptions {
     fn default() -> Self {
-        Self { look_back_bytes: 128 * 1024, watches: Vec::new(), pacing: Pacing::UNPACED }
+        Self { look_back_bytes: LOOK_BACK_BYTES, watches: Vec::new(), pacing: Pacing::UNPACED }
     }
 }
 

@@ -27,6 +27,9 @@ pub(crate) enum Event {
     Fatal(Message),
 }
 
+/// How far a match may reach back, unless something else is asked for.
+pub(crate) const LOOK_BACK_BYTES: usize = 128 * 1024;
+
 /// Events of one reader that nobody took are kept up to this many.
 const QUEUE_LIMIT: usize = 4096;
 
@@ -106,7 +109,10 @@ impl Engine {
 
     /// Nothing will come any more.
     pub(crate) fn close(&mut self, now: Instant) {
-        self.pause(now);
+        // What one pause decides may uncover what the next does.
+        while self.wants_pause() {
+            self.pause(now);
+        }
         self.is_closed = true;
     }
 
@@ -205,6 +211,28 @@ impl Engine {
         }
         met
     }
+}
+
+/// What a [`crate::Subscription`] to `patterns` finds in a stream that comes in these pieces and then ends: for
+/// trying patterns on a transcript. Matches beyond what a subscription keeps are left out.
+pub fn matches_in<'a>(patterns: &Patterns, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Match> {
+    let now = Instant::now();
+    // Without watches there is nothing to refuse.
+    let Ok(mut engine) = Engine::new(LOOK_BACK_BYTES, Vec::new(), now) else { return Vec::new() };
+    let reader = engine.begin(patterns.clone(), true, false);
+    let mut matches = Vec::new();
+    let mut take = |engine: &mut Engine| {
+        while let Some(Event::Match(found)) = engine.take(reader) {
+            matches.push(found);
+        }
+    };
+    for piece in pieces {
+        engine.feed(piece, now);
+        take(&mut engine);
+    }
+    engine.close(now);
+    take(&mut engine);
+    matches
 }
 
 impl Reader {

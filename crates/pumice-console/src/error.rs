@@ -63,7 +63,8 @@ fn watch(console: &str, message: &Message) -> String {
     let what = match message.kind {
         WatchKind::Panic => "the kernel panicked",
         WatchKind::Reset => "the machine was reset",
-        WatchKind::Custom => "an error message appeared",
+        WatchKind::Bootloader => "the boot loader reported an error",
+        WatchKind::Custom => "a message appeared that the job calls a failure",
         _ => "the kernel reported a failure",
     };
     format!("{what} on console {console}: {}", message.line.trim())
@@ -76,7 +77,8 @@ impl Blame for ExpectError {
             Self::Closed { .. } => Cause::ConsoleLost,
             Self::Watch { message, .. } => match message.kind {
                 WatchKind::Reset => Cause::GuestReset,
-                WatchKind::Custom => Cause::BootloaderError,
+                WatchKind::Bootloader => Cause::BootloaderError,
+                WatchKind::Custom => Cause::CommandFailed,
                 _ => Cause::GuestPanic,
             },
             Self::Overrun { .. } => Cause::SignalLost,

@@ -21,6 +21,8 @@ mod engine;
 mod error;
 mod found;
 mod lines;
+#[cfg(test)]
+mod oracle;
 mod pattern;
 mod patterns;
 mod recorder;
@@ -34,6 +36,7 @@ mod window;
 pub use actor::Pacing;
 pub use connection::{ConnectError, Connection, Listener};
 pub use console::{Console, ConsoleOptions, Sender, Subscription, Tap, Tapped};
+pub use engine::matches_in;
 pub use error::{ExpectError, SendError};
 pub use found::Match;
 pub use lines::{LINE_LIMIT_BYTES, LineSplitter};

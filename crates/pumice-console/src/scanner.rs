@@ -106,6 +106,8 @@ impl Scanner {
         loop {
             match &mut self.stage {
                 Stage::Found(found) => return Some(*found),
+                // The search begins at a place that has not come yet.
+                Stage::Searching(_) if self.at > window.end() => return None,
                 Stage::Searching(state) if state.accepts() => self.stage = self.decide(window),
                 Stage::Searching(state) => {
                     let bytes = window.slice(self.at, limit);
@@ -130,7 +132,7 @@ impl Scanner {
                         None | Some(b'\r' | b'\n') => true,
                         Some(&byte) => {
                             growing.state = automaton.next(&mut self.cache, growing.state, byte);
-                            !growing.state.accepts()
+                            !growing.state.ends_here()
                         }
                     };
                     if is_over {
@@ -158,7 +160,8 @@ impl Scanner {
         let from = window.horizon(self.origin, self.at);
         let automaton = self.patterns.automaton();
         if !self.grows {
-            let pattern = automaton.accepted(&self.cache, state).first().map_or(0, |id| id.as_usize());
+            let first = automaton.accepted(&self.cache, state).first();
+            let pattern = first.map_or(0, regex_automata::PatternID::as_usize);
             return Stage::Found(Found { pattern, from, end: self.at });
         }
         let piece = window.slice(from, self.at);
@@ -179,7 +182,7 @@ impl Scanner {
         for &byte in window.slice(start, self.at) {
             state = automaton.next(&mut self.cache, state, byte);
         }
-        if state.accepts() { Stage::Growing(Growing { pattern, from, end: self.at, state }) } else { found }
+        if state.ends_here() { Stage::Growing(Growing { pattern, from, end: self.at, state }) } else { found }
     }
 }
 

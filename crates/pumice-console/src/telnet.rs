@@ -88,7 +88,7 @@ impl Codec {
             (State::Command, WILL | WONT | DO | DONT) => State::Option(byte),
             (State::Command, SB) => State::Negotiation,
             // No operation, break, are-you-there and the like carry no bytes of the console.
-            (State::Command, _) => State::Data,
+            (State::Command, _) | (State::NegotiationCommand, SE) => State::Data,
             (State::Option(verb), option) => {
                 let answer = self.answer(verb, option);
                 if reply.len() < REPLY_LIMIT_BYTES {
@@ -97,7 +97,6 @@ impl Codec {
                 State::Data
             }
             (State::Negotiation, IAC) => State::NegotiationCommand,
-            (State::NegotiationCommand, SE) => State::Data,
             (State::Negotiation | State::NegotiationCommand, _) => State::Negotiation,
         }
     }
@@ -119,7 +118,8 @@ impl Codec {
         // Something declined is declined again each time it is offered; all else is answered once.
         let is_due = *now != wanted || (asked && !wanted);
         *now = wanted;
-        is_due.then(|| [IAC, if wanted { yes } else { no }, option])
+        let verb = if wanted { yes } else { no };
+        is_due.then_some([IAC, verb, option])
     }
 
     /// Adds what is to be sent for these bytes to `wire`.

@@ -31,7 +31,9 @@ pub enum WatchKind {
     Panic,
     /// The boot loader started again: the machine was reset.
     Reset,
-    /// A message the job or the device calls an error.
+    /// A boot loader's message that the device calls an error.
+    Bootloader,
+    /// A message that the job calls a failure.
     Custom,
 }
 
@@ -49,6 +51,7 @@ impl WatchKind {
             Self::InvalidOpcode => "invalid opcode",
             Self::Panic => "panic",
             Self::Reset => "DUT_has_reset",
+            Self::Bootloader => "unknown",
             Self::Custom => "custom-error",
         }
     }
@@ -71,20 +74,23 @@ pub struct Watch {
 /// [`WatchKind::Reset`] is not among them: whether a boot loader may be seen again is for the caller to say.
 pub fn kernel_watches() -> Vec<Watch> {
     use WatchKind as Kind;
-    let table: [(Kind, &str); 13] = [
+    let table = [
         (Kind::Panic, "Kernel panic - not syncing"),
         (Kind::Kasan, "BUG: KASAN:"),
         (Kind::Kcsan, "BUG: KCSAN:"),
         (Kind::Kfence, "BUG: KFENCE:"),
+        // With the number of the oops, arm says `Internal error: Oops - …` or `Internal error: Oops: …`, MIPS
+        // `Oops[#1]:`, RISC-V `Oops [#1]`, the others `Oops: …`.
         (Kind::Oops, "Internal error: Oops"),
         (Kind::Oops, "Oops: "),
-        (Kind::Oops, "Oops["),
+        (Kind::Oops, "Oops - "),
+        (Kind::Oops, "Oops [#"),
+        (Kind::Oops, "Oops[#"),
         (Kind::InvalidOpcode, "invalid opcode:"),
         (Kind::Fault, "Unhandled fault"),
         (Kind::Bug, "kernel BUG at "),
         (Kind::Bug, "BUG: "),
         (Kind::Warning, "WARNING: "),
-        (Kind::Oops, "Oops - "),
     ];
     let watch = |(kind, text): (Kind, &str)| Watch {
         kind,
@@ -213,5 +219,75 @@ impl Watcher {
             }
         }
         scanner.restart(end);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The kinds found in a log that comes byte by byte.
+    fn kinds(log: &str) -> Vec<(WatchKind, String)> {
+        let now = Instant::now();
+        let watches: Vec<Watch> = kernel_watches().into_iter().chain([reset_watch()]).collect();
+        let patterns = Patterns::new(watches.iter().map(|watch| watch.pattern.clone())).unwrap();
+        let mut watcher = Watcher::new(watches, patterns);
+        let mut window = Window::new(8192);
+        let mut fatal = Vec::new();
+        for byte in log.bytes() {
+            window.push(&[byte]);
+            watcher.advance(&window, now, &mut fatal);
+        }
+        watcher.pause(&window, now, &mut fatal);
+        watcher.messages().iter().map(|message| (message.kind, message.line.clone())).collect()
+    }
+
+    #[track_caller]
+    fn check(line: &str, kind: WatchKind) {
+        assert_eq!(kinds(&format!("before\r\n{line}\r\nafter")), [(kind, line.to_owned())]);
+        assert_eq!(kinds(line), [(kind, line.to_owned())], "without a line end");
+    }
+
+    #[test]
+    fn what_the_kernel_says_is_known_by_its_kind() {
+        use WatchKind as Kind;
+        check("[    1.23] Kernel panic - not syncing: VFS: Unable to mount root fs", Kind::Panic);
+        check("[ 12.3] ---[ end Kernel panic - not syncing: x ]---", Kind::Panic);
+        check("BUG: KASAN: use-after-free in f+0x1/0x2", Kind::Kasan);
+        check("BUG: KCSAN: data-race in a / b", Kind::Kcsan);
+        check("BUG: KFENCE: out-of-bounds read in f", Kind::Kfence);
+        check("[  2.0] Internal error: Oops: 0000000096000004 [#1] PREEMPT SMP", Kind::Oops);
+        check("Oops: 0002 [#1] SMP PTI", Kind::Oops);
+        check("Oops [#1]", Kind::Oops);
+        check("invalid opcode: 0000 [#1] SMP", Kind::InvalidOpcode);
+        check("Unhandled fault: external abort on non-linefetch (0x1008) at 0x1", Kind::Fault);
+        check("kernel BUG at mm/slub.c:4000!", Kind::Bug);
+        check("watchdog: BUG: soft lockup - CPU#0 stuck for 22s!", Kind::Bug);
+        check("WARNING: CPU: 0 PID: 1 at kernel/x.c:1 f+0x1", Kind::Warning);
+        check("U-Boot SPL 2023.01 (Jan 09 2023)", Kind::Reset);
+    }
+
+    #[test]
+    fn what_only_looks_like_it_is_not() {
+        for line in ["DEBUG:x", "warning: low battery", "Kernel panic", "Oopsie", "U-Boot 2023.01"] {
+            assert_eq!(kinds(line), [], "{line}");
+        }
+    }
+
+    #[test]
+    fn a_line_without_end_is_cut_off_and_a_flood_is_counted() {
+        let long = format!("BUG: {}", "x".repeat(5000));
+        let (kind, line) = kinds(&long).remove(0);
+        assert_eq!((kind, line.len()), (WatchKind::Bug, 5 + 1024));
+        let now = Instant::now();
+        let watches = kernel_watches();
+        let patterns = Patterns::new(watches.iter().map(|watch| watch.pattern.clone())).unwrap();
+        let mut watcher = Watcher::new(watches, patterns);
+        let mut window = Window::new(8192);
+        for _ in 0..3000 {
+            window.push(b"WARNING: again\n");
+            watcher.advance(&window, now, &mut Vec::new());
+        }
+        assert_eq!((watcher.messages().len(), watcher.dropped()), (MESSAGE_LIMIT, 2000));
     }
 }

@@ -14,6 +14,7 @@
 //! tree, and nothing panics whatever the bytes. Everything that is written is deterministic: the same tree
 //! gives the same bytes.
 
+pub mod android_sparse;
 mod bounded;
 mod cause;
 pub mod compression;

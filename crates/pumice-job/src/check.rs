@@ -5,6 +5,7 @@ mod arguments;
 mod describe;
 mod flow;
 mod timeouts;
+mod told;
 
 pub(crate) use across::{check as check_across, soften_boards};
 pub(crate) use describe::{accepts_kind, shape as in_words};
@@ -12,6 +13,7 @@ pub(crate) use describe::{accepts_kind, shape as in_words};
 use pumice_types::{Code, Diagnostic, Diagnostics, Severity, Span};
 use pumice_yaml::{Entry, Map, Node, Value};
 
+use self::told::Told;
 use crate::{
     Rules, codes,
     language::{self, ByKey, ByWord, Field, Loose, Needed, Object, Origin, RunsOn, Shape, Unknown, Word},
@@ -47,37 +49,6 @@ struct Checker<'r> {
     rules: &'r Rules,
     complete: bool,
     told: Told,
-}
-
-/// What was found so far. Beyond what anybody reads nothing is added but a first error, so that hostile texts cost
-/// little.
-#[derive(Default)]
-pub(crate) struct Told {
-    list: Diagnostics,
-    count: usize,
-    has_errors: bool,
-}
-
-impl Told {
-    /// More mistakes than this are not told.
-    const MOST: usize = 500;
-
-    fn is_full(&self) -> bool {
-        self.count >= Self::MOST
-    }
-
-    pub(crate) fn add(&mut self, diagnostic: Diagnostic) {
-        let is_error = diagnostic.severity == Severity::Error;
-        if !self.is_full() || is_error && !self.has_errors {
-            self.list.push(diagnostic);
-            self.count += 1;
-            self.has_errors |= is_error;
-        }
-    }
-
-    pub(crate) fn into_list(self) -> Diagnostics {
-        self.list
-    }
 }
 
 /// The code for submission and the code for the strict schema.
@@ -320,33 +291,38 @@ impl Checker<'_> {
             let label = format!("this is {}", node.kind());
             return self.push(diagnostic(place.cap, WRONG_TYPE, span, message).label(label));
         };
-        let mut mended = Vec::new();
+        let mut absent: Vec<&'static Field> = object.fields().collect();
+        let mut unknown = Vec::new();
         for entry in map {
             match object.field(&entry.key) {
-                Some(field) => self.field(entry, field, place),
-                None => mended.extend(self.unknown(entry, map, object, place)),
+                Some(field) => {
+                    absent.retain(|other| other.key != field.key);
+                    self.field(entry, field, place);
+                }
+                None => unknown.push(entry),
+            }
+        }
+        for entry in unknown {
+            // What was meant is told once, and not told to be missing too.
+            if let Some(meant) = self.unknown(entry, &absent, object, place) {
+                absent.retain(|field| field.key != meant);
             }
         }
         if object.name == language::ACTION.name {
             self.one_action(node, map);
         }
         // An entry of the model library says what LAVA's form has to say itself.
-        let of_library = object.fields().any(|field| field.key == "model" && field.origin == Origin::Extension)
-            && map.get("model").is_some();
-        for field in object.fields().filter(|field| field.needed != Needed::No) {
-            if of_library && field.needed == Needed::Strict {
-                continue;
-            }
-            if self.complete && map.get(field.key).is_none() && !mended.contains(&field.key) {
-                let cap =
-                    if field.needed == Needed::Submission { Severity::Error } else { Severity::Warning };
-                let message = format!("`{}` is missing in {}", field.key, object.name);
-                let place = place.capped(cap);
-                self.push(
-                    diagnostic(place.cap, MISSING_KEY, anchor(node, place), message)
-                        .help(format!("`{}`: {}", field.key, field.doc)),
-                );
-            }
+        let of_library = map.get("model").is_some()
+            && object.fields().any(|field| field.key == "model" && field.origin == Origin::Extension);
+        absent.retain(|field| !(of_library && field.needed == Needed::Strict));
+        for field in absent.into_iter().filter(|field| self.complete && field.needed != Needed::No) {
+            let cap = if field.needed == Needed::Submission { Severity::Error } else { Severity::Warning };
+            let message = format!("`{}` is missing in {}", field.key, object.name);
+            let place = place.capped(cap);
+            self.told.add(
+                diagnostic(place.cap, MISSING_KEY, anchor(node, place), message)
+                    .help(format!("`{}`: {}", field.key, field.doc)),
+            );
         }
     }
 
@@ -374,21 +350,21 @@ impl Checker<'_> {
         self.value(&entry.value, field.shape, place.capped(cap));
     }
 
-    /// Reports a key that is not known and returns the one that was most likely meant.
+    /// Reports a key that is not known and returns the one that was most likely meant, among those that are absent.
     fn unknown(
         &mut self,
         entry: &Entry,
-        map: &Map,
+        absent: &[&'static Field],
         object: &Object,
         place: Place<'_>,
     ) -> Option<&'static str> {
+        let keys = absent.iter().map(|field| field.key);
         let cap = match object.unknown {
             Unknown::Refused => Severity::Error,
             // Only what most likely stands for a key that must be there.
             Unknown::Free => {
-                let needed = object.fields().filter(|field| field.needed != Needed::No);
-                let missing = needed.map(|field| field.key).filter(|key| map.get(key).is_none());
-                describe::likely(&entry.key, missing)?;
+                let needed = absent.iter().filter(|field| field.needed != Needed::No);
+                describe::likely(&entry.key, needed.map(|field| field.key))?;
                 Severity::Warning
             }
             Unknown::Each(shape) if accepts_kind(*shape, &entry.value) => {
@@ -397,15 +373,14 @@ impl Checker<'_> {
             }
             Unknown::Warned | Unknown::Each(_) => Severity::Warning,
         };
-        // A mapping with so many unknown keys is no job; what was meant is not looked for.
+        // With so many mistakes it is no job; what was meant is not looked for.
         if self.told.is_full() && (self.told.has_errors || place.cap.min(cap) == Severity::Warning) {
             return None;
         }
-        let absent = object.fields().map(|field| field.key).filter(|key| map.get(key).is_none());
-        let likely = describe::likely(&entry.key, absent);
+        let likely = describe::likely(&entry.key, keys);
         // It stands for a key that submission misses.
-        let is_needed =
-            likely.and_then(|key| object.field(key)).is_some_and(|field| field.needed == Needed::Submission);
+        let meant = absent.iter().find(|field| Some(field.key) == likely);
+        let is_needed = meant.is_some_and(|field| field.needed == Needed::Submission);
         let cap = if is_needed { Severity::Error } else { cap };
         let message = format!("unknown key `{}` in {}", describe::short(&entry.key), object.name);
         let help = match (likely, describe::home_of(&entry.key)) {

@@ -108,7 +108,7 @@ impl Output {
     pub(crate) fn failure(&self) -> Option<Failure> {
         let state = self.lock();
         let fails = |meant: &&Meant| matches!(meant.meaning, Meaning::Fails(_));
-        state.meant.iter().find(fails).map(|meant| explain(meant))
+        state.meant.iter().find(fails).map(explain)
     }
 
     /// The numbers so far, in the order of the output.

@@ -137,7 +137,7 @@ impl Lineage {
             cgroup: self.cgroup.as_ref(),
             sessions: vec![self.pid.as_raw_nonzero().get()],
             mark: &self.mark,
-            search: Search::Adopted,
+            search: if self.cgroup.is_some() { Search::Cgroup } else { Search::Descendants },
         }
     }
 

@@ -282,8 +282,8 @@ impl Guard {
         }))
     }
 
-    /// Kills whatever is left of the run's processes (where this is the program's only guard, also every orphan
-    /// below us in a session of its own), removes the files and directories its ledger lists,
+    /// Kills whatever is left of the run's processes (without cgroups, and where this is the program's only guard,
+    /// also every orphan below us in a session of its own), removes the files and directories its ledger lists,
     /// and ends the watcher. What else the ledger lists stays there for [`crate::reconcile`].
     pub async fn finish(&self, deadline: &Deadline) -> Result<(), LeftBehind> {
         let shared = &self.shared;
@@ -301,15 +301,16 @@ impl Guard {
 
 impl Shared {
     fn tree(&self) -> Tree<'_> {
+        let is_contained = self.cgroup.is_some() && self.why_not.get().is_none();
         // Sessions of live children are theirs to end; those that are gone may belong to strangers.
         Tree {
             cgroup: self.cgroup.as_ref().map(|(cgroup, _)| cgroup),
             sessions: Vec::new(),
             mark: &self.token,
-            search: if LIVE.load(Ordering::Acquire) == 1 {
-                Search::EverywhereAndAdopted
-            } else {
-                Search::Everywhere
+            search: match LIVE.load(Ordering::Acquire) {
+                _ if is_contained => Search::Cgroup,
+                1 => Search::EverywhereAndAdopted,
+                _ => Search::Everywhere,
             },
         }
     }

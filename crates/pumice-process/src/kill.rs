@@ -1,12 +1,11 @@
 //! Killing everything that belongs together, until nothing of it is left.
 //!
-//! A child's tree is what is in its cgroup, in its session, adopted by us with its mark in the environment,
-//! or a descendant of one of these. One round finds and kills; rounds are repeated until one finds nothing,
+//! A child's tree is what is in its cgroup. Without one it is what is in its session, what became our child and
+//! carries its mark in the environment, and the descendants of these. One round finds and kills; rounds are repeated until one finds nothing,
 //! because a process may fork while the others are killed.
 
 use std::{
     collections::BTreeSet,
-    fmt,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -74,6 +73,7 @@ impl Pauses {
 }
 
 /// What belongs together.
+#[derive(Debug)]
 pub(crate) struct Tree<'a> {
     /// Its cgroup, where there is one.
     pub(crate) cgroup: Option<&'a Cgroup>,
@@ -81,18 +81,20 @@ pub(crate) struct Tree<'a> {
     pub(crate) sessions: Vec<i32>,
     /// What marks its processes.
     pub(crate) mark: &'a str,
-    /// Whether to look for the mark in every process, or only in those that we adopted.
+    /// Where else to look.
     pub(crate) search: Search,
 }
 
-/// Where to look for the mark.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Where to look for what belongs to a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Search {
-    /// In processes that became our children.
-    Adopted,
-    /// In every process of the host: their parent may be gone, or not be us.
+    /// Nowhere but in its cgroup, which nothing leaves without privilege.
+    Cgroup,
+    /// In its sessions, among the descendants, and for the mark among what became our children.
+    Descendants,
+    /// In every process of the host for the mark too: parents may be gone, or not be us.
     Everywhere,
-    /// The same, and what became our child is ours without any mark.
+    /// The same, and what became our child belongs to it without any mark.
     EverywhereAndAdopted,
 }
 
@@ -118,40 +120,51 @@ impl Tree<'_> {
     /// What of it is alive. Collects adopted processes that have ended.
     pub(crate) fn find(&self) -> Vec<Process> {
         let own = rustix::process::getpid().as_raw_nonzero().get();
-        let own_session = rustix::process::getsid(None).map_or(0, |session| session.as_raw_nonzero().get());
         let contained: BTreeSet<i32> =
             self.cgroup.map(|cgroup| cgroup.processes().into_iter().collect()).unwrap_or_default();
-        let direct = DIRECT.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut members = BTreeSet::new();
-        let mut others = Vec::new();
-        let mut found = Vec::new();
-        for process in Process::all() {
-            let adopted =
-                process.parent == own && process.session != own_session && !direct.contains(&process.pid);
-            if process.is_zombie() {
-                if adopted {
-                    collect(process.pid);
-                }
-                continue;
-            }
-            let ours = contained.contains(&process.pid)
+        let adopted = adopted();
+        let others = match self.search {
+            Search::Cgroup => contained.iter().filter_map(|&pid| Process::read(pid)).collect(),
+            _ => Process::all(),
+        };
+        let belongs = |process: &Process| {
+            contained.contains(&process.pid)
                 || self.sessions.contains(&process.session)
                 || match self.search {
-                    Search::Adopted => adopted && process.is_marked(self.mark),
+                    Search::Cgroup => false,
+                    Search::Descendants => adopted.contains(&process.pid) && process.is_marked(self.mark),
                     Search::Everywhere => process.is_marked(self.mark),
-                    Search::EverywhereAndAdopted => adopted || process.is_marked(self.mark),
-                };
-            if ours && process.pid != own {
-                members.insert(process.pid);
-                found.push(process);
-            } else {
-                others.push(process);
-            }
-        }
+                    Search::EverywhereAndAdopted => {
+                        adopted.contains(&process.pid) || process.is_marked(self.mark)
+                    }
+                }
+        };
+        let alive = others.into_iter().filter(|process| !process.is_zombie() && process.pid != own);
+        let (mut found, others): (Vec<_>, Vec<_>) = alive.partition(belongs);
+        let mut members = found.iter().map(|process| process.pid).collect();
         add_descendants(&mut found, &mut members, others);
-        found.retain(|process| process.pid != own);
         found
     }
+}
+
+/// The processes that became our children because they were orphaned below us. Those that have ended are
+/// collected and left out.
+fn adopted() -> BTreeSet<i32> {
+    let own_session = rustix::process::getsid(None).map_or(0, |session| session.as_raw_nonzero().get());
+    let direct = DIRECT.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let mut adopted = BTreeSet::new();
+    for process in Process::children() {
+        // What shares our session was started by another part of this program, in its own way.
+        if process.session == own_session || direct.contains(&process.pid) {
+            continue;
+        }
+        if process.is_zombie() {
+            collect(process.pid);
+        } else {
+            adopted.insert(process.pid);
+        }
+    }
+    adopted
 }
 
 /// Moves from `others` to `found` whatever descends from a member.
@@ -182,12 +195,6 @@ fn collect(pid: i32) {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
         // Somebody else may have been faster.
         let _ = rustix::process::waitid(rustix::process::WaitId::Pid(pid), options);
-    }
-}
-
-impl fmt::Debug for Tree<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tree").field("sessions", &self.sessions).field("mark", &self.mark).finish()
     }
 }
 

@@ -49,6 +49,24 @@ impl Process {
             .collect()
     }
 
+    /// The children of this process, zombies too: a few reads where the kernel keeps a list of them
+    /// (`CONFIG_PROC_CHILDREN`), else a look at every process.
+    pub(crate) fn children() -> Vec<Self> {
+        let listed = || -> io::Result<Vec<Self>> {
+            let mut children = Vec::new();
+            for thread in fs::read_dir("/proc/self/task")? {
+                let list = fs::read_to_string(thread?.path().join("children"))?;
+                children
+                    .extend(list.split_ascii_whitespace().filter_map(|pid| Self::read(pid.parse().ok()?)));
+            }
+            Ok(children)
+        };
+        listed().unwrap_or_else(|_| {
+            let own = rustix::process::getpid().as_raw_nonzero().get();
+            Self::all().into_iter().filter(|process| process.parent == own).collect()
+        })
+    }
+
     /// Reads the text of `/proc/PID/stat`. The name stands in parentheses and may hold anything, so the last
     /// parenthesis ends it.
     fn parse(stat: &[u8]) -> Option<Self> {

@@ -21,6 +21,7 @@ use crate::{
     scheduler::{self, Scheduler},
     secrets::{self, ServerKey},
     storage::{Directory, Storage},
+    worker_api,
 };
 
 /// What every handler shares.
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) logs: LogBook,
     pub(crate) pages: pages::Templates,
+    /// People's ways to their machines.
+    pub(crate) channels: worker_api::Channels,
     /// Requests from each address.
     pub(crate) requests: Limiter,
     /// Failed log-ins from each address.
@@ -117,6 +120,7 @@ impl App {
             failures: Limiter::new(config.failures_per_minute, second * 60, config.failures_per_minute),
             events: EventBus::new(),
             logs: LogBook::new(),
+            channels: worker_api::Channels::default(),
             pages: pages::Templates::new(),
             callbacks_wait: Notify::new(),
             stop: watch::Sender::new(false),
@@ -164,12 +168,22 @@ impl App {
         Ok(Some(token))
     }
 
-    /// Makes a worker known, if it is not, and answers its token: how `pumice up` joins its own worker.
+    /// Makes a worker known, if it is not, and answers its token for `/api/worker/v1/`: how `pumice up` joins its own.
     pub async fn join_worker(&self, hostname: &str) -> Result<String, StartError> {
-        lab::workers::join(&self.shared, hostname).await.map_err(|refusal| match refusal {
+        let token = lab::workers::join(&self.shared, hostname).await.map_err(|refusal| match refusal {
             Refusal::Internal(cause) => StartError::State(io::Error::other(cause)),
             other => StartError::State(io::Error::other(other.to_string())),
-        })
+        })?;
+        Ok(format!("{hostname}.{token}"))
+    }
+
+    /// Says how many may use a licence at once, in the whole lab.
+    pub async fn set_licence(&self, name: &str, seats: u32) -> Result<(), StartError> {
+        let mut writer = self.shared.database.write().await?;
+        writer.set_licence(name, i64::from(seats)).await?;
+        writer.commit().await?;
+        let told = self.shared.scheduler.tell(pumice_sched::Event::PutLicence(name.to_owned(), seats)).await;
+        told.map(drop).map_err(|stopped| StartError::State(io::Error::other(stopped)))
     }
 
     /// Every route, for tests without a socket.

@@ -17,7 +17,7 @@ use axum::{
 use serde_json::json;
 use tower_service::Service;
 
-use crate::{app::Shared, events, lava_worker, plain, rest, xmlrpc};
+use crate::{app::Shared, events, lava_worker, pages, plain, rest, worker_api, xmlrpc};
 
 /// Every route behind the front.
 pub(crate) fn router(shared: &Arc<Shared>) -> Router {
@@ -28,7 +28,9 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .route("/ws/", get(events::listen))
         .merge(rest::routes())
         .merge(lava_worker::routes())
+        .merge(worker_api::routes())
         .merge(plain::routes())
+        .merge(pages::routes())
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(limit))

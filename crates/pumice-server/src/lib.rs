@@ -28,6 +28,7 @@ mod results;
 mod scheduler;
 mod secrets;
 pub mod storage;
+mod worker_api;
 mod xmlrpc;
 mod yaml;
 

@@ -1,6 +1,6 @@
 //! Sets of characters: `.`, `[…]`, `\w` and their kind, over a stream of bytes.
 //!
-//! A console is not always UTF-8. A set that names what it does *not* contain also matches one byte that is
+//! A console is not always UTF-8. A set that names the few it does *not* contain also matches one byte that is
 //! part of no character.
 
 use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, ClassUnicode, ClassUnicodeRange, Hir};
@@ -35,13 +35,13 @@ pub(super) fn one(character: char, ignore_case: bool) -> Characters {
 /// `.`, which leaves out the line feed unless `dot_all`.
 pub(super) fn any(dot_all: bool) -> Characters {
     let excluded = if dot_all { ClassUnicode::empty() } else { set(&[('\n', '\n')]) };
-    all_but(excluded)
+    all_but(&excluded)
 }
 
 /// The set of a shorthand: `d`, `s`, `w`, and their opposites in capitals.
 pub(super) fn shorthand(letter: char, ascii: bool) -> Characters {
     let named = shorthand_set(letter.to_ascii_lowercase(), ascii);
-    if letter.is_ascii_uppercase() { all_but(named) } else { listed(named) }
+    if letter.is_ascii_uppercase() { all_but(&named) } else { listed(named) }
 }
 
 fn shorthand_set(letter: char, ascii: bool) -> ClassUnicode {
@@ -62,17 +62,21 @@ fn listed(class: ClassUnicode) -> Characters {
     Characters { once: Hir::class(Class::Unicode(class)), any_number: None }
 }
 
-/// Everything but a set, stray bytes included.
-fn all_but(excluded: ClassUnicode) -> Characters {
+/// Everything but a set. A stray byte is included when everything beyond ASCII is; else the bytes of a character
+/// that is left out would be taken for stray ones.
+fn all_but(excluded: &ClassUnicode) -> Characters {
     let mut class = excluded.clone();
     class.negate();
+    let characters = Hir::class(Class::Unicode(class));
+    let Some(mut bytes) = excluded.to_byte_class().filter(ClassBytes::is_ascii) else {
+        return Characters { once: characters, any_number: None };
+    };
+    bytes.negate();
     let stray = ClassBytes::new([ClassBytesRange::new(0x80, 0xff)]);
-    let once = Hir::alternation(vec![Hir::class(Class::Unicode(class)), Hir::class(Class::Bytes(stray))]);
-    let any_number = excluded.to_byte_class().filter(ClassBytes::is_ascii).map(|mut bytes| {
-        bytes.negate();
-        Hir::class(Class::Bytes(bytes))
-    });
-    Characters { once, any_number }
+    Characters {
+        once: Hir::alternation(vec![characters, Hir::class(Class::Bytes(stray))]),
+        any_number: Some(Hir::class(Class::Bytes(bytes))),
+    }
 }
 
 /// One entry of `[…]`.
@@ -119,7 +123,7 @@ pub(super) fn class(cursor: &mut Cursor<'_>, flags: Flags, start: usize) -> Resu
     if flags.ignore_case {
         class.case_fold_simple();
     }
-    Ok(if negated { all_but(class) } else { listed(class) })
+    Ok(if negated { all_but(&class) } else { listed(class) })
 }
 
 fn item(cursor: &mut Cursor<'_>, flags: Flags, start: usize) -> Result<Item, PatternError> {

@@ -13,6 +13,8 @@ use pumice_types::{Blame, Cause};
 use regex_automata::{Input, meta, nfa::thompson, util::captures::Captures};
 use regex_syntax::hir::Hir;
 
+use crate::found::Match;
+
 /// The largest automaton one pattern may need. A hostile `((a{500}){500}){500}` is refused by this.
 const SIZE_LIMIT_BYTES: usize = 1 << 20;
 
@@ -86,6 +88,11 @@ impl Pattern {
     /// Whether it is found anywhere in `bytes`.
     pub fn is_match(&self, bytes: &[u8]) -> bool {
         self.searcher().is_match(bytes)
+    }
+
+    /// What Python's `re.search` finds in `bytes`, places counted from their beginning.
+    pub fn search(&self, bytes: &[u8]) -> Option<Match> {
+        self.is_match(bytes).then(|| Match::read(0, Some(self), bytes, 0))
     }
 
     /// Where it begins in `bytes`, if it is found.

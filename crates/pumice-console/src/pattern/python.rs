@@ -91,8 +91,6 @@ enum Atom {
     Group(Hir),
     /// A place, not a text: `^`, `\b`. Python refuses to repeat it.
     Place(Hir),
-    /// Nothing at all: a comment.
-    Nothing,
 }
 
 impl Parser<'_> {
@@ -138,9 +136,7 @@ impl Parser<'_> {
     fn concatenation(&mut self) -> Result<Hir, PatternError> {
         let mut parts = Vec::new();
         loop {
-            if self.flags.verbose {
-                self.skip_layout();
-            }
+            self.skip_comments()?;
             match self.cursor.peek() {
                 None | Some('|' | ')') => return Ok(Hir::concat(parts)),
                 Some(_) => {
@@ -151,21 +147,32 @@ impl Parser<'_> {
         }
     }
 
-    /// White space and comments under the flag `x`.
-    fn skip_layout(&mut self) {
+    /// Passes over `(?#…)`, and under the flag `x` over white space and `# …` too.
+    fn skip_comments(&mut self) -> Result<(), PatternError> {
         loop {
-            self.cursor.take_while(|c| c.is_ascii_whitespace());
-            if self.cursor.peek() != Some('#') {
-                return;
+            let before = self.cursor.at;
+            if self.cursor.eat("(?#") {
+                self.cursor.take_while(|c| c != ')');
+                if !self.cursor.eat(")") {
+                    return Err(self.cursor.error(before, "this comment has no end: `)`"));
+                }
             }
-            self.cursor.take_while(|c| c != '\n');
+            if self.flags.verbose {
+                self.cursor.take_while(|c| c.is_ascii_whitespace());
+                if self.cursor.peek() == Some('#') {
+                    self.cursor.take_while(|c| c != '\n');
+                }
+            }
+            if self.cursor.at == before {
+                return Ok(());
+            }
         }
     }
 
     fn atom(&mut self) -> Result<Atom, PatternError> {
         let start = self.cursor.at;
         Ok(match self.cursor.next() {
-            None => Atom::Nothing,
+            None => Atom::Group(Hir::empty()),
             Some('.') => Atom::Characters(characters::any(self.flags.dot_all)),
             Some('^') => {
                 Atom::Place(Hir::look(if self.flags.multi_line { Look::StartLF } else { Look::Start }))
@@ -180,10 +187,15 @@ impl Parser<'_> {
                     Atom::Characters(characters::one(character, self.flags.ignore_case))
                 }
             },
-            Some(character @ ('*' | '+' | '?')) => {
-                return Err(self
-                    .cursor
-                    .error(start, format!("nothing to repeat; write `\\{character}` for the character")));
+            Some(character @ ('*' | '+' | '?' | '{')) => {
+                self.cursor.at = start;
+                if self.bounds()?.is_some() {
+                    let message = format!("nothing to repeat; write `\\{character}` for the character");
+                    return Err(self.cursor.error(start, message));
+                }
+                // Braces that are no repetition.
+                self.cursor.at = start + 1;
+                Atom::Characters(characters::one(character, self.flags.ignore_case))
             }
             Some(character) => Atom::Characters(characters::one(character, self.flags.ignore_case)),
         })
@@ -213,14 +225,6 @@ impl Parser<'_> {
         }
         if self.cursor.eat("P=") {
             return refuse("`(?P=name)` matches what a group matched before; write out what it may be");
-        }
-        if self.cursor.eat("#") {
-            self.cursor.take_while(|c| c != ')');
-            return if self.cursor.eat(")") {
-                Ok(Atom::Nothing)
-            } else {
-                refuse("this comment has no end: `)`")
-            };
         }
         if self.cursor.eat("<=") || self.cursor.eat("<!") {
             return refuse(
@@ -290,15 +294,12 @@ impl Parser<'_> {
 
     /// The repetition that may follow an atom.
     fn repeated(&mut self, atom: Atom) -> Result<Hir, PatternError> {
-        if self.flags.verbose {
-            self.skip_layout();
-        }
+        self.skip_comments()?;
         let start = self.cursor.at;
         let Some((min, max)) = self.bounds()? else {
             return Ok(match atom {
                 Atom::Characters(characters) => characters.once,
                 Atom::Group(tree) | Atom::Place(tree) => tree,
-                Atom::Nothing => Hir::empty(),
             });
         };
         let greedy = !self.cursor.eat("?");
@@ -319,7 +320,7 @@ impl Parser<'_> {
             }
             Atom::Characters(characters) => characters.once,
             Atom::Group(tree) => tree,
-            Atom::Place(_) | Atom::Nothing => return Err(self.cursor.error(start, "nothing to repeat")),
+            Atom::Place(_) => return Err(self.cursor.error(start, "nothing to repeat")),
         };
         Ok(Hir::repetition(Repetition { min, max, greedy, sub: Box::new(sub) }))
     }
@@ -361,13 +362,5 @@ impl Parser<'_> {
             _ => return Ok(None),
         }
         Ok(Some((0, None)))
-    }
-}
-
-impl Flags {
-    /// For the tests of the parts.
-    #[cfg(test)]
-    pub(super) fn none() -> Self {
-        Self { ignore_case: false, ascii: false, multi_line: false, dot_all: true, verbose: false }
     }
 }

@@ -26,7 +26,6 @@ const HELPERS: &[(&str, &str)] = scripts! {
     "lava-os-functions" = "lava-os-functions"
     "lava-probe-ip" = "lava-probe-ip"
     "lava-retry" = "lava-retry"
-    "lava-signal" = "lava-signal"
     "lava-target-ip" | "lava-target-mac" | "lava-target-storage" = "lava-target"
     "lava-test-case" = "lava-test-case"
     "lava-test-event" = "lava-test-event"

@@ -33,19 +33,20 @@ pub(super) fn metadata(entries: &[(String, String)]) -> String {
     text
 }
 
-/// The script that runs the steps. A step that fails outside `lava-test-case` ends it (`-e`).
+/// The script that runs the steps. A step that fails outside `lava-test-case` ends it (`-e`). It begins where
+/// `lava-test-runner` has sent `STARTRUN`, and says that it came to its end by a file, so that no process is started to
+/// send a signal.
 pub(super) fn run(run: &TestRun, parameters: &Parameters, folder: &str) -> String {
-    let (suite, uuid) = (quote(&run.suite()), quote(&run.uuid));
     let mut text = assigned(parameters);
     if run.kernel_log {
         text.push_str("export LAVA_SIGNAL=kmsg\n");
     }
-    text.extend(["export TESTRUN_ID=", &suite, "\nUUID=", &uuid, "\nset -e\ncd ", &quote(folder), "\n"]);
-    text.extend(["lava-signal STARTRUN ", &suite, " ", &uuid, "\nset -x\n"]);
+    text.extend(["export TESTRUN_ID=", &quote(&run.suite()), "\nUUID=", &quote(&run.uuid), "\n"]);
+    text.extend(["set -e\ncd ", &quote(folder), "\nset -x\n"]);
     for step in &run.definition.steps {
         text.extend([&escape_positional(step), "\n"]);
     }
-    text.extend(["set +x\nlava-signal ENDRUN ", &suite, " ", &uuid, "\n"]);
+    text.push_str("set +x\n[ -z \"${LAVA_RESULT_DIR:-}\" ] || : > \"$LAVA_RESULT_DIR/ended\"\n");
     text
 }
 

@@ -36,6 +36,7 @@ fn signal(name: &str, arguments: &str) -> Result<Signal, Problem> {
         "STARTTC" => Signal::StartTc(words.need("the test case")?),
         "ENDTC" => Signal::EndTc(words.need("the test case")?),
         "TESTCASE" => Signal::TestCase(test_case(words)?),
+        "CASE" => Signal::TestCase(short_case(words)?),
         "TESTSET" => Signal::TestSet(match words.need("START or STOP")?.as_str() {
             "START" => TestSet::Start(words.need("the name of the test set")?),
             "STOP" => TestSet::Stop,
@@ -85,6 +86,16 @@ fn test_case(words: Words<'_>) -> Result<TestCase, Problem> {
         result: outcome.ok_or(Problem::Missing("RESULT"))?,
         measurement,
         units,
+    })
+}
+
+/// `CASE id result [measurement|- [units]]`, the short form of a channel.
+fn short_case(mut words: Words<'_>) -> Result<TestCase, Problem> {
+    Ok(TestCase {
+        id: words.need("the test case")?,
+        result: result(&words.need("the result")?)?,
+        measurement: words.0.next().filter(|word| *word != "-").map(number).transpose()?,
+        units: words.0.next().map(str::to_owned),
     })
 }
 
@@ -188,6 +199,19 @@ mod tests {
                 ..case("m", CaseResult::Pass)
             }),
         );
+    }
+
+    #[test]
+    fn a_case_on_a_channel_is_short() {
+        let measured = |measurement, units: Option<&str>| {
+            let units = units.map(str::to_owned);
+            Signal::TestCase(TestCase { measurement, units, ..case("x=y", CaseResult::Skip) })
+        };
+        check("CASE x=y skip", &measured(None, None));
+        check("CASE x=y skip 2.5", &measured(Some(2.5), None));
+        check("CASE x=y skip - ms", &measured(None, Some("ms")));
+        check("CASE x=y skip -2 ms", &measured(Some(-2.0), Some("ms")));
+        refused("CASE a", "the guest sent `CASE a`, which is not a signal: the result is missing");
     }
 
     #[test]

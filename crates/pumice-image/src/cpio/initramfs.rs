@@ -7,8 +7,8 @@
 //!
 //! There is one trap: an appended directory takes the place of what has its name, a symbolic link as well. An
 //! overlay that puts `bin/x` into an image whose `bin` is a link to `usr/bin` would cut the guest off from its
-//! programs. Where the overlay holds directories nobody asked for ([`Tree::implied`]), the image is therefore
-//! read once (not written), and they are fitted to what it holds.
+//! programs. An overlay that is not in a directory of its own is therefore fitted to the image, which is read
+//! for that, though not written.
 
 use std::{
     fs::File,
@@ -73,6 +73,16 @@ impl Blame for InitramfsError {
     }
 }
 
+/// Where in an image an overlay goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// Into directories that no image has, `/lava-7` for example: the image is not read, however it is packed.
+    OwnDirectories,
+    /// Among the files of the image, where a guest would look for them: directories of the image stay, and
+    /// its links to directories are followed.
+    AmongOthers(Limits),
+}
+
 /// Appends `overlay` to the initramfs at `path`, in place, as an archive of its own packed with `compression`
 /// (`None` is understood by every kernel). Gives the bytes that were added.
 ///
@@ -81,7 +91,7 @@ pub fn append(
     path: &Path,
     overlay: &Tree,
     compression: Option<Compression>,
-    limits: Limits,
+    placement: Placement,
 ) -> Result<u64, InitramfsError> {
     let mut file = File::options().read(true).write(true).open(path)?;
     let begin = peek_begin(&mut file)?;
@@ -90,7 +100,7 @@ pub fn append(
     }
     let mut base = Tree::new();
     let mut merged = None;
-    if overlay.implied().next().is_some() {
+    if let Placement::AmongOthers(limits) = placement {
         base = skeleton(&mut file, limits)?;
         let mut tree = base.clone();
         tree.merge(overlay.clone()).map_err(CpioError::from)?;

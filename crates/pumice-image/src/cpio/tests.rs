@@ -9,7 +9,7 @@ use super::*;
 use crate::{
     Compression, Device, Entry, Limits, Meta, Node, Tree, TreePath,
     compression::encode,
-    cpio::initramfs::{append, skeleton},
+    cpio::initramfs::{Placement, append, skeleton},
 };
 
 fn sample() -> Tree {
@@ -118,6 +118,8 @@ fn a_declared_size_takes_no_memory() {
     assert!(matches!(read(&bytes), Err(CpioError::Io(_))));
 }
 
+const AMONG_OTHERS: Placement = Placement::AmongOthers(Limits { entries: 10_000, bytes: 1 << 20 });
+
 /// An initramfs as distributions make it: an archive for the processor, padding, the packed rest.
 fn distribution_initramfs(rest: &Tree, compression: Option<Compression>) -> Vec<u8> {
     let mut early = Tree::new();
@@ -132,11 +134,16 @@ fn distribution_initramfs(rest: &Tree, compression: Option<Compression>) -> Vec<
 }
 
 /// Appends and gives what the second archive holds.
-fn appended(base: &[u8], overlay: &Tree, compression: Option<Compression>) -> Vec<String> {
+fn appended(
+    base: &[u8],
+    overlay: &Tree,
+    compression: Option<Compression>,
+    placement: Placement,
+) -> Vec<String> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("initrd");
     fs::write(&path, base).unwrap();
-    let added = append(&path, overlay, compression, Limits::default()).unwrap();
+    let added = append(&path, overlay, compression, placement).unwrap();
     let bytes = fs::read(&path).unwrap();
     assert_eq!(&bytes[..base.len()], base, "the image itself is untouched");
     assert_eq!(bytes.len() as u64, base.len() as u64 + added);
@@ -167,22 +174,24 @@ fn an_overlay_of_its_own_directory_is_appended_without_reading_the_image() {
     overlay.directory("lava-1", 0o755).unwrap().file("lava-1/run", 0o755, "#!/bin/sh\n").unwrap();
     for compression in [None, Some(Compression::Gzip), Some(Compression::Zstd)] {
         // lz4 cannot be read here, and need not be.
-        let names = appended(b"\x02\x21\x4c\x18 packed by lz4", &overlay, compression);
+        let names =
+            appended(b"\x02\x21\x4c\x18 packed by lz4", &overlay, compression, Placement::OwnDirectories);
         assert_eq!(names, ["lava-1", "lava-1/run"]);
     }
 }
 
 #[test]
-fn directories_nobody_asked_for_are_fitted_to_the_image() {
+fn an_overlay_among_other_files_is_fitted_to_the_image() {
     let mut base = Tree::new();
     base.directory("usr/bin", 0o755).unwrap().symlink("bin", "usr/bin").unwrap();
     base.directory("tmp", 0o1777).unwrap().file("usr/bin/sh", 0o755, "x").unwrap();
     let mut overlay = Tree::new();
     overlay.file("bin/tool", 0o755, "").unwrap().file("tmp/x", 0o644, "").unwrap();
-    overlay.file("opt/new", 0o644, "").unwrap();
+    // As a tar archive says it, which names every directory.
+    overlay.directory("bin", 0o700).unwrap().file("opt/new", 0o644, "").unwrap();
     for packing in [None, Some(Compression::Gzip), Some(Compression::Zstd)] {
         let image = distribution_initramfs(&base, packing);
-        let names = appended(&image, &overlay, None);
+        let names = appended(&image, &overlay, None, AMONG_OTHERS);
         assert_eq!(names, ["opt", "opt/new", "tmp/x", "usr/bin/tool"], "{packing:?}");
     }
 }
@@ -195,7 +204,7 @@ fn what_is_no_initramfs_is_refused_by_what_it_is() {
     overlay.directory("lava-1", 0o755).unwrap();
     let check = |bytes: &[u8], expected: &str| {
         fs::write(&path, bytes).unwrap();
-        let error = append(&path, &overlay, None, Limits::default()).unwrap_err();
+        let error = append(&path, &overlay, None, AMONG_OTHERS).unwrap_err();
         assert_eq!(error.to_string(), format!("it is not an initramfs: {expected}"));
         assert_eq!(fs::read(&path).unwrap(), bytes);
     };
@@ -208,7 +217,7 @@ fn what_is_no_initramfs_is_refused_by_what_it_is() {
     check(b"\x27\x05\x19\x56rest", "it has a U-Boot header; give the initramfs that is inside");
     overlay.file("etc/x", 0o644, "").unwrap();
     fs::write(&path, b"\x02\x21\x4c\x18 packed by lz4").unwrap();
-    let error = append(&path, &overlay, None, Limits::default()).unwrap_err();
+    let error = append(&path, &overlay, None, AMONG_OTHERS).unwrap_err();
     assert!(error.to_string().starts_with("it is packed with lz4, which we do not read"), "{error}");
 }
 

@@ -64,8 +64,8 @@ pub enum Ext4Error {
         /// What it is, with its article.
         found: &'static str,
     },
-    /// A name the script of `debugfs` cannot hold.
-    #[error("`{0}` cannot be written: its name holds a control character")]
+    /// A name that `debugfs` cannot be given: one with control characters, or an image with a `?` in its path.
+    #[error("`{0}` holds a character that the programs of e2fsprogs cannot take in a name")]
     Name(String),
     /// A program of e2fsprogs is not on this host.
     #[error("`{0}` is not installed on this host")]

@@ -105,7 +105,7 @@ impl Checker<'_> {
                     .suggest(likely)
                     .help("names of actions have lower-case letters and `-` only"),
                 );
-            } else if !ACTION_NAMES.contains(&name.as_str()) {
+            } else if !ACTION_NAMES.contains(&name.as_str()) && !self.told.is_full() {
                 let likely = describe::likely(name, ACTION_NAMES.iter().copied());
                 let message =
                     format!("no action is called `{}`, so this timeout has no effect", describe::short(name));

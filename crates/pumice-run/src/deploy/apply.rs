@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pumice_image::{Limits, cpio::initramfs};
+use pumice_image::cpio::initramfs::{self, Placement};
 use pumice_plan::{
     OverlayDelivery,
     deploy::{ApplyOverlay, ImageOverlays},
@@ -25,7 +25,7 @@ pub(crate) async fn run(
         match &plan.by {
             OverlayDelivery::Initramfs { label } => {
                 let path = deployed.files.get(label).ok_or_else(|| missing(label))?;
-                let appended = initramfs::append(path, &tree, None, Limits::default());
+                let appended = initramfs::append(path, &tree, None, Placement::OwnDirectories);
                 let bytes = appended.map_err(|error| error.failure())?;
                 cx.report().info(format!("the overlay is appended to `{label}` ({bytes} bytes)"));
             }

@@ -47,7 +47,7 @@ pub(super) async fn shown(
         "description": job.description,
         "health_check": job.is_health_check,
         "requested_device_type": job.requested_device_type,
-        "tags": reader.job_tags(job.id).await?,
+        "tags": tag_keys(reader, job).await?,
         "actual_device": job.actual_device,
         "submit_time": time(Some(job.submit_time)),
         "start_time": time(job.start_time),
@@ -66,6 +66,15 @@ pub(super) async fn shown(
         shown["token"] = json!(crate::lava_worker::job_token(shared, job));
     }
     Ok(shown)
+}
+
+/// Clients look the names up in `tags/`.
+async fn tag_keys(reader: &mut Reader, job: &Job) -> Result<Vec<i64>, Refusal> {
+    let mut keys = Vec::new();
+    for name in reader.job_tags(job.id).await? {
+        keys.extend(reader.tag(&name).await?.map(|tag| tag.id));
+    }
+    Ok(keys)
 }
 
 pub(super) async fn list(State(shared): State<Arc<Shared>>, who: Who, query: ListQuery) -> Answer {

@@ -49,25 +49,25 @@ pub(crate) async fn check_password(
         .ok_or_else(|| Refusal::Invalid("Unable to log in with provided credentials.".to_owned()))
 }
 
-/// Makes a token for a user.
+/// Makes a token for a user: its key and its secret.
 pub(crate) async fn make(
     shared: &Shared,
     user_id: i64,
     description: &str,
     scopes: &str,
-    expires_in_days: Option<u32>,
-) -> Result<String, Refusal> {
+    lasts: Option<Duration>,
+) -> Result<(i64, String), Refusal> {
     if Scopes::parse(scopes).is_none() {
         let known: Vec<_> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
         return Err(Refusal::Invalid(format!("scopes are words of: {}", known.join(", "))));
     }
     let token = secrets::new_token()?;
     let now = shared.clock.now();
-    let expires = expires_in_days.map(|days| now.after(Duration::from_secs(24 * 3600) * days));
+    let expires = lasts.map(|lasts| now.after(lasts));
     let mut writer = shared.database.write().await?;
-    writer.insert_token(user_id, &secrets::hash(&token), description, scopes, now, expires).await?;
+    let id = writer.insert_token(user_id, &secrets::hash(&token), description, scopes, now, expires).await?;
     writer.commit().await?;
-    Ok(token)
+    Ok((id, token))
 }
 
 pub(super) async fn give(State(shared): State<Arc<Shared>>, who: Who, Body(body): Body<TokenBody>) -> Answer {
@@ -77,7 +77,8 @@ pub(super) async fn give(State(shared): State<Arc<Shared>>, who: Who, Body(body)
     };
     let description = body.description.unwrap_or_else(|| "from the API".to_owned());
     let scopes = body.scopes.unwrap_or_default();
-    let token = make(&shared, user.id, &description, &scopes, body.expires_in_days).await?;
+    let lasts = body.expires_in_days.map(|days| Duration::from_secs(24 * 3600) * days);
+    let (_, token) = make(&shared, user.id, &description, &scopes, lasts).await?;
     let mut writer = shared.database.write().await?;
     writer.note(&deed(&shared, &who, "token", "user", &user.username, "a token was made")).await?;
     writer.commit().await?;

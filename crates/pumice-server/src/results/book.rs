@@ -142,3 +142,27 @@ pub(crate) async fn size(shared: &Shared, place: Place) -> Result<LogSize, std::
     let storage = Arc::clone(&shared.storage);
     tokio::task::spawn_blocking(move || storage.log_size(place)).await.map_err(std::io::Error::other)?
 }
+
+/// Bytes of a log.
+pub(crate) struct Piece {
+    /// The bytes.
+    pub(crate) bytes: Vec<u8>,
+    /// Whether the log has none beyond them.
+    pub(crate) reaches_end: bool,
+}
+
+/// Bytes of a log from number `offset` on, at most `limit`.
+pub(crate) async fn read_bytes(
+    shared: &Shared,
+    place: Place,
+    offset: u64,
+    limit: usize,
+) -> Result<Piece, Refusal> {
+    let storage = Arc::clone(&shared.storage);
+    let read = tokio::task::spawn_blocking(move || {
+        let bytes = storage.read_log_bytes(place, offset, limit)?;
+        let size = storage.log_size(place)?;
+        Ok::<_, std::io::Error>(Piece { reaches_end: offset + bytes.len() as u64 >= size.bytes, bytes })
+    });
+    Ok(read.await.map_err(|error| Refusal::Internal(error.to_string()))??)
+}

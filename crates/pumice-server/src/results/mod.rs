@@ -4,5 +4,5 @@ mod book;
 mod ingest;
 mod view;
 
-pub(crate) use book::{LogBook, append_bytes, append_lines, place, read_lines, size};
+pub(crate) use book::{LogBook, append_bytes, append_lines, place, read_bytes, read_lines, size};
 pub(crate) use view::{case_yaml, csv, decimal, job_metadata, job_metadata_map, metadata_yaml, report};

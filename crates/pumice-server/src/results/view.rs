@@ -48,10 +48,15 @@ pub(crate) fn case_yaml(case: &Case) -> Value {
     })
 }
 
-/// A result's metadata as a YAML text, `None` when there is none: how REST has it.
+/// A result's metadata as a YAML text, `None` when there is none: how REST has it. As with LAVA, `extra` is only the name
+/// of a file, because clients read it as a text; the exports have the whole of it.
 pub(crate) fn metadata_yaml(case: &Case) -> Option<String> {
-    let fields = case.metadata.as_object()?;
-    (!fields.is_empty()).then(|| crate::yaml::dump(&case.metadata))
+    let mut fields = case.metadata.as_object().cloned()?;
+    if let Some(extra) = fields.get_mut("extra") {
+        let level = case.metadata.get("level").and_then(Value::as_str).unwrap_or_default();
+        *extra = json!(format!("metadata/{}-{}-{level}.yaml", case.suite, case.name));
+    }
+    (!fields.is_empty()).then(|| crate::yaml::dump(&Value::Object(fields)))
 }
 
 /// A job's metadata as a list of mappings of one key, values as Python prints them.

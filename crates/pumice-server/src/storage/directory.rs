@@ -166,6 +166,19 @@ impl Storage for Directory {
         Ok(bytes)
     }
 
+    fn read_log_bytes(&self, place: Place, offset: u64, limit: usize) -> io::Result<Vec<u8>> {
+        let (log, _) = self.log(place);
+        let mut file = match fs_err::File::open(&log) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        file.seek(SeekFrom::Start(offset))?;
+        let mut bytes = Vec::new();
+        file.take(limit as u64).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
     fn file_size(&self, place: Place, name: &Name) -> io::Result<FileSize> {
         let paths = FilePaths::of(&self.place(place), name);
         if let Some(bytes) = length(&paths.whole)? {

@@ -76,6 +76,9 @@ pub trait Storage: Send + Sync {
     /// Whole lines from number `first` up to, not including, `end`.
     fn read_log(&self, place: Place, first: u64, end: Option<u64>) -> io::Result<Vec<u8>>;
 
+    /// Bytes of a log from number `offset` on, at most `limit`.
+    fn read_log_bytes(&self, place: Place, offset: u64, limit: usize) -> io::Result<Vec<u8>>;
+
     /// How much of a file is there.
     fn file_size(&self, place: Place, name: &Name) -> io::Result<FileSize>;
 

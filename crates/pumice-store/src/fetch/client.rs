@@ -182,6 +182,8 @@ impl<'a> Client<'a> {
                 Some(Forbidden(address)) => {
                     FetchError::AddressForbidden { url: url.to_string(), address }.into()
                 }
+                // How a failed handshake of TLS looks from outside: trying again changes nothing.
+                None if error.kind() == io::ErrorKind::InvalidData => failed(explain_io(error)),
                 None => GetError::Transient(Transient::new(explain_io(error))),
             },
             ureq::Error::Timeout(Timeout::Global | Timeout::PerCall) => {
@@ -200,6 +202,11 @@ impl<'a> Client<'a> {
             }
             ureq::Error::Protocol(error) => {
                 GetError::Transient(Transient::new(format!("the answer is not HTTP: {error}")))
+            }
+            // Its words would show the URL with everything in it.
+            ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
+                let why = "HTTP does not know such a URL";
+                FetchError::Url { url: self.fetch.shown.clone(), why }.into()
             }
             other => failed(other.to_string()),
         }

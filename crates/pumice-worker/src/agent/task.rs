@@ -147,14 +147,9 @@ impl Task {
             Err(Halt::Returned(failure)) => self.hand_back(&failure),
             Err(Halt::Ended(ended)) => Err(ended),
         };
-        match ended {
-            Err(Ended::Detached) => return,
-            Ok(()) | Err(Ended::Stale) => {}
+        if !matches!(ended, Err(Ended::Detached)) {
+            drop(self.events.send(Event::Over(self.job)));
         }
-        if let Err(error) = self.directory.remove() {
-            tracing::error!(job = self.job.job.0, "what the job left cannot be removed: {}", error.failure());
-        }
-        drop(self.events.send(Event::Over(self.job)));
     }
 
     /// Until nothing of the job runs any more. Answers how it ended.

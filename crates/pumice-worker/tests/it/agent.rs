@@ -2,16 +2,23 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt as _,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread::{self, JoinHandle},
     time::Duration,
 };
 
 use pumice_api::worker::OpenChannel;
+use pumice_client::{Address, Connection, Credentials, Options, PlainHttp, WorkerClient};
 use pumice_sched::Event;
 use pumice_types::{ByteSize, Cause, JobId, JobState, Verdict};
-use pumice_worker::{Agent, AgentError, Stop, StopMode, WorkerConfig};
+use pumice_worker::{Agent, AgentError, Stop, StopMode, WorkerConfig, worker_token};
 
 use crate::{
+    fake_server::{Answer, FakeServer},
     server::{Server, job_ref},
     world::{World, until},
 };
@@ -313,4 +320,44 @@ fn two_agents_cannot_use_one_directory() {
     let (_first, _stop) = Agent::new(world.config(), server.client()).unwrap();
     let second = Agent::new(world.config(), server.client());
     assert!(matches!(second, Err(AgentError::InUse { .. })));
+}
+
+#[test]
+fn a_joining_token_is_used_once_and_the_workers_own_is_kept_for_its_eyes_only() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let http = FakeServer::start(move |request| {
+        assert_eq!(request.header("authorization"), Some("Bearer joining"));
+        count.fetch_add(1, Ordering::SeqCst);
+        Some(Answer::json(200, r#"{"name": "w1", "token": "own"}"#))
+    });
+    let address = Address::parse(&http.url(), PlainHttp::Loopback).unwrap();
+    let options = Options::new(address, Credentials::Bearer("joining".to_owned()));
+    let joining = WorkerClient::new(Connection::new(options).unwrap());
+    let world = World::new("");
+    let token = |joining: Option<&WorkerClient>| worker_token(&world.state(), &"w1".into(), joining);
+    assert!(matches!(token(None), Err(AgentError::NoToken { .. })));
+    assert_eq!(token(Some(&joining)).unwrap(), "own");
+    assert_eq!(token(Some(&joining)).unwrap(), "own");
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    let mode = fs::metadata(world.state().join("token")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_job_that_cannot_be_taken_is_handed_back() {
+    let (world, server) = (World::new(GOOD_JOB), Server::start(LONG));
+    let agent = Running::start(world.config(), &server);
+    until("the worker is there", || {
+        server.with(|memory| memory.lab.worker(&"w1".into()).unwrap().epoch.0 > 0)
+    });
+    fs::remove_dir(world.state().join("jobs")).unwrap();
+    fs::write(world.state().join("jobs"), "in the way").unwrap();
+    server.submit(7);
+    until("the job comes back", || server.with(|memory| !memory.returned.is_empty()));
+    server.with(|memory| {
+        let (job, reason) = &memory.returned[0];
+        assert_eq!((*job, reason.failure.cause), (job_ref(7, 1), Cause::HostRefused));
+    });
+    agent.end(StopMode::Drain);
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a fake that cannot work fails the test")]
 
 mod agent;
+mod crash;
 #[path = "../../../pumice-client/tests/it/fake_server.rs"]
 mod fake_server;
 mod lava;
@@ -14,6 +15,12 @@ mod world;
 #[test]
 fn this_program_is_also_its_own_keeper() {
     world::keeper_body();
+}
+
+/// The same for an agent that is to be killed, whose last argument is a file that says what it needs.
+#[test]
+fn this_program_is_also_its_own_agent() {
+    crash::agent_body();
 }
 
 /// The same for a keeper's watcher, whose last argument is a ledger.

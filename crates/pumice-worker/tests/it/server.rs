@@ -150,6 +150,10 @@ impl Server {
         WorkerClient::new(Connection::new(options).expect("no certificates to read"))
     }
 
+    pub(crate) fn url(&self) -> String {
+        self.http.url()
+    }
+
     /// Looks at or changes what the server knows.
     pub(crate) fn with<T>(&self, look: impl FnOnce(&mut Memory) -> T) -> T {
         let result = look(&mut self.shared.lock());

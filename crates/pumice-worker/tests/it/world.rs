@@ -34,7 +34,7 @@ pub(crate) fn watcher_body() {
 }
 
 /// The command line that runs one test of this program, with more arguments to come.
-fn one_test(name: &str) -> Vec<OsString> {
+pub(crate) fn one_test(name: &str) -> Vec<OsString> {
     let program = env::current_exe().expect("/proc is there").into_os_string();
     let mut argv = vec![program];
     argv.extend(["--exact", name, "--nocapture"].map(OsString::from));

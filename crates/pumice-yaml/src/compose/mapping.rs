@@ -185,6 +185,8 @@ impl<'t> Composer<'t> {
                 let maps = items.into_iter().rev().map(|item| item.value);
                 maps.flat_map(|value| if let Value::Map(map) = value { map.0 } else { Vec::new() }).collect()
             }
+            // The text ended before what is merged was read.
+            _ if self.stopped => Vec::new(),
             _ => {
                 let message = "`<<` merges a mapping or a list of mappings, and this is neither";
                 self.error(codes::MERGE, value.used, message);

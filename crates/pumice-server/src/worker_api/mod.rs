@@ -1,0 +1,13 @@
+//! Our own protocols: workers' (`docs/protocol/worker.md`) and what people's clients ask beyond LAVA's REST
+//! (`pumice_api::people`).
+
+mod answer;
+mod channel;
+mod files;
+mod job;
+mod people;
+mod routes;
+mod session;
+
+pub(crate) use channel::Channels;
+pub(crate) use routes::routes;
