@@ -8,7 +8,7 @@ use pumice_platform::{Availability, Bound, ConsoleRole, Launch, Machine, Platfor
 use pumice_types::{Blame as _, Cause, Failure};
 use serde_json::json;
 
-use super::{BootFacts, Booted};
+use super::{BootFacts, Booted, silence::Silence};
 use crate::{console_log::ConsoleLog, cx::StepCx, deploy::Deployed, host::RunHost};
 
 /// Starts it.
@@ -125,7 +125,8 @@ async fn start(
         .take_console(ConsoleRole::Main)
         .ok_or_else(|| Failure::new(Cause::DeviceInvalid, "the device gives the machine no main console"))?;
     let channel = machine.take_console(ConsoleRole::Channel);
-    Ok(Booted { machine, console, channel, heard, prompts: None, minds_kernel: true })
+    let silence = Silence::new(facts.inactivity, [&console].into_iter().chain(&channel));
+    Ok(Booted { machine, console, channel, heard, silence, prompts: None, minds_kernel: true })
 }
 
 /// The transcript of a machine, `transcripts/NAMESPACE.transcript`; a machine that is started again appends to

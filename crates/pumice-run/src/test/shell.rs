@@ -110,6 +110,7 @@ async fn listen(
                 Err(booted.explained(failure).await)
             }
             failure = machine_failure(&booted.machine) => Err(failure),
+            failure = booted.silence.exceeded() => Err(failure),
         }?;
         match next {
             Next::Listen => {}
