@@ -1,6 +1,11 @@
 //! One server: its address, our credentials, and requests to it.
 
-use std::{fmt::Write as _, io::Read as _, path::PathBuf, time::Duration};
+use std::{
+    fmt::Write as _,
+    io::{self, Read as _, Write},
+    path::PathBuf,
+    time::Duration,
+};
 
 use serde::{Serialize, de::DeserializeOwned};
 use ureq::{
@@ -13,6 +18,9 @@ use crate::error::{ClientError, problem};
 
 /// The largest answer that is read as a whole, in bytes: a page of a thousand jobs with their definitions.
 const LARGEST_ANSWER: u64 = 256 << 20;
+
+/// How long a download may take in all.
+const LONGEST_DOWNLOAD: Duration = Duration::from_secs(24 * 3600);
 
 /// The address of a server: `http` or `https`, a host, perhaps a port and a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,13 +206,7 @@ impl Connection {
             url: without_query(&url).to_owned(),
             source: Box::new(error),
         };
-        let mut request = Request::builder().method(method).uri(&url);
-        request = match &self.options.credentials {
-            Credentials::None => request,
-            Credentials::Bearer(secret) => request.header("authorization", format!("Bearer {secret}")),
-            Credentials::Token(secret) => request.header("authorization", format!("Token {secret}")),
-            Credentials::LavaToken(secret) => request.header("lava-token", secret),
-        };
+        let request = self.authorised(method, &url);
         let limit = self.options.timeout + wait;
         let response = match body {
             Body::None => request.body(()).map_err(ureq::Error::from).and_then(|r| self.run(r, limit)),
@@ -244,6 +246,44 @@ impl Connection {
                 })
             }
             _ => Err(ClientError::Refused { url, status, problem: problem(status, &bytes) }),
+        }
+    }
+
+    /// Copies what is at `path` to `sink`, from byte `from` on, and answers how many bytes that were. Where the server
+    /// sends the whole thing all the same, what came before is read and thrown away.
+    pub(crate) fn download(&self, path: &str, from: u64, sink: &mut dyn Write) -> Result<u64, ClientError> {
+        let url = format!("{}{path}", self.options.address.as_str());
+        let unreachable = |error| ClientError::Unreachable { url: url.clone(), source: Box::new(error) };
+        let request = self.authorised("GET", &url).header("range", format!("bytes={from}-")).body(());
+        let response = request
+            .map_err(ureq::Error::from)
+            .and_then(|request| self.run(request, LONGEST_DOWNLOAD))
+            .map_err(unreachable)?;
+        let (parts, body) = response.into_parts();
+        let mut reader = body.into_with_config().limit(u64::MAX).reader();
+        let copied = match parts.status.as_u16() {
+            206 => io::copy(&mut reader, sink),
+            200 => io::copy(&mut (&mut reader).take(from), &mut io::sink())
+                .and_then(|_| io::copy(&mut reader, sink)),
+            // All of it is here already.
+            416 => Ok(0),
+            status => {
+                let mut said = Vec::new();
+                // What a refusal says beyond this is of no use.
+                drop(reader.take(1 << 16).read_to_end(&mut said));
+                return Err(ClientError::Refused { problem: problem(status, &said), url, status });
+            }
+        };
+        copied.map_err(|error| unreachable(ureq::Error::from(error)))
+    }
+
+    fn authorised(&self, method: &str, url: &str) -> ureq::http::request::Builder {
+        let request = Request::builder().method(method).uri(url);
+        match &self.options.credentials {
+            Credentials::None => request,
+            Credentials::Bearer(secret) => request.header("authorization", format!("Bearer {secret}")),
+            Credentials::Token(secret) => request.header("authorization", format!("Token {secret}")),
+            Credentials::LavaToken(secret) => request.header("lava-token", secret),
         }
     }
 

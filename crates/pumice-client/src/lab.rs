@@ -1,6 +1,6 @@
 //! What people ask of a lab: LAVA's REST API (lava-compat 7.3), and ours beside it ([`pumice_api::people`]).
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use pumice_api::{
     people::{
@@ -250,10 +250,16 @@ impl LabClient {
         self.get(&format!("{PREFIX}jobs/{id}/files"))
     }
 
-    /// One of the files that a job left, whole.
-    pub fn file(&self, id: JobId, name: &str) -> Result<Vec<u8>, ClientError> {
-        let path = format!("{PREFIX}jobs/{id}/files/{}", encode(name));
-        Ok(self.0.send("GET", &path, Body::None, Duration::from_secs(600))?.body)
+    /// Copies one of the files that a job left to `sink`, from byte `from` on: a download that broke off can go on. Answers how
+    /// many bytes came. Whether they are the right ones, [`StoredFile::sha256`] tells.
+    pub fn download(
+        &self,
+        id: JobId,
+        name: &str,
+        from: u64,
+        sink: &mut dyn io::Write,
+    ) -> Result<u64, ClientError> {
+        self.0.download(&format!("{PREFIX}jobs/{id}/files/{}", encode(name)), from, sink)
     }
 
     /// Devices, retired ones too when `all`.

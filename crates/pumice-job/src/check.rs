@@ -5,6 +5,7 @@ mod arguments;
 mod describe;
 mod flow;
 mod timeouts;
+mod told;
 
 pub(crate) use across::{check as check_across, soften_boards};
 pub(crate) use describe::{accepts_kind, shape as in_words};
@@ -12,6 +13,7 @@ pub(crate) use describe::{accepts_kind, shape as in_words};
 use pumice_types::{Code, Diagnostic, Diagnostics, Severity, Span};
 use pumice_yaml::{Entry, Map, Node, Value};
 
+use self::told::Told;
 use crate::{
     Rules, codes,
     language::{self, ByKey, ByWord, Field, Loose, Needed, Object, Origin, RunsOn, Shape, Unknown, Word},
@@ -47,37 +49,6 @@ struct Checker<'r> {
     rules: &'r Rules,
     complete: bool,
     told: Told,
-}
-
-/// What was found so far. Beyond what anybody reads nothing is added but a first error, so that hostile texts cost
-/// little.
-#[derive(Default)]
-pub(crate) struct Told {
-    list: Diagnostics,
-    count: usize,
-    has_errors: bool,
-}
-
-impl Told {
-    /// More mistakes than this are not told.
-    const MOST: usize = 500;
-
-    fn is_full(&self) -> bool {
-        self.count >= Self::MOST
-    }
-
-    pub(crate) fn add(&mut self, diagnostic: Diagnostic) {
-        let is_error = diagnostic.severity == Severity::Error;
-        if !self.is_full() || is_error && !self.has_errors {
-            self.list.push(diagnostic);
-            self.count += 1;
-            self.has_errors |= is_error;
-        }
-    }
-
-    pub(crate) fn into_list(self) -> Diagnostics {
-        self.list
-    }
 }
 
 /// The code for submission and the code for the strict schema.

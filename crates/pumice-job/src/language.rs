@@ -14,7 +14,7 @@ mod top;
 pub use boot::{BOOT, BOOT_METHODS};
 pub use deploy::{DEPLOY, DEPLOY_METHODS};
 pub use names::{ACTION_NAMES, COMMANDS, CONTEXT};
-pub use test::{DEFINITION, TEST};
+pub use test::{DEFINITION, INLINE, TEST};
 pub use top::JOB;
 pub(crate) use top::{ACTION, MULTINODE};
 

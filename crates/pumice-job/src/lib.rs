@@ -1,8 +1,8 @@
 //! Job definitions: YAML text to a typed, spanned job, with every mistake found on the way.
 //!
-//! [`parse`] reads a text, checks it against the words of LAVA's job language (one table) and turns it
-//! into a [`Job`]. It finds all mistakes, not the first one. What LAVA refuses on submission is an error; what it
-//! accepts there and its strict schema refuses is a warning.
+//! [`parse`] reads a text, checks it against the words of LAVA's job language (one table, [`language`]) and
+//! turns it into a [`Job`]. It finds all mistakes, not the first one. What LAVA refuses on submission is an error; what
+//! it accepts there and its strict schema refuses is a warning; what it accepts and cannot run is a defect of the job.
 
 mod assist;
 mod check;
@@ -16,7 +16,7 @@ mod split;
 pub use assist::{Completion, Hover, complete, hover};
 pub use codes::codes;
 pub use job::*;
-pub use schema::schema;
+pub use schema::{schema, test_definition_schema};
 pub use split::split;
 
 use pumice_types::{Diagnostics, Severity, SourceId};
@@ -49,7 +49,8 @@ pub fn parse_by(text: &str, source: SourceId, rules: &Rules) -> (Option<Job>, Di
     let (node, mut diagnostics) = pumice_yaml::parse_within(text, source, LIMITS);
     let Some(node) = node else { return (None, diagnostics) };
     // What follows a mistake in the YAML may be missing from the tree and present in the text.
-    let complete = !diagnostics.iter().any(|diagnostic| diagnostic.code == pumice_yaml::codes::SYNTAX);
+    let cut = [pumice_yaml::codes::SYNTAX, pumice_yaml::codes::LIMIT];
+    let complete = !diagnostics.iter().any(|diagnostic| cut.contains(&diagnostic.code));
     let (job, found) = check_tree(&node, rules, complete);
     diagnostics.extend(found);
     (job, diagnostics.sorted())

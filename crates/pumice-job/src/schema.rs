@@ -9,11 +9,19 @@ use crate::language::{self, ByKey, ByWord, Needed, Object, Origin, RunsOn, Shape
 
 /// The JSON Schema of a job definition.
 pub fn schema() -> Json {
+    whole_schema(&language::JOB, "LAVA job definition, as Pumice reads it")
+}
+
+/// The JSON Schema of a test definition, in a file of its own or in a job.
+pub fn test_definition_schema() -> Json {
+    whole_schema(&language::INLINE, "LAVA test definition, as Pumice reads it")
+}
+
+fn whole_schema(object: &Object, title: &str) -> Json {
     let mut definitions = Definitions(Map::new());
-    definitions.0.insert("timeout".to_owned(), timeout());
-    let mut root = definitions.object(&language::JOB);
+    let mut root = definitions.object(object);
     root.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
-    root.insert("title".to_owned(), json!("LAVA job definition, as Pumice reads it"));
+    root.insert("title".to_owned(), json!(title));
     root.insert("$defs".to_owned(), Json::Object(definitions.0));
     Json::Object(root)
 }
@@ -103,11 +111,11 @@ impl Definitions {
             Shape::Boolean => json!({ "type": "boolean" }),
             Shape::Word(words) => json!({ "enum": words.iter().map(|word| word.word).collect::<Vec<_>>() }),
             Shape::Nullable(inner) => json!({ "anyOf": [{ "type": "null" }, self.shape(*inner)] }),
-            Shape::Timeout => json!({ "$ref": "#/$defs/timeout" }),
+            Shape::Timeout => self.named("timeout", timeout()),
             Shape::NamedTimeouts => json!({
                 "type": "object",
                 "propertyNames": { "pattern": "^[a-z-]+$" },
-                "additionalProperties": { "$ref": "#/$defs/timeout" },
+                "additionalProperties": self.named("timeout", timeout()),
             }),
             Shape::List(inner) => json!({ "type": "array", "items": self.shape(*inner) }),
             Shape::OneOrMore(inner) => {

@@ -93,14 +93,12 @@ impl Monitor for Qmp {
                 if let Some(event) = self.waiting.pop_front() {
                     return event;
                 }
-                match self.next_message().await {
-                    Ok(Some(message)) => self.waiting.extend(event_of(&message)),
-                    Ok(None) | Err(_) => {
-                        if self.channel.take().is_some() {
-                            return MonitorEvent::Closed;
-                        }
-                        std::future::pending::<()>().await;
-                    }
+                if let Ok(Some(message)) = self.next_message().await {
+                    self.waiting.extend(event_of(&message));
+                } else if self.channel.take().is_some() {
+                    return MonitorEvent::Closed;
+                } else {
+                    std::future::pending::<()>().await;
                 }
             }
         })

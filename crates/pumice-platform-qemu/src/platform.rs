@@ -1,6 +1,6 @@
 //! The platform: from a machine's specification to a launch.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{collections::BTreeMap, fmt::Write as _, path::Path, time::Duration};
 
 use pumice_plan::{
     BootSteps, DeployWay, ImageUse, MachinePlanner, MachineSpec, NetworkSpec, Outline, OverlayDelivery,
@@ -297,7 +297,8 @@ fn attach_network(launch: &mut Launch, network: &NetworkSpec, board: &Board, ins
         NetworkSpec::User { forwards, mac } => {
             let mut backend = "user".to_owned();
             for forward in forwards {
-                backend += &format!(",hostfwd=tcp:127.0.0.1:{}-:{}", forward.host_port, forward.guest_port);
+                let (host, guest) = (forward.host_port, forward.guest_port);
+                let _ = write!(backend, ",hostfwd=tcp:127.0.0.1:{host}-:{guest}");
                 launch
                     .forwards
                     .push(PortForward { host_port: forward.host_port, guest_port: forward.guest_port });

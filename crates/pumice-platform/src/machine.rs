@@ -130,23 +130,29 @@ pub struct Stopped {
 
 /// Consoles by role. They may still come while the machine runs: a simulator announces them when it likes.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Consoles(Arc<(Mutex<Vec<(ConsoleRole, Console)>>, Notify)>);
+pub(crate) struct Consoles(Arc<ConsoleList>);
+
+#[derive(Debug, Default)]
+struct ConsoleList {
+    list: Mutex<Vec<(ConsoleRole, Console)>>,
+    news: Notify,
+}
 
 impl Consoles {
     pub(crate) fn add(&self, role: ConsoleRole, console: Console) {
-        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).push((role, console));
-        self.0.1.notify_waiters();
+        self.0.list.lock().unwrap_or_else(PoisonError::into_inner).push((role, console));
+        self.0.news.notify_waiters();
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
-        let consoles = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let consoles = self.0.list.lock().unwrap_or_else(PoisonError::into_inner);
         consoles.iter().any(|(_, console)| console.name() == name)
     }
 
     /// Resolves when all these consoles are there. Cancel-safe.
     pub(crate) async fn all_there(&self, names: &[&str]) {
         loop {
-            let news = self.0.1.notified();
+            let news = self.0.news.notified();
             tokio::pin!(news);
             news.as_mut().enable();
             if names.iter().all(|name| self.has(name)) {
@@ -157,13 +163,13 @@ impl Consoles {
     }
 
     fn take(&self, role: ConsoleRole) -> Option<Console> {
-        let mut consoles = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut consoles = self.0.list.lock().unwrap_or_else(PoisonError::into_inner);
         let index = consoles.iter().position(|(other, _)| *other == role)?;
         Some(consoles.remove(index).1)
     }
 
     fn take_all(&self) -> Vec<Console> {
-        let mut consoles = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut consoles = self.0.list.lock().unwrap_or_else(PoisonError::into_inner);
         consoles.drain(..).map(|(_, console)| console).collect()
     }
 }

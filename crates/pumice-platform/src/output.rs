@@ -92,7 +92,7 @@ impl Output {
     pub(crate) fn failure(&self) -> Option<Failure> {
         let state = self.lock();
         let fails = |meant: &&Meant| matches!(meant.meaning, Meaning::Fails(_));
-        state.meant.iter().find(fails).map(|meant| explain(meant))
+        state.meant.iter().find(fails).map(explain)
     }
 
     /// Whether a line said that the end is as it should be.

@@ -17,7 +17,7 @@ use axum::{
 use serde_json::json;
 use tower_service::Service;
 
-use crate::{app::Shared, events, lava_worker, plain, rest, worker_api, xmlrpc};
+use crate::{app::Shared, events, lava_worker, pages, plain, rest, worker_api, xmlrpc};
 
 /// Every route behind the front.
 pub(crate) fn router(shared: &Arc<Shared>) -> Router {
@@ -30,6 +30,7 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .merge(lava_worker::routes())
         .merge(worker_api::routes())
         .merge(plain::routes())
+        .merge(pages::routes())
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(limit))

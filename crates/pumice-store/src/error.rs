@@ -245,6 +245,9 @@ impl Blame for FetchError {
                 "use a place that jobs may read, or ask the operator of the lab to allow this one"
             }
             Self::Checksum { .. } => "correct the checksum in the job, or find out who changed the file",
+            Self::Failed { reason, .. } if reason.contains("certificate") => {
+                "have the operator trust the server's certificate, or mend the server"
+            }
             Self::TooLarge { .. } => "ask the operator of the lab to raise the limit",
             Self::DiskFull { .. } => "free some room, or prune the store",
             Self::Unpack { source, .. } => return source.hint(),

@@ -69,7 +69,7 @@ impl Request {
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
-            .field("url", &crate::fetch::shown(&self.url))
+            .field("url", &crate::fetch::shown_url(&self.url))
             .field("compression", &self.compression)
             .field("checksums", &self.checksums)
             .finish_non_exhaustive()

@@ -70,6 +70,12 @@ struct Composed {
     special: Option<ScalarKind>,
 }
 
+/// A tag in full.
+struct Tag {
+    name: String,
+    span: Span,
+}
+
 struct Composer<'t> {
     scanner: Scanner<'t>,
     text: &'t str,
@@ -263,7 +269,7 @@ impl<'t> Composer<'t> {
             match token.kind {
                 Kind::Anchor(name) if anchor.is_none() => anchor = Some((name, token.span)),
                 Kind::Tag(handle, suffix) if tag.is_none() => {
-                    tag = Some((self.tag(handle, &suffix, token.span), token.span));
+                    tag = Some(Tag { name: self.tag(handle, &suffix, token.span), span: token.span });
                 }
                 _ => {
                     self.stop(Diagnostic::error(
@@ -275,13 +281,12 @@ impl<'t> Composer<'t> {
                 }
             }
         }
-        let properties = anchor.map(|(_, span)| span).max(tag.as_ref().map(|(_, span)| *span));
-        let tag = tag.map(|(tag, _)| tag);
+        let properties = anchor.map(|(_, span)| span).max(tag.as_ref().map(|tag| tag.span));
         let before = self.nodes;
         if let Some((name, span)) = anchor {
             self.declare(name, span);
         }
-        let composed = self.content(block, indentless, depth, tag.as_deref(), properties);
+        let composed = self.content(block, indentless, depth, tag.as_ref(), properties);
         if let Some((name, _)) = anchor {
             self.open_anchors.pop();
             let composed = composed.as_ref()?;
@@ -304,7 +309,7 @@ impl<'t> Composer<'t> {
         block: bool,
         indentless: bool,
         depth: usize,
-        tag: Option<&str>,
+        tag: Option<&Tag>,
         properties: Option<Span>,
     ) -> Option<Composed> {
         let token = self.peek()?;
@@ -340,7 +345,7 @@ impl<'t> Composer<'t> {
     /// Reads a list or mapping with `read`, which returns its value and the levels below it.
     fn collection(
         &mut self,
-        tag: Option<&str>,
+        tag: Option<&Tag>,
         mut span: Span,
         depth: usize,
         read: fn(&mut Self, usize) -> (Value, usize),
@@ -351,7 +356,9 @@ impl<'t> Composer<'t> {
         let (value, below) = read(self, depth + 1);
         span.end = self.last_end.max(span.start);
         let node = Node { span, value };
-        self.check_tag_of_collection(tag, &node);
+        if let Some(tag) = tag {
+            self.check_tag_of_collection(tag, &node);
+        }
         Some(Composed { node, used: span, depth: below + 1, special: None })
     }
 

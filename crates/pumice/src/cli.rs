@@ -135,10 +135,10 @@ pub(crate) struct LavaRunArgs {
 /// Where pumice keeps things between runs.
 #[derive(Args, Debug, Default)]
 pub(crate) struct Places {
-    /// Artifacts, shared by all runs [default: $XDG_CACHE_HOME/pumice]
+    /// Artifacts, shared by all runs [default: `$XDG_CACHE_HOME/pumice`]
     #[arg(long, value_name = "DIR", env = "PUMICE_CACHE")]
     pub(crate) cache: Option<PathBuf>,
-    /// What runs have made and must take away [default: $XDG_STATE_HOME/pumice]
+    /// What runs have made and must take away [default: `$XDG_STATE_HOME/pumice`]
     #[arg(long, value_name = "DIR", env = "PUMICE_STATE")]
     pub(crate) state: Option<PathBuf>,
 }

@@ -65,3 +65,29 @@ fn why_tells_obstacles_and_failures() {
     let why = client(&server).why(JobId(3)).unwrap();
     assert_eq!((why.ahead, why.obstacles[0].devices, why.failure), (Some(2), 4, None));
 }
+
+#[track_caller]
+fn check_download(status: u16, body: &str, from: u64, expected: &str) {
+    let (server, asked) = answering(Answer { status, headers: vec![], body: body.into() });
+    let mut sink = Vec::new();
+    let count = client(&server).download(JobId(3), "a file", from, &mut sink).expect("the server answers");
+    assert_eq!((sink.as_slice(), count), (expected.as_bytes(), expected.len() as u64));
+    let request = only(&asked);
+    assert_eq!(request.path, "/api/pumice/v1/jobs/3/files/a%20file");
+    assert_eq!(request.header("range"), Some(format!("bytes={from}-").as_str()));
+}
+
+#[test]
+fn a_download_goes_on_where_it_broke_off_whatever_the_server_makes_of_that() {
+    check_download(206, "0123", 0, "0123");
+    check_download(206, "23", 2, "23");
+    check_download(200, "0123", 2, "23");
+    check_download(416, "", 4, "");
+}
+
+#[test]
+fn a_download_that_is_refused_says_why() {
+    let (server, _) = answering(Answer::json(404, r#"{"code": "not-found", "message": "no such file"}"#));
+    let error = client(&server).download(JobId(3), "f", 0, &mut Vec::new()).unwrap_err();
+    assert!(error.to_string().contains("no such file"), "{error}");
+}

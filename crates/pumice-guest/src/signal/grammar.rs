@@ -36,6 +36,7 @@ fn signal(name: &str, arguments: &str) -> Result<Signal, Problem> {
         "STARTTC" => Signal::StartTc(words.need("the test case")?),
         "ENDTC" => Signal::EndTc(words.need("the test case")?),
         "TESTCASE" => Signal::TestCase(test_case(words)?),
+        "CASE" => Signal::TestCase(short_case(words)?),
         "TESTSET" => Signal::TestSet(match words.need("START or STOP")?.as_str() {
             "START" => TestSet::Start(words.need("the name of the test set")?),
             "STOP" => TestSet::Stop,
@@ -88,6 +89,16 @@ fn test_case(words: Words<'_>) -> Result<TestCase, Problem> {
     })
 }
 
+/// `CASE id result [measurement|- [units]]`, the short form of a channel.
+fn short_case(mut words: Words<'_>) -> Result<TestCase, Problem> {
+    Ok(TestCase {
+        id: words.need("the test case")?,
+        result: result(&words.need("the result")?)?,
+        measurement: words.0.next().filter(|word| *word != "-").map(number).transpose()?,
+        units: words.0.next().map(str::to_owned),
+    })
+}
+
 /// A result in lower or in upper case; nothing between (lava-compat 4.3, the fixup).
 fn result(word: &str) -> Result<CaseResult, Problem> {
     let lower = word.to_ascii_lowercase();
@@ -108,12 +119,10 @@ fn runner(mut words: Words<'_>) -> Result<Signal, Problem> {
         "EXIT" => Signal::RunnerExit,
         "INSTALL_FAIL" => {
             let name = words.0.next().map(str::to_owned);
-            let reason = match words.0.next() {
-                Some("network") => InstallReason::Network,
-                Some("package") => InstallReason::Package,
-                Some("unsupported") => InstallReason::Unsupported,
-                _ => InstallReason::Step,
-            };
+            let word = words.0.next().unwrap_or_default();
+            let known = [InstallReason::Network, InstallReason::Package, InstallReason::Unsupported];
+            let reason =
+                known.into_iter().find(|reason| reason.as_str() == word).unwrap_or(InstallReason::Step);
             Signal::InstallFail(InstallFail { name, reason })
         }
         "RUN_EXIT" => {
@@ -188,6 +197,19 @@ mod tests {
                 ..case("m", CaseResult::Pass)
             }),
         );
+    }
+
+    #[test]
+    fn a_case_on_a_channel_is_short() {
+        let measured = |measurement, units: Option<&str>| {
+            let units = units.map(str::to_owned);
+            Signal::TestCase(TestCase { measurement, units, ..case("x=y", CaseResult::Skip) })
+        };
+        check("CASE x=y skip", &measured(None, None));
+        check("CASE x=y skip 2.5", &measured(Some(2.5), None));
+        check("CASE x=y skip - ms", &measured(None, Some("ms")));
+        check("CASE x=y skip -2 ms", &measured(Some(-2.0), Some("ms")));
+        refused("CASE a", "the guest sent `CASE a`, which is not a signal: the result is missing");
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl<W: Write> Writer<W> {
         Self { output, position: 0, inode: 0 }
     }
 
-    /// Writes one entry. A [`Node::HardLink`] is written as an empty file: only [`write`] sees the others.
+    /// Writes one entry. A [`Node::HardLink`] is written as an empty file: only [`write()`] sees the others.
     pub fn entry(&mut self, path: &TreePath, entry: &Entry) -> Result<(), CpioError> {
         let inode = self.next_inode();
         let header = Header { inode, ..header(path, entry) };

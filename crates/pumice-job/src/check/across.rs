@@ -18,12 +18,7 @@ pub(crate) fn check(job: &mut Job, told: &Diagnostics, is_whole: bool) -> Diagno
     let mut found = Findings::default();
     methods(job, &mut found);
     actions(job, &mut found);
-    if !told
-        .iter()
-        .any(|other| other.suggestion.as_ref().is_some_and(|other| other.replacement == "device_type"))
-    {
-        device_type(job, &mut found);
-    }
+    device_type(job, told, &mut found);
     namespaces(job, &mut found);
     timeouts(job, &mut found);
     roles(job, &mut found);
@@ -126,9 +121,13 @@ fn actions(job: &Job, found: &mut Findings) {
     }
 }
 
-fn device_type(job: &Job, found: &mut Findings) {
+fn device_type(job: &Job, told: &Diagnostics, found: &mut Findings) {
+    let is_misspelt = || {
+        let suggestions = told.iter().filter_map(|other| other.suggestion.as_ref());
+        suggestions.into_iter().any(|suggestion| suggestion.replacement == "device_type")
+    };
     match (&job.device_type, &job.multinode) {
-        (None, None) if job.node.is_none() && !job.actions.is_empty() => found.add(
+        (None, None) if job.node.is_none() && !job.actions.is_empty() && !is_misspelt() => found.add(
             warning(codes::DEVICE_TYPE, job.name.span, "the job names no device type")
                 .help("write `device_type:`, or give a device when it is run"),
         ),

@@ -89,21 +89,28 @@ fn consoles(boot: &Boot, found: &mut Findings) {
     let BootDetail::Model(model) = &boot.detail else { return };
     let announced = model.console_string.iter().filter(|_| model.use_telnet);
     for pattern in announced.chain(&model.feedbacks) {
-        needs_group(pattern, "PORT", r"(?P<PORT>\d+)", found);
+        if let Some(problem) = without_group(pattern, "PORT", r"(?P<PORT>\d+)") {
+            found.add_defect(problem);
+        }
     }
 }
 
 fn results(test: &Test, found: &mut Findings) {
     let TestKind::Monitors(monitors) = &test.kind else { return };
     for monitor in monitors {
-        needs_group(&monitor.pattern, "test_case_id", r"(?P<test_case_id>\S+)", found);
+        // LAVA runs it and logs what it cannot name.
+        if let Some(problem) = without_group(&monitor.pattern, "test_case_id", r"(?P<test_case_id>\S+)") {
+            found.add(problem);
+        }
     }
 }
 
-fn needs_group(pattern: &Spanned<String>, group: &str, example: &str, found: &mut Findings) {
-    if !pattern.value.contains(&format!("(?P<{group}>")) && !pattern.value.contains(&format!("(?<{group}>")) {
-        let message = format!("the pattern has no group `{group}`");
-        let help = format!("put it around what is to be found: `{example}`");
-        found.add_defect(Diagnostic::warning(codes::PATTERN, pattern.span, message).help(help));
+fn without_group(pattern: &Spanned<String>, group: &str, example: &str) -> Option<Diagnostic> {
+    let named = ["(?P<", "(?<"].map(|open| format!("{open}{group}>"));
+    if named.iter().any(|named| pattern.value.contains(named)) {
+        return None;
     }
+    let message = format!("the pattern has no group `{group}`");
+    let help = format!("put it around what is to be found: `{example}`");
+    Some(Diagnostic::warning(codes::PATTERN, pattern.span, message).help(help))
 }

@@ -155,7 +155,7 @@ const LOOSE_INLINE: Object = Object {
 const FREE: Shape = Shape::Mapping(&Shape::Anything);
 
 /// A test definition (lava-compat 4.5).
-pub(crate) const INLINE: Object = Object {
+pub const INLINE: Object = Object {
     name: "an inline test definition",
     unknown: Unknown::Refused,
     fields: &[&[

@@ -173,3 +173,22 @@ fn a_misspelt_key_gets_the_right_suggestion() {
     let wrong: Vec<_> = mutants.iter().filter(is_wrong).map(|m| shown(&m.row, &m.diagnostics)).collect();
     assert_at_most(&wrong, mutants.len(), 10);
 }
+
+#[test]
+fn what_lava_plans_has_no_defect_and_what_it_cannot_plan_has_one() {
+    let jobs = rows("jobs.jsonl");
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for plan in rows("plans.jsonl") {
+        let Some(job) = jobs.iter().find(|job| job["name"] == plan["of"] && job["virtual"] == true) else {
+            continue;
+        };
+        count += 1;
+        let (read, _) = pumice_job::parse(text(job), SourceId(0));
+        let defects = read.unwrap().defects;
+        if defects.is_empty() != plan["ok"].as_bool().unwrap() {
+            wrong.push(shown(job, &defects));
+        }
+    }
+    assert_at_most(&wrong, count, 0);
+}

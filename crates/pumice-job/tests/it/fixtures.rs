@@ -6,7 +6,7 @@ use expect_test::expect_file;
 use pumice_types::{Diagnostics, Severity, Sources};
 
 /// The YAML files of a directory below `fixtures/jobs`.
-fn files(directory: &str) -> Vec<PathBuf> {
+pub(crate) fn files(directory: &str) -> Vec<PathBuf> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/jobs").join(directory);
     let mut files: Vec<_> = fs::read_dir(path)
         .unwrap()

@@ -5,5 +5,6 @@ mod assist;
 mod corpus;
 mod fixtures;
 mod multinode;
+mod pages;
 mod properties;
 mod schema;

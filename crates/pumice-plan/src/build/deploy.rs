@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use pumice_job::{Deploy as JobDeploy, Image, Overlay, Resource};
 use pumice_types::{Code, Diagnostic};
+use pumice_yaml::{Map, Node};
 
 use super::{Builder, on_timeout, tries, unsupported::UNSUPPORTED};
 use crate::{
@@ -45,7 +46,7 @@ impl Builder<'_> {
             let grows = downloads.iter_mut().filter(|download| download.label == *label);
             grows.for_each(|download| download.used = ImageUse::Write);
         }
-        let kind = self.deploy_kind(deploy, &scope, scopes)?;
+        let kind = Self::deploy_kind(deploy, &scope, scopes)?;
         let apply = match delivery {
             Some(by @ (OverlayDelivery::Initramfs { .. } | OverlayDelivery::Disk)) => {
                 let disk_mib = self.guest_disk().size_mib;
@@ -66,22 +67,19 @@ impl Builder<'_> {
             "docker" => ("docker", "deploy-docker"),
             "ssh" => ("ssh", "scp-deploy"),
             _ => {
-                let served = self.planners.iter().flat_map(|planner| planner.deploys());
-                match served.into_iter().find(|served| served.to == to) {
-                    Some(served) => (served.device_method, served.step),
-                    None => {
-                        let message = format!("deploying to `{to}` is not supported yet");
-                        self.diagnostics.push(Diagnostic::error(UNSUPPORTED, deploy.to.span, message));
-                        return None;
-                    }
-                }
+                let mut served = self.planners.iter().flat_map(|planner| planner.deploys());
+                let Some(way) = served.find(|way| way.to == to) else {
+                    let message = format!("deploying to `{to}` is not supported yet");
+                    self.diagnostics.push(Diagnostic::error(UNSUPPORTED, deploy.to.span, message));
+                    return None;
+                };
+                (way.device_method, way.step)
             }
         };
         if !method.is_empty() && self.device.deploy_method(method).is_none() {
             let methods = self.device.node.at(&["actions", "deploy", "methods"]);
-            let has: Vec<_> =
-                methods.and_then(|node| node.as_map()).into_iter().flat_map(|map| map.keys()).collect();
-            let has: Vec<_> = has.iter().map(|name| format!("`{name}`")).collect();
+            let names = methods.and_then(Node::as_map).into_iter().flat_map(Map::keys);
+            let has: Vec<_> = names.map(|name| format!("`{name}`")).collect();
             let has: Vec<_> = has.iter().map(String::as_str).collect();
             self.not_on_device(deploy.to.span, &format!("deploy to `{to}`"), &has);
             return None;
@@ -94,8 +92,7 @@ impl Builder<'_> {
         if matches!(deploy.to.value.as_str(), "docker" | "overlay" | "ssh" | "nfs") {
             return Some(OverlayDelivery::Directory);
         }
-        let into_image =
-            |image: &&Image| image.resource.overlays.iter().any(|overlay| *overlay == Overlay::Lava);
+        let into_image = |image: &&Image| image.resource.overlays.contains(&Overlay::Lava);
         if let Some(image) = deploy.images.iter().find(into_image) {
             return Some(OverlayDelivery::Image { label: image.label.value.clone() });
         }
@@ -122,12 +119,7 @@ impl Builder<'_> {
         first
     }
 
-    fn deploy_kind(
-        &mut self,
-        deploy: &JobDeploy,
-        scope: &Scope,
-        scopes: &mut BlockScopes<'_>,
-    ) -> Option<DeployKind> {
+    fn deploy_kind(deploy: &JobDeploy, scope: &Scope, scopes: &mut BlockScopes<'_>) -> Option<DeployKind> {
         let uniquify = deploy.uniquify.as_ref().map(|uniquify| uniquify.value);
         Some(match deploy.to.value.as_str() {
             "downloads" => DeployKind::Downloads {

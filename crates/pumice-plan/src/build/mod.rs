@@ -106,7 +106,7 @@ impl Builder<'_> {
             let block = match action {
                 Action::Deploy(deploy) => self.deploy(deploy, index, number, &mut scopes),
                 Action::Boot(boot) => self.boot(boot, index, number, &mut scopes),
-                Action::Test(test) => self.test(test, index, number, &mut scopes),
+                Action::Test(test) => Some(self.test(test, index, number, &mut scopes)),
                 Action::Command(command) => self.command(command, number, &mut scopes),
             };
             blocks.extend(block);
@@ -194,14 +194,10 @@ impl Builder<'_> {
             "hard_reset" => CommandAction::Reset,
             "power_on" => CommandAction::PowerOn,
             "power_off" => CommandAction::PowerOff,
-            _ => match users.get(name) {
-                Some(user) => CommandAction::Host { run: words(&user.run), undo: words(&user.undo) },
-                None => {
-                    let known: Vec<_> = users
-                        .keys()
-                        .map(String::as_str)
-                        .chain(["hard_reset", "power_off", "power_on"])
-                        .collect();
+            _ => {
+                let Some(user) = users.get(name) else {
+                    let own = ["hard_reset", "power_off", "power_on"];
+                    let known: Vec<_> = users.keys().map(String::as_str).chain(own).collect();
                     let meant = pumice_types::nearest(name, known.iter().copied()).map(str::to_owned);
                     let message = format!("the device offers no command `{name}`");
                     self.diagnostics.push(
@@ -210,8 +206,9 @@ impl Builder<'_> {
                             .suggest(meant),
                     );
                     return None;
-                }
-            },
+                };
+                CommandAction::Host { run: words(&user.run), undo: words(&user.undo) }
+            }
         };
         let scope = scopes.block(number, "user-command", None);
         Some(Block::Command(Command { scope, name: name.to_owned(), action }))

@@ -23,7 +23,7 @@ impl Builder<'_> {
         let definitions_scope = scopes.step(&scope, "test-definition");
         let mut definitions = Vec::new();
         for (stage, number, definition) in self.numbered_definitions(namespace) {
-            definitions.push(self.definition(definition, stage, number, &definitions_scope, scopes));
+            definitions.push(Self::definition(definition, stage, number, &definitions_scope, scopes));
         }
         let compress = compress.then(|| scopes.step(&scope, "compress-overlay"));
         let signal_delay_ms = self.device.character_delays.test_ms;
@@ -42,7 +42,6 @@ impl Builder<'_> {
     }
 
     fn definition(
-        &self,
         definition: &Definition,
         stage: u32,
         number: u32,

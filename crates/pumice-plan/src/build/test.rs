@@ -17,7 +17,7 @@ impl Builder<'_> {
         index: usize,
         number: u32,
         scopes: &mut BlockScopes<'_>,
-    ) -> Option<Block> {
+    ) -> Block {
         let namespace = test.block.namespace();
         let runs = || {
             let stage = self.stage_of(index, namespace);
@@ -58,13 +58,13 @@ impl Builder<'_> {
         self.check_booted(test, index);
         let scope = scopes.block(number, names.0, tries(&test.block, None));
         let run = scopes.step(&scope, names.1);
-        Some(Block::Test(Test {
+        Block::Test(Test {
             scope,
             run,
             kind,
             connection_namespace: test.block.connection_namespace.as_ref().map(|name| name.value.clone()),
             on_timeout: on_timeout(&test.block, true),
-        }))
+        })
     }
 
     /// Which test block with definitions of its namespace it is, from 0.

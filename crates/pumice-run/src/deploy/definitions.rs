@@ -269,7 +269,6 @@ fn files(tree: &Tree) -> Result<Vec<OverlayFile>, Failure> {
     let mut files = Vec::new();
     for (path, entry) in tree.iter() {
         let contents = match &entry.node {
-            Node::Directory => continue,
             Node::File(content) => {
                 let bytes = content.to_vec();
                 Contents::Bytes(

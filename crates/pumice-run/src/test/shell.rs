@@ -24,10 +24,15 @@ use crate::{
 /// How long the channel may stay silent after the console said that all is over.
 const CHANNEL_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long the shell may take to be back once the tests are over.
+const SHELL_PATIENCE: Duration = Duration::from_secs(10);
+
 /// How a session goes on.
 enum Next {
     Listen,
     AwaitChannel,
+    /// The line that started the runner has come to its end: the shell is back.
+    Returned,
     Over(Option<Failure>),
 }
 
@@ -72,7 +77,22 @@ async fn listen(
     // Waits for nothing: only what ends every wait comes through.
     let nothing = Patterns::new([]).map_err(|error| Failure::new(Cause::Bug, error.to_string()))?;
     let mut silent_at = None;
+    let mut has_returned = false;
+    // The tests may be over, told by the channel, before the console has said so too. What it still says must
+    // not be taken for the next block's.
+    let mut over: Option<(Option<Failure>, Instant)> = None;
     loop {
+        if let Some((failure, at)) = &over
+            && (has_returned || failure.is_some() || at.elapsed() >= SHELL_PATIENCE)
+        {
+            return failure.clone().map_or(Ok(()), Err);
+        }
+        let shell = async {
+            match &over {
+                Some((_, at)) => tokio::time::sleep_until((*at + SHELL_PATIENCE).into()).await,
+                None => std::future::pending().await,
+            }
+        };
         let silence = async {
             match silent_at {
                 Some(at) => tokio::time::sleep_until(tokio::time::Instant::from_std(at)).await,
@@ -83,13 +103,17 @@ async fn listen(
             biased;
             heard = booted.heard.recv() => match heard {
                 Some(heard) => take(session, heard, directory, cx),
-                None => Err(Failure::new(Cause::ConsoleLost, "the consoles of the machine are gone")),
+                None => {
+                    let gone = Failure::new(Cause::ConsoleLost, "the consoles of the machine are gone");
+                    Err(booted.explained(gone).await)
+                }
             },
             () = silence => {
                 silent_at = None;
                 let moment = Moment { at: Duration::MAX, line: cx.report().lines() };
-                perform_all(session.channel_silent(moment), cx)
+                Ok(perform_all(session.channel_silent(moment), cx))
             }
+            () = shell => Ok(Next::Listen),
             () = tokio::time::sleep_until(cx.deadline().at().into()) => {
                 let failure = Failure::timed_out(
                     Cause::TestTimeout,
@@ -115,8 +139,8 @@ async fn listen(
         match next {
             Next::Listen => {}
             Next::AwaitChannel => silent_at = Some(Instant::now() + CHANNEL_PATIENCE),
-            Next::Over(None) => return Ok(()),
-            Next::Over(Some(failure)) => return Err(failure),
+            Next::Returned => has_returned = true,
+            Next::Over(failure) => over = Some((failure, Instant::now())),
         }
     }
 }
@@ -134,18 +158,18 @@ fn take(session: &mut TestSession, heard: Heard, directory: &str, cx: &StepCx) -
             ));
         }
     }
-    perform_all(events, cx)
+    Ok(perform_all(events, cx))
 }
 
-fn perform_all(events: Vec<SessionEvent>, cx: &StepCx) -> Result<Next, Failure> {
+fn perform_all(events: Vec<SessionEvent>, cx: &StepCx) -> Next {
     let mut next = Next::Listen;
     for event in events {
-        match perform(event, cx) {
-            Next::Listen => {}
-            other => next = other,
+        match (perform(event, cx), &next) {
+            (Next::Listen, _) | (_, Next::Over(_)) => {}
+            (other, _) => next = other,
         }
     }
-    Ok(next)
+    next
 }
 
 /// Does what an event asks for.
@@ -163,7 +187,8 @@ fn perform(event: SessionEvent, cx: &StepCx) -> Next {
         SessionEvent::MultiNode(request) => {
             report.warning(format!("the guest asked for lava-{}, but the job has one node", request.verb()));
         }
-        SessionEvent::Feedback(_) | SessionEvent::ReturnCode(_) => {}
+        SessionEvent::ReturnCode(_) => return Next::Returned,
+        SessionEvent::Feedback(_) => {}
         SessionEvent::AwaitChannel => return Next::AwaitChannel,
         SessionEvent::Over(failure) => return Next::Over(failure),
     }

@@ -8,6 +8,6 @@ mod scope;
 
 pub(crate) use identity::Identity;
 pub(crate) use limit::Limiter;
-pub(crate) use login::{Credentials, LoginError};
+pub(crate) use login::{Credentials, LoginError, SESSION_COOKIE, cookie};
 pub(crate) use password::{hash_password, verify_password};
 pub(crate) use scope::{Scope, Scopes};

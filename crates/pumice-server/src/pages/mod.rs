@@ -1,10 +1,16 @@
-//! Web pages.
+//! Web pages: rendered here, with a style and a few scripts of our own.
 
-/// The templates of the pages.
-pub(crate) struct Templates;
+mod account;
+mod context;
+mod devices;
+mod jobs;
+mod page;
+mod results;
+mod routes;
+mod stream;
+mod submit;
+mod templates;
+mod workers;
 
-impl Templates {
-    pub(crate) fn new() -> Self {
-        Self
-    }
-}
+pub(crate) use routes::routes;
+pub(crate) use templates::Templates;

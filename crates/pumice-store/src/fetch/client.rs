@@ -182,6 +182,8 @@ impl<'a> Client<'a> {
                 Some(Forbidden(address)) => {
                     FetchError::AddressForbidden { url: url.to_string(), address }.into()
                 }
+                // How a failed handshake of TLS looks from outside: trying again changes nothing.
+                None if error.kind() == io::ErrorKind::InvalidData => failed(explain_io(error)),
                 None => GetError::Transient(Transient::new(explain_io(error))),
             },
             ureq::Error::Timeout(Timeout::Global | Timeout::PerCall) => {

@@ -28,7 +28,7 @@ use crate::{
     request::Progress,
 };
 use url::Place;
-pub(crate) use url::shown;
+pub use url::shown_url;
 
 /// How often a lock that another job holds is tried.
 const POLL: Duration = Duration::from_millis(20);
@@ -52,7 +52,7 @@ pub(crate) fn fetch(
     control: &mut Control<'_>,
 ) -> Result<Artifact, FetchError> {
     let place = Place::parse(&request.url)?;
-    let fetch = Fetch { layout, policy, request, name: place.file_name(), shown: shown(&request.url) };
+    let fetch = Fetch { layout, policy, request, name: place.file_name(), shown: shown_url(&request.url) };
     fetch.check(control, "the download to begin")?;
     if let Some(artifact) = fetch.known()? {
         return Ok(artifact);

@@ -31,7 +31,7 @@ pub(super) struct Url {
 
 impl Place {
     pub(super) fn parse(text: &str) -> Result<Self, FetchError> {
-        let url = || shown(text);
+        let url = || shown_url(text);
         let error = |why| FetchError::Url { url: url(), why };
         let Some((scheme, rest)) = text.split_once(':') else {
             return Err(error("it has no scheme; write for example `file:///path` or `https://host/path`"));
@@ -90,7 +90,7 @@ impl Url {
 
     /// Where a redirect leads: `location` as the server wrote it (RFC 9110, 10.2.2; RFC 3986, 5.2).
     pub(super) fn join(&self, location: &str) -> Result<Self, FetchError> {
-        let error = |why| FetchError::Url { url: shown(location), why };
+        let error = |why| FetchError::Url { url: shown_url(location), why };
         if has_scheme(location) {
             return match Place::parse(location)? {
                 Place::Http(url) => Ok(url),
@@ -152,7 +152,7 @@ impl fmt::Debug for Url {
 }
 
 /// A URL as messages show it, whatever it is: no password, no query, not endless.
-pub(crate) fn shown(url: &str) -> String {
+pub fn shown_url(url: &str) -> String {
     let (begin, rest) = url.split_once("//").map_or(("", url), |(scheme, rest)| (scheme, rest));
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
@@ -264,7 +264,7 @@ mod tests {
         let url = http(text);
         assert_eq!(url.to_request(), "https://host:8080/dir/a%20b.gz?token=secret");
         assert_eq!(url.authorization().as_deref(), Some("Basic am86c0BmZQ=="));
-        for shown in [url.to_string(), format!("{url:?}"), shown(text).to_lowercase()] {
+        for shown in [url.to_string(), format!("{url:?}"), shown_url(text).to_lowercase()] {
             assert_eq!(shown, "https://host:8080/dir/a%20b.gz?…");
         }
         assert_eq!(Place::Http(url).file_name(), "a b.gz");

@@ -2,11 +2,16 @@
 
 use std::{
     process::{Child, Command, Stdio},
-    sync::Barrier,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
+    time::{Duration, Instant, SystemTime},
 };
 
-use pumice_store::{Progress, Request, Store};
+use pumice_store::{Cancel, Control, Digest, Progress, Prune, Request, Store};
+use pumice_types::Deadline;
 
 use crate::{
     server::{Reply, Server},
@@ -39,31 +44,38 @@ fn child_that_fetches() {
     for url in urls.split(' ') {
         let artifact = fetch(&store, &Request::new(url)).0.unwrap();
         let bytes = contents(&artifact);
-        assert_eq!(pumice_store::Digest::of(&bytes), artifact.digest());
+        assert_eq!(Digest::of(&bytes), artifact.digest());
     }
 }
 
 #[test]
 fn jobs_that_want_the_same_file_at_once_fetch_it_once() {
-    let server = Server::start(|_| Reply::ok(noise(3 << 20)).header("ETag", "\"1\""));
+    // The server answers only when all others wait for the one that asks.
+    let waiting = Arc::new(AtomicUsize::new(0));
+    let server = {
+        let waiting = Arc::clone(&waiting);
+        Server::start(move |_| {
+            while waiting.load(Ordering::SeqCst) < 5 {
+                thread::yield_now();
+            }
+            Reply::ok(noise(300_000)).header("ETag", "\"1\"")
+        })
+    };
     let world = World::new();
     let request = Request::new(server.url("/x"));
-    let barrier = Barrier::new(6);
+    let deadline = Deadline::after(Instant::now(), Duration::from_secs(60), "the test");
     thread::scope(|scope| {
-        let jobs: Vec<_> = (0..6)
-            .map(|_| {
-                scope.spawn(|| {
-                    barrier.wait();
-                    fetch(&world.store, &request)
-                })
-            })
-            .collect();
-        let results: Vec<_> = jobs.into_iter().map(|job| job.join().unwrap()).collect();
-        for (artifact, _) in &results {
-            assert_eq!(contents(artifact.as_ref().unwrap()).len(), 3 << 20);
+        for _ in 0..6 {
+            scope.spawn(|| {
+                let mut progress = |progress| {
+                    waiting.fetch_add(usize::from(progress == Progress::Waiting), Ordering::SeqCst);
+                };
+                let (cancel, deadline) = (&Cancel::new(), &deadline);
+                let mut control = Control { deadline, cancel, progress: &mut progress };
+                let artifact = world.store.fetch(&request, &mut control).unwrap();
+                assert_eq!(contents(&artifact).len(), 300_000);
+            });
         }
-        let waited = results.iter().filter(|(_, progress)| progress.contains(&Progress::Waiting)).count();
-        assert!(waited > 0, "nobody waited");
     });
     let whole = server.seen().iter().filter(|seen| seen.header("if-none-match").is_none()).count();
     assert_eq!(whole, 1);
@@ -88,8 +100,8 @@ fn processes_share_a_store() {
     // Another process prunes everything, again and again, all the while.
     let mut running = children;
     while !running.is_empty() {
-        let rules = pumice_store::Prune { unused_for: Some(std::time::Duration::ZERO), largest: None };
-        world.store.prune(rules, std::time::SystemTime::now()).unwrap();
+        let rules = Prune { unused_for: Some(Duration::ZERO), largest: None };
+        world.store.prune(rules, SystemTime::now()).unwrap();
         running.retain_mut(|child| match child.try_wait().unwrap() {
             Some(status) => {
                 assert!(status.success(), "{status}");

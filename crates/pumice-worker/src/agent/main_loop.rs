@@ -11,11 +11,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fs_err as fs;
 use pumice_api::{
     ProblemCode,
     worker::{
-        Epoch, Fence, Held, Hello, JobRef, OpenChannel, Orders, OrdersSeen, PROTOCOL, Phase, Poll, Welcome,
+        Epoch, Fence, Held, Hello, JobRef, OpenChannel, Orders, OrdersSeen, PROTOCOL, Phase, Poll, Return,
+        Welcome,
     },
 };
 use pumice_client::{Backoff, ClientError, WorkerClient};
@@ -31,7 +31,7 @@ use crate::{
     WorkerConfig,
     clock::boot_millis,
     job::{Directory, Lease},
-    space::shortage,
+    space::{lock, shortage},
 };
 
 /// Sessions are not opened more often than this: two agents under one name would take turns for ever.
@@ -406,8 +406,15 @@ impl Agent {
                 self.begin(job, directory, cancelled);
                 self.news = true;
             }
-            // Not taken: the server offers it again, and then gives it to somebody else.
-            Err(error) => tracing::error!(job = job.job.0, "the job cannot be taken: {}", error.failure()),
+            Err(error) => {
+                let failure = error.failure();
+                tracing::error!(job = job.job.0, "the job cannot be taken: {failure}");
+                // Where this does not arrive, the server offers the job again.
+                let reason = Return { fence: job.fence, failure };
+                if let Err(error) = self.client.hand_back(job, &reason) {
+                    tracing::info!(job = job.job.0, "it was not handed back either: {error}");
+                }
+            }
         }
     }
 
@@ -454,20 +461,5 @@ fn clear_away(task: TaskHandle) {
     task.join();
     if let Err(error) = directory.remove() {
         tracing::error!("what a job left cannot be removed: {}", error.failure());
-    }
-}
-
-/// Takes the lock of a worker's directory, for as long as the file is open.
-fn lock(state: &Path) -> Result<std::fs::File, AgentError> {
-    let path = state.join("lock");
-    let open = || -> io::Result<std::fs::File> {
-        fs::create_dir_all(state)?;
-        std::fs::OpenOptions::new().create(true).append(true).open(&path)
-    };
-    let file = open().map_err(|error| AgentError::state(&path, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(AgentError::InUse { path: state.to_owned() }),
-        Err(std::fs::TryLockError::Error(error)) => Err(AgentError::state(&path, error)),
     }
 }

@@ -20,6 +20,7 @@ use crate::{
     AgentError, JobProgram, KeeperProgram, StopMode,
     clock::boot_millis,
     job::{Directory, Lease, read_json, write_json},
+    space::lock,
 };
 
 /// How a worker of a LAVA server works.
@@ -67,6 +68,7 @@ pub struct LavaAgent {
     tasks: BTreeMap<JobId, LavaTaskHandle>,
     backoff: Backoff,
     ending: Option<StopMode>,
+    _lock: std::fs::File,
 }
 
 /// Ends a [`LavaAgent`], from any thread.
@@ -82,8 +84,9 @@ impl LavaStop {
 }
 
 impl LavaAgent {
-    /// An agent that has not begun, and what ends it.
-    pub fn new(config: LavaConfig, client: LavaWorkerClient) -> (Self, LavaStop) {
+    /// An agent that has not begun, and what ends it. It takes hold of its directory.
+    pub fn new(config: LavaConfig, client: LavaWorkerClient) -> Result<(Self, LavaStop), AgentError> {
+        let lock = lock(&config.state)?;
         let (sender, events) = channel();
         let agent = Self {
             config: Arc::new(config),
@@ -94,8 +97,9 @@ impl LavaAgent {
             tasks: BTreeMap::new(),
             backoff: Backoff::new(boot_millis()),
             ending: None,
+            _lock: lock,
         };
-        (agent, LavaStop(sender))
+        Ok((agent, LavaStop(sender)))
     }
 
     /// Works until it is stopped. What it has of earlier agents it takes up first.

@@ -343,3 +343,21 @@ fn a_joining_token_is_used_once_and_the_workers_own_is_kept_for_its_eyes_only() 
     let mode = fs::metadata(world.state().join("token")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
+
+#[test]
+fn a_job_that_cannot_be_taken_is_handed_back() {
+    let (world, server) = (World::new(GOOD_JOB), Server::start(LONG));
+    let agent = Running::start(world.config(), &server);
+    until("the worker is there", || {
+        server.with(|memory| memory.lab.worker(&"w1".into()).unwrap().epoch.0 > 0)
+    });
+    fs::remove_dir(world.state().join("jobs")).unwrap();
+    fs::write(world.state().join("jobs"), "in the way").unwrap();
+    server.submit(7);
+    until("the job comes back", || server.with(|memory| !memory.returned.is_empty()));
+    server.with(|memory| {
+        let (job, reason) = &memory.returned[0];
+        assert_eq!((*job, reason.failure.cause), (job_ref(7, 1), Cause::HostRefused));
+    });
+    agent.end(StopMode::Drain);
+}

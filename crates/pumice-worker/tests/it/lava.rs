@@ -86,7 +86,7 @@ impl Server {
             log_interval: Duration::from_millis(20),
         };
         let client = LavaWorkerClient::new(Connection::new(options).unwrap());
-        let (agent, stop) = LavaAgent::new(config, client);
+        let (agent, stop) = LavaAgent::new(config, client).unwrap();
         (stop, thread::spawn(move || agent.run().unwrap()))
     }
 }

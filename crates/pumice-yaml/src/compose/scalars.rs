@@ -2,7 +2,7 @@
 
 use pumice_types::{Diagnostic, Span};
 
-use super::{Composed, Composer};
+use super::{Composed, Composer, Tag};
 use crate::{
     Node, Value, codes,
     scalar::{self, Kind},
@@ -29,12 +29,12 @@ impl Composer<'_> {
 
     /// A scalar by its tag, or by what it looks like. PyYAML resolves a plain one without a tag, and any one with the
     /// tag `!`.
-    pub(super) fn scalar(&mut self, text: &str, plain: bool, tag: Option<&str>, span: Span) -> Composed {
+    pub(super) fn scalar(&mut self, text: &str, plain: bool, tag: Option<&Tag>, span: Span) -> Composed {
         let made = |value, special| Composed { node: Node { span, value }, used: span, depth: 0, special };
         let kind = match tag {
             None if !plain => Kind::String,
-            None | Some("!") => scalar::resolve(text),
-            Some(tag) => return made(self.tagged(text, tag, span), None),
+            Some(tag) if tag.name != "!" => return made(self.tagged(text, tag, span), None),
+            _ => scalar::resolve(text),
         };
         let value = match kind {
             Kind::Null => Some(Value::Null),
@@ -58,8 +58,8 @@ impl Composer<'_> {
         })
     }
 
-    fn tagged(&mut self, text: &str, tag: &str, span: Span) -> Value {
-        let value = match tag.strip_prefix(YAML) {
+    fn tagged(&mut self, text: &str, tag: &Tag, span: Span) -> Value {
+        let value = match tag.name.strip_prefix(YAML) {
             Some("str") => Some(Value::String(text.to_owned())),
             Some("null") => Some(Value::Null),
             Some("bool") => scalar::boolean(&text.to_lowercase()).map(Value::Bool),
@@ -67,29 +67,29 @@ impl Composer<'_> {
             Some("float") => scalar::float(text.trim()).map(Value::Float),
             Some("timestamp") => timestamp::normalised(text).map(Value::String),
             _ => {
-                self.bad_tag(tag, "a scalar", span);
+                self.bad_tag(tag, "a scalar");
                 return Value::String(text.to_owned());
             }
         };
         self.or_error(value, text, span)
     }
 
-    pub(super) fn check_tag_of_collection(&mut self, tag: Option<&str>, node: &Node) {
-        let fits = match (tag.map(|tag| tag.strip_prefix(YAML).unwrap_or(tag)), &node.value) {
-            (None | Some("!"), _) => true,
+    pub(super) fn check_tag_of_collection(&mut self, tag: &Tag, node: &Node) {
+        let fits = match (tag.name.strip_prefix(YAML), &node.value) {
+            (None, _) => tag.name == "!",
             (Some(name), Value::Seq(_)) => matches!(name, "seq" | "omap" | "pairs"),
             (Some(name), _) => matches!(name, "map" | "set"),
         };
         if !fits {
-            self.bad_tag(tag.unwrap_or_default(), node.kind(), node.span);
+            self.bad_tag(tag, node.kind());
         }
     }
 
-    fn bad_tag(&mut self, tag: &str, what: &str, span: Span) {
-        let shown = tag.strip_prefix(YAML).map_or_else(|| tag.to_owned(), |name| format!("!!{name}"));
+    fn bad_tag(&mut self, tag: &Tag, what: &str) {
+        let shown = tag.name.strip_prefix(YAML).map_or_else(|| tag.name.clone(), |name| format!("!!{name}"));
         let message = format!("the tag `{shown}` is unknown, or not one of {what}");
         self.push(
-            Diagnostic::error(codes::TAG, span, message)
+            Diagnostic::error(codes::TAG, tag.span, message)
                 .help("remove the tag, or quote the text if the `!` belongs to it"),
         );
     }

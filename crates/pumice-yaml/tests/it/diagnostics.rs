@@ -42,7 +42,7 @@ fn what_can_be_read_in_spite_of_a_mistake_is_read() {
         r#"{"a":null,"b":null}"#,
     );
     check("a: =\nb: <<", &["1:4 yaml-value =", "2:4 yaml-value <<"], r#"{"a":"=","b":"<<"}"#);
-    check("a: !x 1", &["1:7 yaml-tag 1"], r#"{"a":"1"}"#);
+    check("a: !x 1", &["1:4 yaml-tag !x"], r#"{"a":"1"}"#);
     check("{{ x }}: 1\na: 2", &["1:1 yaml-key {{ x }}", "1:2 yaml-key { x }"], r#"{"a":2}"#);
     check("<<: 3\na: 1", &["1:5 yaml-merge 3"], r#"{"a":1}"#);
     check("a:\t1", &["1:3 (warning) yaml-tab \t"], r#"{"a":1}"#);

@@ -1,0 +1,169 @@
+// What the pages do beyond HTML: theme, keys, the live log, the live check of a submission.
+"use strict";
+
+const one = (selector, root = document) => root.querySelector(selector);
+const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+// Theme: as the system, or as chosen.
+const chosen = localStorage.getItem("theme");
+if (chosen) document.documentElement.dataset.theme = chosen;
+function switchTheme() {
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  const now = document.documentElement.dataset.theme || (dark ? "dark" : "light");
+  const next = now === "dark" ? "light" : "dark";
+  document.documentElement.dataset.theme = next;
+  localStorage.setItem("theme", next);
+}
+
+// Times: as the reader's clock says, with the exact time on hover.
+function showTimes(root = document) {
+  for (const time of all("time[datetime]", root)) {
+    const at = new Date(time.dateTime);
+    if (isNaN(at)) continue;
+    time.title = time.dateTime;
+    time.textContent = at.toLocaleString([], { dateStyle: "short", timeStyle: "medium" });
+  }
+}
+
+// Keys: g then a letter goes somewhere; / searches; j and k walk through a table.
+const places = { h: "/", j: "/scheduler/alljobs", q: "/scheduler/queue", d: "/scheduler/alldevices", w: "/scheduler/allworkers",
+  t: "/scheduler/device_types", s: "/scheduler/jobsubmit", r: "/results/", m: "/me/" };
+let after = null;
+function onKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (/^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) return;
+  if (after === "g" && places[event.key]) { location.href = places[event.key]; after = null; return; }
+  after = event.key === "g" ? "g" : null;
+  if (event.key === "/") { const box = one("input[type=search]"); if (box) { box.focus(); event.preventDefault(); } }
+  if (event.key === "?") { const help = one("#keys"); if (help) help.showModal(); }
+  if (event.key === "T") switchTheme();
+  if (event.key === "j" || event.key === "k") {
+    const links = all("main tbody tr a:first-of-type");
+    if (!links.length) return;
+    const at = links.indexOf(document.activeElement);
+    const next = Math.max(0, Math.min(links.length - 1, at + (event.key === "j" ? 1 : -1)));
+    links[next].focus();
+  }
+}
+
+// The live log.
+function followLog(box) {
+  const levels = ["debug", "info", "warning", "error", "input", "target", "feedback", "results"];
+  const hidden = new Set(JSON.parse(localStorage.getItem("hidden-levels") || "[]"));
+  const bar = one(".levels .row");
+  for (const level of levels) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = level;
+    const apply = () => {
+      box.classList.toggle("no-" + level, hidden.has(level));
+      button.setAttribute("aria-pressed", String(!hidden.has(level)));
+    };
+    button.addEventListener("click", () => {
+      hidden.has(level) ? hidden.delete(level) : hidden.add(level);
+      localStorage.setItem("hidden-levels", JSON.stringify([...hidden]));
+      apply();
+    });
+    apply();
+    bar.append(button);
+  }
+  const follow = one("#follow");
+  let chunk = null, seen = 0;
+  const wanted = location.hash.match(/^#L(\d+)$/);
+  let jumped = !wanted;
+  const append = (lines) => {
+    const fragment = document.createDocumentFragment();
+    for (const [number, time, level, text, failed] of lines) {
+      if (number < seen) continue;
+      seen = number + 1;
+      if (!chunk || chunk.childElementCount >= 500) {
+        chunk = document.createElement("div");
+        chunk.className = "chunk";
+        fragment.append(chunk);
+      }
+      const line = document.createElement("div");
+      line.className = "l " + level + (failed ? " failed" : "");
+      line.id = "L" + number;
+      const anchor = document.createElement("a");
+      anchor.className = "n"; anchor.href = "#L" + number; anchor.textContent = number;
+      const at = document.createElement("span");
+      at.className = "t"; at.textContent = time;
+      const message = document.createElement("span");
+      message.className = "m"; message.textContent = text;
+      line.append(anchor, at, message);
+      chunk.append(line);
+    }
+    box.append(fragment);
+    if (!jumped && wanted && seen > Number(wanted[1])) {
+      jumped = true;
+      const line = one(location.hash);
+      if (line) { line.classList.add("marked"); line.scrollIntoView({ block: "center" }); }
+    } else if (follow && follow.checked) {
+      scrollTo(0, document.body.scrollHeight);
+    }
+  };
+  const stream = new EventSource(box.dataset.stream);
+  stream.addEventListener("lines", (event) => append(JSON.parse(event.data)));
+  stream.addEventListener("state", (event) => {
+    const said = JSON.parse(event.data);
+    const badge = one("#state");
+    if (badge && badge.textContent !== said.word) {
+      badge.textContent = said.word;
+      badge.className = "badge " + said.word.toLowerCase();
+    }
+  });
+  stream.addEventListener("end", () => {
+    stream.close();
+    if (box.dataset.finished === "false") location.reload();
+  });
+}
+
+// The live check of a definition.
+function checkDefinition(text) {
+  const list = one("#mistakes");
+  let timer = null, asked = 0;
+  const show = (found) => {
+    list.replaceChildren(...found.map((mistake) => {
+      const item = document.createElement("li");
+      item.className = mistake.severity;
+      const place = mistake.line ? mistake.line + ":" + mistake.column + " " : "";
+      item.textContent = place + mistake.message + (mistake.help ? " — " + mistake.help : "");
+      if (mistake.line) {
+        item.style.cursor = "pointer";
+        item.addEventListener("click", () => {
+          const start = text.value.split("\n").slice(0, mistake.line - 1).reduce((sum, line) => sum + line.length + 1, 0);
+          text.focus();
+          text.setSelectionRange(start + mistake.column - 1, start + mistake.column - 1);
+        });
+      }
+      return item;
+    }));
+    one("#verdict").textContent = found.some((m) => m.severity === "error") ? "It would be refused."
+      : text.value.trim() ? "It would be accepted." : "";
+  };
+  const check = async () => {
+    const number = ++asked;
+    const answer = await fetch("/scheduler/jobsubmit/check", { method: "POST", body: text.value,
+      headers: { "Content-Type": "text/plain", "X-Requested-With": "pumice" } });
+    if (answer.ok && number === asked) show(await answer.json());
+  };
+  text.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(check, 250); });
+  text.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) text.form.requestSubmit();
+  });
+  check();
+}
+
+document.addEventListener("keydown", onKey);
+document.addEventListener("DOMContentLoaded", () => {
+  showTimes();
+  const theme = one("#theme");
+  if (theme) theme.addEventListener("click", switchTheme);
+  const log = one(".log[data-stream]");
+  if (log) followLog(log);
+  const definition = one("textarea[data-check]");
+  if (definition) checkDefinition(definition);
+  for (const form of all("form[data-ask]")) {
+    form.addEventListener("submit", (event) => { if (!confirm(form.dataset.ask)) event.preventDefault(); });
+  }
+});
