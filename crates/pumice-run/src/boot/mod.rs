@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use pumice_console::{Console, Match, Pattern, Patterns};
 use pumice_plan::boot::{Boot, BootKind};
-use pumice_platform::Machine;
-use pumice_record::LogLevel;
-use pumice_types::{Blame as _, Cause, Deadline, Failure};
+use pumice_platform::{Machine, Measured};
+use pumice_record::{LogLevel, ResultRecord};
+use pumice_types::{Blame as _, CaseResult, Cause, Deadline, Failure};
 use tokio::sync::mpsc;
 
 use crate::{
@@ -23,6 +23,7 @@ use crate::{
     cx::StepCx,
     deploy::{Deployed, unplanned},
     host::RunHost,
+    licence::Seat,
 };
 
 pub(crate) use minimal::reset;
@@ -43,8 +44,12 @@ pub(crate) struct Booted {
     pub(crate) heard: mpsc::UnboundedReceiver<Heard>,
     /// How long its consoles may be silent.
     pub(crate) silence: Silence,
+    /// When the times of those signals begin.
+    pub(crate) clock: Instant,
     /// The prompts of its shell.
     pub(crate) prompts: Option<Patterns>,
+    /// The seats of licences it holds.
+    pub(crate) seats: Vec<Seat>,
     /// Whether a panic ends a wait.
     pub(crate) minds_kernel: bool,
 }
@@ -67,9 +72,28 @@ pub(crate) async fn run(
     facts: &BootFacts,
     cx: &StepCx,
 ) -> Result<Booted, Failure> {
+    let seats = match &plan.kind {
+        // On the job's time: a boot that waits for somebody else is not a slow boot.
+        BootKind::Machine(machine) => host.licences.take(&machine.licences, cx).await?,
+        _ => Vec::new(),
+    };
+    // Boxed: the states of so many nested steps are too deep for the compiler in one.
+    let mut booted = Box::pin(tries(plan, deployed, host, facts, &seats, cx)).await?;
+    booted.seats = seats;
+    Ok(booted)
+}
+
+async fn tries(
+    plan: &Boot,
+    deployed: &Deployed,
+    host: &RunHost,
+    facts: &BootFacts,
+    seats: &[Seat],
+    cx: &StepCx,
+) -> Result<Booted, Failure> {
     cx.step_with_tries(&plan.scope, Cause::StepTimeout, async |cx| {
         let BootKind::Machine(machine) = &plan.kind else { return Err(unplanned(&plan.scope.name)) };
-        let mut booted = start::run(machine, deployed, host, facts, cx).await?;
+        let mut booted = start::run(machine, deployed, host, facts, seats, cx).await?;
         match reach_shell(plan, deployed, &mut booted, cx).await {
             Ok(()) => Ok(booted),
             Err(failure) => {
@@ -200,9 +224,11 @@ const STOP_PATIENCE: Duration = Duration::from_secs(60);
 /// Ends a machine, its consoles read to their end.
 pub(crate) async fn stop(booted: Booted, cx: &StepCx) -> Result<(), Failure> {
     let late = Deadline::after(Instant::now(), STOP_PATIENCE, "the stop of the machine");
-    let Booted { machine, console, channel, .. } = booted;
+    let Booted { machine, console, channel, seats, .. } = booted;
     let platform = machine.launch().platform;
     let stopped = machine.stop(&late).await?;
+    drop(seats);
+    report_measures(&stopped.measured, cx);
     console.close(&late).await;
     if let Some(channel) = channel {
         channel.close(&late).await;
@@ -210,6 +236,16 @@ pub(crate) async fn stop(booted: Booted, cx: &StepCx) -> Result<(), Failure> {
     let how = stopped.by.map_or_else(|| "by itself".to_owned(), |by| format!("by {by}"));
     cx.report().debug(format!("the machine ({platform}) ended {how}: it {}", stopped.exit.status));
     Ok(())
+}
+
+/// The numbers the simulator reported of itself, as results of the suite `simulator`.
+fn report_measures(measured: &[Measured], cx: &StepCx) {
+    for one in measured {
+        let mut record = ResultRecord::new("simulator", &one.name, CaseResult::Pass);
+        record.measurement = one.value.parse().ok().filter(|number: &f64| number.is_finite());
+        record.units = Some(one.units.clone()).filter(|units| !units.is_empty());
+        cx.report().result(record);
+    }
 }
 
 /// Patterns of the job as the console takes them.

@@ -90,7 +90,7 @@ pub(crate) async fn run(
         match &plan.kind {
             DeployKind::Images { .. } | DeployKind::Overlay => {}
             DeployKind::Downloads { postprocess: None, .. } => {
-                downloads.keep(&plan.scope.namespace, &deployed)
+                downloads.keep(&plan.scope.namespace, &deployed);
             }
             // The plan refuses these at their line.
             DeployKind::Downloads { postprocess: Some(_), .. }

@@ -100,14 +100,9 @@ impl Conversation {
     pub(super) fn results(&self) -> Vec<String> {
         let text = |logged: pumice_record::export::LoggedResult| {
             let record = logged.record;
-            let mut text = format!("{}/{} {}", record.suite, record.case, record.result);
-            if let Some(measurement) = record.measurement {
-                text += &format!(" {measurement}");
-            }
-            if let Some(units) = record.units {
-                text += &format!(" {units}");
-            }
-            text
+            let head = format!("{}/{} {}", record.suite, record.case, record.result);
+            let measurement = record.measurement.map(|number| number.to_string());
+            [Some(head), measurement, record.units].into_iter().flatten().collect::<Vec<_>>().join(" ")
         };
         self.reporter.results().into_iter().map(text).collect()
     }

@@ -135,7 +135,7 @@ mod tests {
             ),
             fixups: vec![variable("PASS", "pass"), variable("FAIL", "fail")],
             expected: None,
-            span: Default::default(),
+            span: pumice_types::Span::default(),
         }
     }
 
