@@ -9,7 +9,10 @@
 use std::time::{Duration, Instant};
 
 use pumice_console::Patterns;
-use pumice_guest::session::{Moment, Origin, Outcome, SessionEvent, SessionPlan, TestSession};
+use pumice_guest::{
+    session::{Moment, Origin, Outcome, SessionEvent, SessionPlan, TestSession},
+    signal::Signal,
+};
 use pumice_record::{LogLevel, ResultRecord};
 use pumice_types::{Blame as _, Cause, Failure};
 use serde_json::json;
@@ -134,6 +137,7 @@ async fn listen(
                 Err(booted.explained(failure).await)
             }
             failure = machine_failure(&booted.machine) => Err(failure),
+            failure = booted.silence.exceeded() => Err(failure),
         }?;
         match next {
             Next::Listen => {}
@@ -151,6 +155,8 @@ fn now(booted: &Booted, cx: &StepCx) -> Moment {
 
 /// Hands a signal to the session.
 fn take(session: &mut TestSession, heard: Heard, directory: &str, cx: &StepCx) -> Result<Next, Failure> {
+    // A session that the channel ended takes no more signals; that the shell is back is of use all the same.
+    let has_returned = matches!(heard.received.signal, Ok(Signal::ReturnCode(_)));
     let events = session.receive(heard.origin, heard.received.signal, heard.moment);
     for event in &events {
         if let SessionEvent::ReturnCode(status @ (126 | 127)) = event
@@ -162,7 +168,10 @@ fn take(session: &mut TestSession, heard: Heard, directory: &str, cx: &StepCx) -
             ));
         }
     }
-    Ok(perform_all(events, cx))
+    match perform_all(events, cx) {
+        Next::Listen if has_returned => Ok(Next::Returned),
+        next => Ok(next),
+    }
 }
 
 fn perform_all(events: Vec<SessionEvent>, cx: &StepCx) -> Next {
