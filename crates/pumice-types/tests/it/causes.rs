@@ -6,7 +6,7 @@ use pumice_types::Cause;
 
 #[test]
 fn every_cause_has_its_section_with_its_type_and_no_section_is_left_over() {
-    let page = include_str!("../../../docs/user/causes.md");
+    let page = include_str!("../../../../docs/user/causes.md");
     let sections: BTreeSet<(&str, &str)> = page
         .split("\n## ")
         .skip(1)
