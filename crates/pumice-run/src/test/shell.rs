@@ -139,6 +139,7 @@ async fn listen(
                 Err(booted.explained(failure).await)
             }
             failure = machine_failure(&booted.machine) => Err(failure),
+            failure = booted.silence.exceeded() => Err(failure),
         }?;
         match next {
             Next::Listen => {}
@@ -155,6 +156,8 @@ fn now(booted: &Booted, cx: &StepCx) -> Moment {
 
 /// Hands a signal to the session.
 fn take(session: &mut TestSession, heard: Heard, directory: &str, cx: &StepCx) -> Result<Next, Failure> {
+    // A session that the channel ended takes no more signals; that the shell is back is of use all the same.
+    let has_returned = matches!(heard.received.signal, Ok(Signal::ReturnCode(_)));
     let events = session.receive(heard.origin, heard.received.signal, heard.moment);
     for event in &events {
         if let SessionEvent::ReturnCode(status @ (126 | 127)) = event
@@ -166,7 +169,10 @@ fn take(session: &mut TestSession, heard: Heard, directory: &str, cx: &StepCx) -
             ));
         }
     }
-    Ok(perform_all(events, cx))
+    match perform_all(events, cx) {
+        Next::Listen if has_returned => Ok(Next::Returned),
+        next => Ok(next),
+    }
 }
 
 fn perform_all(events: Vec<SessionEvent>, cx: &StepCx) -> Next {
