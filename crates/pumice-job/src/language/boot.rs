@@ -25,8 +25,12 @@ const COMMON: &[Field] = &[
         "A boot loader to stop and to talk to before the system starts.",
     )
     .extension(),
-    field("network", Shape::Anything, "The machine's network, in the words that devices describe theirs with.")
-        .extension(),
+    field(
+        "network",
+        Shape::Anything,
+        "The machine's network, in the words that devices describe theirs with.",
+    )
+    .extension(),
 ];
 
 /// Where the method is not known: `commands` is the one more key that submission looks at.
