@@ -38,6 +38,14 @@ pub(crate) fn state_dir(places: &Places) -> PathBuf {
     places.state.clone().unwrap_or_else(|| base("XDG_STATE_HOME", ".local/state"))
 }
 
+/// Where the tests are that ship with pumice: installed beside the program, or made in the build's directory.
+pub(crate) fn test_directories() -> Vec<PathBuf> {
+    let own = env::current_exe().unwrap_or_default();
+    let above = |levels| own.ancestors().nth(levels).map(Path::to_owned);
+    let installed = above(2).map(|prefix| prefix.join("share/pumice/tests"));
+    installed.into_iter().chain(above(2).map(|target| target.join("tests"))).collect()
+}
+
 /// The operator's configuration, where no other is named.
 pub(crate) fn config_file() -> PathBuf {
     let named = env::var_os("PUMICE_CONFIG").map(PathBuf::from);
