@@ -11,13 +11,18 @@
 )]
 
 mod guest;
+mod job;
 mod need;
 mod process;
 mod programs;
+mod results;
 mod sandbox;
 
 pub use guest::Guest;
+pub use job::Job;
 pub use need::{Missing, program, python_program, skip_or_fail};
 pub use process::Process;
 pub use programs::built;
+pub use results::Results;
+pub use rustix::process::Signal;
 pub use sandbox::{Finished, Running, Sandbox};

@@ -51,7 +51,7 @@ impl Process {
     }
 
     /// Ends it at once. It may have ended already.
-    pub(crate) fn kill(&self) {
+    pub fn kill(&self) {
         if let Some(id) = i32::try_from(self.id).ok().and_then(Pid::from_raw) {
             let _ = kill_process(id, Signal::KILL);
         }

@@ -75,7 +75,7 @@ impl Sandbox {
     pub fn command<A: AsRef<OsStr>>(&self, program: &str, arguments: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(built(program));
         command.args(arguments).current_dir(&self.path).stdin(Stdio::null()).env(TOKEN, &self.path);
-        command.env("HOME", &self.path).env("TERM", "dumb").env_remove("CI");
+        command.env("HOME", &self.path).env("TMPDIR", &self.path).env("TERM", "dumb").env_remove("CI");
         for (variable, directory) in
             [("XDG_CACHE_HOME", "cache"), ("XDG_STATE_HOME", "state"), ("XDG_CONFIG_HOME", "config")]
         {

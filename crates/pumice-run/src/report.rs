@@ -100,6 +100,16 @@ impl Reporter {
         self.lock().mask.apply(text)
     }
 
+    /// A failure without the secrets of the job.
+    pub fn masked_failure(&self, mut failure: Failure) -> Failure {
+        failure.message = self.masked(&failure.message);
+        failure.hint = failure.hint.map(|hint| self.masked(&hint));
+        if let Some(evidence) = &mut failure.evidence {
+            evidence.text = self.masked(&evidence.text);
+        }
+        failure
+    }
+
     /// A line of the log.
     pub fn log(&self, level: LogLevel, text: impl AsRef<str>) {
         self.lock().record(level, Message::Text(text.as_ref().to_owned()), None);
@@ -128,6 +138,7 @@ impl Reporter {
     /// A result.
     pub fn result(&self, result: ResultRecord) {
         let mut inner = self.lock();
+        let result = if inner.mask.is_empty() { result } else { masked_result(&inner.mask, result) };
         inner.record(LogLevel::Results, Message::Structured(result.to_json()), None);
         inner.progress(&Progress::Result(&result));
         let id = i64::try_from(inner.results.len() + 1).unwrap_or(i64::MAX);
@@ -214,6 +225,11 @@ fn masked(mask: &Mask, message: Message) -> Message {
         Message::Text(text) => Message::Text(mask.apply(&text)),
         Message::Structured(value) => Message::Structured(masked_value(mask, value)),
     }
+}
+
+/// A result without the secrets: what is kept is exported to other files too.
+fn masked_result(mask: &Mask, result: ResultRecord) -> ResultRecord {
+    ResultRecord::from_json(&masked_value(mask, result.to_json())).unwrap_or(result)
 }
 
 /// Values are masked, never keys or syntax, so that no secret can break the structure.

@@ -235,6 +235,7 @@ impl<'a> Runner<'a> {
 
     /// Turns the end of the blocks into a verdict. The only place that does.
     fn conclude(self, failure: Option<Failure>) -> Outcome {
+        let failure = failure.map(|failure| self.reporter.masked_failure(failure));
         let verdict = match &failure {
             None => Verdict::Complete,
             Some(failure) if failure.fault == Fault::Cancelled => Verdict::Cancelled,

@@ -1,6 +1,7 @@
 //! How long decisions take with 10,000 jobs in the queue of a lab of 1,000 devices:
 //! `cargo run --release -p pumice-sched --example decide`.
 #![expect(clippy::print_stdout, reason = "it is a program for people")]
+#![expect(clippy::cast_precision_loss, reason = "a few digits are shown")]
 
 use std::time::{Duration, Instant};
 
@@ -70,6 +71,8 @@ fn main() {
         times.push(step.elapsed());
         given.extend(assigned(&actions));
     }
+    let spent: Duration = times.iter().sum();
+    println!("throughput                   {:>9.0} jobs a second", times.len() as f64 / spent.as_secs_f64());
     report("a job ends, the next begins", times);
 
     let mut ticks = Vec::new();
@@ -97,6 +100,13 @@ fn main() {
         why.elapsed(),
         answer.map_or(0, |why| why.ahead)
     );
+    println!("peak memory                  {:>9}", peak_memory().unwrap_or_default());
+}
+
+/// As the kernel tells it (`proc_pid_status(5)`).
+fn peak_memory() -> Option<String> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    Some(status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().to_owned())
 }
 
 fn assigned(actions: &[Action]) -> Vec<JobRef> {

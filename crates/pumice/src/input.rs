@@ -11,7 +11,7 @@ use pumice_plan::{MachinePlanner, Plan, PlanOptions, plan};
 use pumice_platform::Platform;
 use pumice_types::{Code, Diagnostic, Diagnostics, JobId, Name, Sources};
 
-use crate::{cli::DeviceArgs, config::Config, models};
+use crate::{cli::DeviceArgs, config::Config, library::DEVICE_TYPES, models};
 
 /// The file cannot be read.
 const UNREADABLE: Code = Code("unreadable-file");
@@ -21,18 +21,6 @@ const NOT_RENDERED: Code = Code("device-not-rendered");
 const UNKNOWN_MODEL: Code = Code("unknown-model");
 /// Neither the command line nor the job says which device.
 const NO_DEVICE: Code = Code("no-device");
-
-/// The device types that ship with pumice, by file name.
-const DEVICE_TYPES: &[(&str, &str)] = &[
-    ("base.jinja2", include_str!("../../../library/device-types/base.jinja2")),
-    ("command.jinja2", include_str!("../../../library/device-types/command.jinja2")),
-    ("docker.jinja2", include_str!("../../../library/device-types/docker.jinja2")),
-    ("fvp.jinja2", include_str!("../../../library/device-types/fvp.jinja2")),
-    ("kvm.jinja2", include_str!("../../../library/device-types/kvm.jinja2")),
-    ("qemu-aarch64.jinja2", include_str!("../../../library/device-types/qemu-aarch64.jinja2")),
-    ("qemu.jinja2", include_str!("../../../library/device-types/qemu.jinja2")),
-    ("ssh.jinja2", include_str!("../../../library/device-types/ssh.jinja2")),
-];
 
 /// A job, its device, and what would be done.
 pub(crate) struct Input {
@@ -74,8 +62,11 @@ impl Input {
             Self { sources: Sources::default(), diagnostics: Diagnostics::new(), job: None, plan: None };
         let source = input.sources.add(name.to_owned(), text.clone());
         let (job, found) = pumice_job::parse(&text, source);
-        input.diagnostics.extend(found);
-        let Some(job) = job else { return input };
+        let Some(job) = job else {
+            input.diagnostics.extend(found);
+            return input;
+        };
+        input.diagnostics.extend(pumice_job::for_planning(&job, found));
         if let Some(device) = input.device(&job, args) {
             let planners: Vec<&dyn MachinePlanner> =
                 platforms.iter().map(|platform| &**platform as &dyn MachinePlanner).collect();

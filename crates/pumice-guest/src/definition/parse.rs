@@ -9,22 +9,44 @@ use crate::shell;
 /// The only format there is. LAVA compares the whole text (lava-compat 4.5).
 pub const FORMAT: &str = "Lava-Test Test Definition 1.0";
 
-/// The kinds of mistakes found here.
+/// The kinds of mistakes found here. Those that jobs have too are explained in `docs/user/codes/` by `pumice-job`.
 pub mod codes {
     use pumice_types::Code;
 
-    /// `metadata.format` is not [`super::FORMAT`].
-    pub const FORMAT: Code = Code("test-definition-format");
     /// A key that must be there is missing.
     pub const MISSING: Code = Code("missing-key");
     /// A key nobody reads.
     pub const UNKNOWN: Code = Code("unknown-key");
     /// A value of another kind than is read.
     pub const TYPE: Code = Code("wrong-type");
+    /// `metadata.format` is not [`super::FORMAT`].
+    pub const FORMAT: Code = Code("test-definition-format");
     /// A parameter whose name cannot be a variable of the shell.
     pub const PARAMETER_NAME: Code = Code("parameter-name");
     /// A folder outside the test's own.
     pub const DESTINATION: Code = Code("git-repo-destination");
+
+    /// The codes that only test definitions have, with the text of their pages and a definition that shows each.
+    pub const PAGES: [(Code, &str, &str); 3] = [
+        (
+            FORMAT,
+            "The file is not a test definition of the one format there is. A `metadata.format` that differs in a \
+             single letter is refused, as LAVA refuses it: other formats look alike and mean something else.",
+            "metadata: {format: Lava-Test-Shell Test Definition 1.0, name: smoke}",
+        ),
+        (
+            PARAMETER_NAME,
+            "Parameters become variables of the shell, and this name cannot be one. LAVA writes it all the same, and \
+             the shell takes it for a command that does not exist; here it is left out.",
+            "metadata: {format: Lava-Test Test Definition 1.0, name: smoke}\nparams: {boot-time: 5}",
+        ),
+        (
+            DESTINATION,
+            "A repository under `git-repos` would be laid outside the folder of its test.",
+            "metadata: {format: Lava-Test Test Definition 1.0, name: smoke}\n\
+             install: {git-repos: [{url: 'https://example.org/r', destination: ../../etc}]}",
+        ),
+    ];
 }
 
 const TOP: [&str; 7] = ["metadata", "params", "parameters", "install", "run", "parse", "expected"];

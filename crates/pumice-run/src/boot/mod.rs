@@ -24,6 +24,8 @@ pub(crate) struct Booted {
     pub(crate) channel: Option<Console>,
     /// The signals of its tests.
     pub(crate) heard: mpsc::UnboundedReceiver<Heard>,
+    /// When the times of those signals begin.
+    pub(crate) clock: Instant,
     /// The prompts of its shell.
     pub(crate) prompts: Option<Patterns>,
     /// The seats of licences it holds.

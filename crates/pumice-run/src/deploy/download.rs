@@ -117,7 +117,7 @@ pub(crate) async fn fetch(
         };
         url = format!("file://{}", path.display());
     }
-    cx.report().info(format!("fetching {url}"));
+    cx.report().info(format!("fetching {}", pumice_store::shown_url(&url)));
     let mut request =
         Request::new(url).compression(resource.compression.as_ref().map(|word| compression(word.value)));
     request.headers = resource

@@ -59,7 +59,7 @@ pub(crate) async fn run(
     let outcome = listen(&mut session, booted, directory, cx).await;
     if let Err(failure) = &outcome {
         // Runs that are open fail, with the reason.
-        let moment = Moment { at: Duration::MAX, line: cx.report().lines() };
+        let moment = now(booted, cx);
         for event in session.abort(&failure.message, moment) {
             drop(perform(event, cx));
         }
@@ -103,11 +103,14 @@ async fn listen(
             biased;
             heard = booted.heard.recv() => match heard {
                 Some(heard) => take(session, heard, directory, cx),
-                None => Err(Failure::new(Cause::ConsoleLost, "the consoles of the machine are gone")),
+                None => {
+                    let gone = Failure::new(Cause::ConsoleLost, "the consoles of the machine are gone");
+                    Err(booted.explained(gone).await)
+                }
             },
             () = silence => {
                 silent_at = None;
-                let moment = Moment { at: Duration::MAX, line: cx.report().lines() };
+                let moment = now(booted, cx);
                 Ok(perform_all(session.channel_silent(moment), cx))
             }
             () = shell => Ok(Next::Listen),
@@ -139,6 +142,11 @@ async fn listen(
             Next::Over(failure) => over = Some((failure, Instant::now())),
         }
     }
+}
+
+/// This moment, as the session counts.
+fn now(booted: &Booted, cx: &StepCx) -> Moment {
+    Moment { at: booted.clock.elapsed(), line: cx.report().lines() }
 }
 
 /// Hands a signal to the session.
