@@ -22,12 +22,57 @@ enum Command {
     Check(CheckArgs),
     /// Show what a job would do, with every timeout resolved
     Plan(PlanArgs),
+    /// Show the model library
+    Model(ModelCommandArgs),
+    /// Show what this host can do, and what to do about the rest
+    Doctor(DoctorArgs),
     /// Cleans up after a run that was killed.
     #[command(name = "__watch", hide = true)]
     Watch {
         /// The run's ledger.
         ledger: PathBuf,
     },
+}
+
+/// Where the operator's own models are.
+#[derive(Args, Debug, Default)]
+pub(crate) struct LibraryArgs {
+    /// More models, in front of those that ship with pumice
+    #[arg(long, value_name = "DIR")]
+    pub(crate) models: Vec<PathBuf>,
+    /// What the operator says of this host [default: $XDG_CONFIG_HOME/pumice/config.toml]
+    #[arg(long, value_name = "FILE", env = "PUMICE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// Arguments of `pumice model`.
+#[derive(Args, Debug)]
+pub(crate) struct ModelCommandArgs {
+    #[command(subcommand)]
+    pub(crate) command: ModelCommand,
+}
+
+/// What `pumice model` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelCommand {
+    /// Every model that a job can name, and whether its program is on this host
+    List(LibraryArgs),
+    /// One model with all it inherits
+    Show {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        library: LibraryArgs,
+    },
+}
+
+/// Arguments of `pumice doctor`.
+#[derive(Args, Debug)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) library: LibraryArgs,
+    #[command(flatten)]
+    pub(crate) places: Places,
 }
 
 /// Which device a job is for.
@@ -223,6 +268,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(args) => commands::run::main(&args).into(),
         Command::Check(args) => commands::check::main(&args).into(),
         Command::Plan(args) => commands::plan::main(&args).into(),
+        Command::Model(args) => commands::model::main(&args).into(),
+        Command::Doctor(args) => commands::doctor::main(&args).into(),
         Command::Watch { ledger } => pumice_process::watcher_main(&ledger),
     }
 }

@@ -5,4 +5,5 @@ mod corpus;
 mod flood;
 mod harness;
 mod kill;
+mod models;
 mod tuxrun;
