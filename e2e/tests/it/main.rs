@@ -7,3 +7,4 @@ mod harness;
 mod kill;
 mod models;
 mod tuxrun;
+mod uml;

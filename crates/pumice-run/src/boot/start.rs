@@ -14,7 +14,7 @@ use pumice_platform::{Availability, Bound, ConsoleRole, Launch, Machine, Platfor
 use pumice_types::{Blame as _, Cause, Diagnostics, Failure};
 use serde_json::json;
 
-use super::{BootFacts, Booted};
+use super::{BootFacts, Booted, silence::Silence};
 use crate::{console_log::ConsoleLog, cx::StepCx, deploy::Deployed, host::RunHost, licence::Seat};
 
 /// Starts it.
@@ -173,12 +173,14 @@ async fn start(
         .take_console(ConsoleRole::Main)
         .ok_or_else(|| Failure::new(Cause::DeviceInvalid, "the device gives the machine no main console"))?;
     let channel = machine.take_console(ConsoleRole::Channel);
+    let silence = Silence::new(facts.inactivity, [&console].into_iter().chain(&channel));
     Ok(Booted {
         machine,
         console,
         channel,
         heard,
         clock,
+        silence,
         prompts: None,
         seats: Vec::new(),
         minds_kernel: true,
