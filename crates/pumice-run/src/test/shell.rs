@@ -156,8 +156,6 @@ fn now(booted: &Booted, cx: &StepCx) -> Moment {
 
 /// Hands a signal to the session.
 fn take(session: &mut TestSession, heard: Heard, directory: &str, cx: &StepCx) -> Result<Next, Failure> {
-    // A session that the channel ended takes no more signals; that the shell is back is of use all the same.
-    let has_returned = matches!(heard.received.signal, Ok(Signal::ReturnCode(_)));
     let events = session.receive(heard.origin, heard.received.signal, heard.moment);
     for event in &events {
         if let SessionEvent::ReturnCode(status @ (126 | 127)) = event
@@ -169,10 +167,7 @@ fn take(session: &mut TestSession, heard: Heard, directory: &str, cx: &StepCx) -
             ));
         }
     }
-    match perform_all(events, cx) {
-        Next::Listen if has_returned => Ok(Next::Returned),
-        next => Ok(next),
-    }
+    Ok(perform_all(events, cx))
 }
 
 fn perform_all(events: Vec<SessionEvent>, cx: &StepCx) -> Next {
