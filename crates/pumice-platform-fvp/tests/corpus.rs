@@ -2,11 +2,7 @@
 //!
 //! The corpus is no part of the project; without it the test says that it is skipped.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test fails by panicking, and says why it skips"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, and says why it skips")]
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
@@ -23,7 +19,7 @@ fn lines(name: &str) -> Option<Vec<Value>> {
 }
 
 /// The plan's machine and its deployed files, each at the path that LAVA would give it in its container.
-fn planned(job: &str, device: &str) -> Option<(MachineSpec, Vec<Box<Deploy>>)> {
+fn planned(job: &str, device: &str) -> Option<(MachineSpec, Vec<Deploy>)> {
     let (job, _) = pumice_job::parse(job, SourceId::default());
     let (node, _) = pumice_yaml::parse(device, SourceId::default());
     let (device, _) = pumice_device::Device::read(&node?);
@@ -32,7 +28,7 @@ fn planned(job: &str, device: &str) -> Option<(MachineSpec, Vec<Box<Deploy>>)> {
     let mut deploys = Vec::new();
     for block in plan?.blocks {
         match block {
-            Block::Deploy(deploy) => deploys.push(deploy),
+            Block::Deploy(deploy) => deploys.push(*deploy),
             Block::Boot(boot) => {
                 if let BootKind::Machine(machine) = boot.kind {
                     return Some((machine.spec, deploys));
