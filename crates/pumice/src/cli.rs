@@ -17,7 +17,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run one job here and now, with no server
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Show every mistake in a job, with line and column
     Check(CheckArgs),
     /// Show what a job would do, with every timeout resolved
@@ -40,7 +40,7 @@ pub(crate) struct LibraryArgs {
     /// More models, in front of those that ship with pumice
     #[arg(long, value_name = "DIR")]
     pub(crate) models: Vec<PathBuf>,
-    /// What the operator says of this host [default: $XDG_CONFIG_HOME/pumice/config.toml]
+    /// What the operator says of this host [default: `$XDG_CONFIG_HOME/pumice/config.toml`]
     #[arg(long, value_name = "FILE", env = "PUMICE_CONFIG")]
     pub(crate) config: Option<PathBuf>,
 }
@@ -90,7 +90,7 @@ pub(crate) struct DeviceArgs {
     /// More models, in front of those that ship with pumice
     #[arg(long, value_name = "DIR")]
     pub(crate) models: Vec<PathBuf>,
-    /// What the operator says of this host [default: $XDG_CONFIG_HOME/pumice/config.toml]
+    /// What the operator says of this host [default: `$XDG_CONFIG_HOME/pumice/config.toml`]
     #[arg(long, value_name = "FILE", env = "PUMICE_CONFIG")]
     pub(crate) config: Option<PathBuf>,
 }

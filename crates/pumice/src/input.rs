@@ -48,7 +48,7 @@ impl Input {
         let mut input =
             Self { sources: Sources::default(), diagnostics: Diagnostics::new(), job: None, plan: None };
         match input.text(job) {
-            Some(text) => Self::of_text(&job.display().to_string(), text, args, job_id, platforms),
+            Some(text) => Self::of_text(&job.display().to_string(), &text, args, job_id, platforms),
             None => input,
         }
     }
@@ -56,15 +56,15 @@ impl Input {
     /// The same of a job's text; `name` is what messages call it.
     pub(crate) fn of_text(
         name: &str,
-        text: String,
+        text: &str,
         args: &DeviceArgs,
         job_id: JobId,
         platforms: &[std::rc::Rc<dyn Platform>],
     ) -> Self {
         let mut input =
             Self { sources: Sources::default(), diagnostics: Diagnostics::new(), job: None, plan: None };
-        let source = input.sources.add(name.to_owned(), text.clone());
-        let (job, found) = pumice_job::parse(&text, source);
+        let source = input.sources.add(name, text);
+        let (job, found) = pumice_job::parse(text, source);
         let Some(job) = job else {
             input.diagnostics.extend(found);
             return input;

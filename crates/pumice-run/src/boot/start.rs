@@ -99,7 +99,6 @@ async fn steps(
                 facts: facts_found,
                 instance: host.instance,
                 licence_env: host.licences.environment(&plan.licences),
-                ..Bound::default()
             };
             let launch = platform.launch(&plan.spec, &bound).map_err(|diagnostics| refused(&diagnostics))?;
             for note in &launch.notes {

@@ -102,16 +102,13 @@ async fn listen(
         };
         let next = tokio::select! {
             biased;
-            heard = booted.heard.recv() => match heard {
-                Some(heard) => {
-                    // The session is deaf once it is over, and this may come after.
-                    has_returned |= matches!(heard.received.signal, Ok(Signal::ReturnCode(_)));
-                    take(session, heard, directory, cx)
-                }
-                None => {
-                    let gone = Failure::new(Cause::ConsoleLost, "the consoles of the machine are gone");
-                    Err(booted.explained(gone).await)
-                }
+            heard = booted.heard.recv() => if let Some(heard) = heard {
+                // The session is deaf once it is over, and this may come after.
+                has_returned |= matches!(heard.received.signal, Ok(Signal::ReturnCode(_)));
+                take(session, heard, directory, cx)
+            } else {
+                let gone = Failure::new(Cause::ConsoleLost, "the consoles of the machine are gone");
+                Err(booted.explained(gone).await)
             },
             () = silence => {
                 silent_at = None;

@@ -34,7 +34,7 @@ pub(crate) fn main(args: &RunArgs) -> Exit {
                 return Exit::Success;
             }
             let name = format!("the job for {model}");
-            (name.clone(), Input::of_text(&name, text, &args.device, job_id, &platforms))
+            (name.clone(), Input::of_text(&name, &text, &args.device, job_id, &platforms))
         }
         (None, Some(job)) => (job.display().to_string(), Input::read(job, &args.device, job_id, &platforms)),
         (None, None) => return Exit::BadDefinition,

@@ -200,10 +200,10 @@ fn two_seats_and_six_runs_never_have_more_than_two_models_and_a_killed_run_gives
     let more = ["--config", &config, "--device", &device];
     let names = ["a", "b", "c", "d", "e", "f"];
     let victim = rig.start("victim", &Job { script: "say 0 \"x\"\n".to_owned(), ..Job::default() }, &more);
-    rig.wait_until("the first model", || rig.models_alive() == 1);
+    Rig::wait_until("the first model", || rig.models_alive() == 1);
     let mut running: Vec<_> =
         names.iter().map(|name| (name, rig.start(name, &Job::default(), &more))).collect();
-    rig.wait_until("a second model", || rig.models_alive() == 2);
+    Rig::wait_until("a second model", || rig.models_alive() == 2);
     victim.signal(Signal::KILL);
     drop(victim);
     for (name, one) in running.drain(..) {

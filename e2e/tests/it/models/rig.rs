@@ -85,7 +85,8 @@ impl Rig {
             "-C 'bp.hostbridge.userNetworking=1' --stat".to_owned(),
         ]);
         arguments.extend(job.arguments.clone());
-        let arguments: String = arguments.iter().map(|one| format!("    - {one:?}\n")).collect();
+        let arguments: Vec<_> = arguments.iter().map(|one| format!("    - {one:?}\n")).collect();
+        let arguments = arguments.concat();
         let text = format!(
             "job_name: {name}\ndevice_type: fvp\nvisibility: public\npriority: medium\ntimeouts:\n  \
              job: {{minutes: 5}}\n  action: {{seconds: {seconds}}}\n  connection: {{seconds: {seconds}}}\n\
@@ -145,7 +146,7 @@ impl Rig {
     }
 
     /// Waits until `holds`.
-    pub(crate) fn wait_until(&self, what: &str, holds: impl Fn() -> bool) {
+    pub(crate) fn wait_until(what: &str, holds: impl Fn() -> bool) {
         let end = Instant::now() + LIMIT;
         while !holds() {
             assert!(Instant::now() < end, "never came: {what}");
