@@ -110,7 +110,9 @@ fn cpio_archives() {
     let member = |name: &str, size: usize| {
         let fields = [1, 0o100_644, 0, 0, 1, 0, size, 0, 0, 0, 0, name.len() + 1, 0];
         let mut bytes = b"070701".to_vec();
-        fields.iter().for_each(|field| bytes.extend(format!("{field:08x}").bytes()));
+        for field in fields {
+            bytes.extend(format!("{field:08x}").bytes());
+        }
         bytes.extend(name.bytes().chain([0]));
         bytes.resize(bytes.len().next_multiple_of(4), 0);
         bytes.resize(bytes.len() + size.next_multiple_of(4), b'x');
@@ -152,7 +154,9 @@ fn telnet_streams_do_not_depend_on_the_pieces() {
     meet(&[stream], |bytes, random| {
         let decode = |pieces: &[&[u8]]| {
             let (mut codec, mut plain, mut reply) = (Codec::default(), Vec::new(), Vec::new());
-            pieces.iter().for_each(|piece| codec.decode(piece, &mut plain, &mut reply));
+            for piece in pieces {
+                codec.decode(piece, &mut plain, &mut reply);
+            }
             (plain, reply)
         };
         let pieces: Vec<&[u8]> = bytes.chunks(1 + random.below(5)).collect();
