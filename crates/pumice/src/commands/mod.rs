@@ -1,6 +1,8 @@
 //! One file a subcommand.
 
 pub(crate) mod check;
+pub(crate) mod doctor;
 pub(crate) mod lava_run;
+pub(crate) mod model;
 pub(crate) mod plan;
 pub(crate) mod run;
