@@ -10,6 +10,9 @@ mod execute;
 mod exit;
 mod host;
 mod input;
+mod library;
+mod provenance;
+mod sarif;
 mod terminal;
 
 use std::process::ExitCode;

@@ -1,6 +1,9 @@
 //! One file a subcommand.
 
 pub(crate) mod check;
+pub(crate) mod device;
 pub(crate) mod lava_run;
+pub(crate) mod lsp;
 pub(crate) mod plan;
 pub(crate) mod run;
+pub(crate) mod schema;
