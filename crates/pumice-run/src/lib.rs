@@ -5,11 +5,13 @@
 //! its deadline and records its result. Only here are errors turned into a verdict.
 
 mod boot;
+mod command;
 mod console_log;
 mod cx;
 mod deploy;
 pub mod files;
 mod host;
+mod licence;
 mod report;
 mod runner;
 mod test;
@@ -17,5 +19,6 @@ mod test;
 pub use cx::{Cancel, Canceller, StepCx};
 pub use deploy::{BuiltOverlay, Deployed};
 pub use host::RunHost;
+pub use licence::{LicenceStock, Licences};
 pub use report::{Progress, Reporter, Sink};
 pub use runner::{Outcome, Runner};

@@ -14,6 +14,7 @@ const SHIPPED: &[(&str, &str)] = &[
     ("qemu-aarch64.jinja2", include_str!("../../../library/device-types/qemu-aarch64.jinja2")),
     ("qemu.jinja2", include_str!("../../../library/device-types/qemu.jinja2")),
     ("ssh.jinja2", include_str!("../../../library/device-types/ssh.jinja2")),
+    ("uml.jinja2", include_str!("../../../library/device-types/uml.jinja2")),
 ];
 
 /// What the file name of a device type ends in.

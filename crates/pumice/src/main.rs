@@ -5,12 +5,14 @@
 
 mod cli;
 mod commands;
+mod config;
 mod diagnostics;
 mod execute;
 mod exit;
 mod host;
 mod input;
 mod library;
+mod models;
 mod provenance;
 mod sarif;
 mod terminal;

@@ -20,7 +20,7 @@ pub(crate) fn explain(
         return found;
     }
     let mut origins: Vec<(Span, String, Vec<Diagnostic>)> = Vec::new();
-    for entry in request.context.iter() {
+    for entry in &request.context.0 {
         let rest = request.context.iter().filter(|other| other.key != entry.key).cloned().collect();
         let context = Map(rest);
         let without = mistakes(types, &RenderRequest { context: &context, ..*request });

@@ -1,6 +1,8 @@
 //! Diagnostics as SARIF 2.1.0, the format in which code hosts and editors take the findings of a checker (OASIS,
 //! *Static Analysis Results Interchange Format*, version 2.1.0).
 
+use std::fmt::Write as _;
+
 use pumice_types::{Code, Diagnostic, Diagnostics, Severity, Sources, Span};
 use serde_json::{Value, json};
 
@@ -124,7 +126,7 @@ fn uri(path: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~/!$&'()*+,;=@".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            let _ = write!(out, "%{byte:02X}");
         }
     }
     out

@@ -9,6 +9,7 @@ mod deploy;
 mod look_ahead;
 mod overlay;
 mod test;
+mod unsupported;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -21,7 +22,7 @@ use pumice_yaml::Node;
 use crate::{
     machine::{MachinePlanner, NetworkSpec},
     plan::{Block, CharacterDelays, Command, CommandAction, Finalize, GuestConventions, OnTimeout, Plan},
-    scope::{BlockScopes, BlockTimes, CLEANUP, TimeoutTable, Tries, TryMode},
+    scope::{BlockScopes, BlockTimes, TimeoutTable, Tries, TryMode},
 };
 use look_ahead::LookAhead;
 
@@ -39,8 +40,10 @@ const UNKNOWN_COMMAND: Code = Code("unknown-command");
 pub struct PlanOptions {
     /// The job's number: part of the overlay's path in the guest.
     pub job_id: JobId,
-    /// The entry of the model library that job or device names, as JSON; null for none.
+    /// The entry of the model library that the device names; null for none.
     pub model: Node,
+    /// The entries of the model library that boot blocks of the job name, by that name.
+    pub models: BTreeMap<String, Node>,
     /// The network that the device or the command line describes.
     pub network: Option<NetworkSpec>,
     /// Whether a channel of its own may carry the signals of the tests.
@@ -49,7 +52,13 @@ pub struct PlanOptions {
 
 impl Default for PlanOptions {
     fn default() -> Self {
-        Self { job_id: JobId(0), model: Node::default(), network: None, use_channel: true }
+        Self {
+            job_id: JobId(0),
+            model: Node::default(),
+            models: BTreeMap::new(),
+            network: None,
+            use_channel: true,
+        }
     }
 }
 
@@ -96,6 +105,9 @@ impl Builder<'_> {
         let table = self.table.clone();
         let mut blocks = Vec::new();
         for (index, action) in self.job.actions.iter().enumerate() {
+            if self.refuse_unsupported(action) {
+                continue;
+            }
             let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
             let times = self.times(action.block(), index);
             let mut scopes = BlockScopes::new(&table, times, action.block().namespace());
@@ -210,6 +222,7 @@ impl Builder<'_> {
         Some(Block::Command(Command { scope, name: name.to_owned(), action }))
     }
 
+    /// Cleaning up. All of it together has [`crate::CLEANUP`], whatever time the step has by its name.
     fn finalize(&self, blocks: usize, table: &TimeoutTable) -> Finalize {
         let number = u32::try_from(blocks + 1).unwrap_or(u32::MAX);
         let mut scopes = BlockScopes::new(table, BlockTimes::default(), "common");
@@ -217,7 +230,6 @@ impl Builder<'_> {
         if let Some(cleanup) = self.job.timeouts.cleanup {
             scope.timeout = cleanup.duration;
         }
-        scope.timeout = scope.timeout.min(CLEANUP);
         let power_off = scopes.step(&scope, "power-off");
         let read_feedback = scopes.step(&scope, "read-feedback");
         Finalize { scope, power_off, read_feedback }

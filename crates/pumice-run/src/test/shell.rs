@@ -59,7 +59,7 @@ pub(crate) async fn run(
     let outcome = listen(&mut session, booted, directory, cx).await;
     if let Err(failure) = &outcome {
         // Runs that are open fail, with the reason.
-        let moment = Moment { at: Duration::MAX, line: cx.report().lines() };
+        let moment = now(booted, cx);
         for event in session.abort(&failure.message, moment) {
             drop(perform(event, cx));
         }
@@ -110,7 +110,7 @@ async fn listen(
             },
             () = silence => {
                 silent_at = None;
-                let moment = Moment { at: Duration::MAX, line: cx.report().lines() };
+                let moment = now(booted, cx);
                 Ok(perform_all(session.channel_silent(moment), cx))
             }
             () = shell => Ok(Next::Listen),
@@ -134,6 +134,7 @@ async fn listen(
                 Err(booted.explained(failure).await)
             }
             failure = machine_failure(&booted.machine) => Err(failure),
+            failure = booted.silence.exceeded() => Err(failure),
         }?;
         match next {
             Next::Listen => {}
@@ -142,6 +143,11 @@ async fn listen(
             Next::Over(failure) => over = Some((failure, Instant::now())),
         }
     }
+}
+
+/// This moment, as the session counts.
+fn now(booted: &Booted, cx: &StepCx) -> Moment {
+    Moment { at: booted.clock.elapsed(), line: cx.report().lines() }
 }
 
 /// Hands a signal to the session.

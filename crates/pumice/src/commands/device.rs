@@ -42,8 +42,12 @@ fn render(args: &DeviceRenderArgs) -> Exit {
 
 fn check(args: &DeviceCheckArgs) -> Exit {
     let Some(context) = context(&args.context) else { return Exit::BadDefinition };
-    let all =
-        |device, device_type| DeviceArgs { device, device_type, device_types: args.device_types.clone() };
+    let all = |device, device_type| DeviceArgs {
+        device,
+        device_type,
+        device_types: args.device_types.clone(),
+        ..DeviceArgs::default()
+    };
     let files = args.devices.iter().map(|path| (path.display().to_string(), all(Some(path.clone()), None)));
     let mut wanted: Vec<_> = files.collect();
     if wanted.is_empty() {

@@ -36,18 +36,30 @@ impl Case {
     }
 }
 
-/// Every job for a virtual platform that LAVA plans.
+/// Every job for a virtual platform that LAVA accepts and plans.
 fn cases() -> Vec<Case> {
     let jobs = rows("jobs.jsonl");
     let platforms = pumice_platforms::all();
     let planners: Vec<_> = platforms.iter().map(|one| &**one as &dyn MachinePlanner).collect();
-    let planned = rows("plans.jsonl").into_iter().filter(|row| row["ok"] == true);
-    let cases = planned.filter_map(|row| {
-        let job = jobs.iter().find(|job| job["name"] == row["of"] && job["virtual"] == true)?;
-        let plan = planned_by_us(job["text"].as_str()?, row["device_yaml"].as_str()?, &planners);
-        Some(Case { row, plan })
-    });
-    cases.collect()
+    // Two jobs may bear one name: the rows of a job stand together, in the order of the jobs.
+    let mut runs = BTreeMap::<String, usize>::new();
+    let mut last = String::new();
+    let mut cases = Vec::new();
+    for row in rows("plans.jsonl") {
+        let name = row["of"].as_str().unwrap().to_owned();
+        if name != last {
+            *runs.entry(name.clone()).or_default() += 1;
+            last.clone_from(&name);
+        }
+        let mut of_name = jobs.iter().filter(|job| job["name"] == name);
+        let Some(job) = of_name.nth(runs[&name] - 1) else { continue };
+        if row["ok"] == true && job["virtual"] == true && job["submit"]["ok"] == true {
+            let texts = (job["text"].as_str().unwrap(), row["device_yaml"].as_str().unwrap());
+            let plan = planned_by_us(texts.0, texts.1, &planners);
+            cases.push(Case { row, plan });
+        }
+    }
+    cases
 }
 
 fn planned_by_us(job: &str, device: &str, planners: &[&dyn MachinePlanner]) -> Result<Plan, String> {
@@ -75,14 +87,26 @@ fn assert_at_most(wrong: &[String], count: usize, allowed: usize) {
     assert!(wrong.len() <= allowed, "{} of {count} differ:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// What LAVA plans and we refuse, by how the message begins (`docs/lava-differences.md`, "Plans").
+const REFUSED: &[&str] = &[
+    "deploying to `docker` is not supported yet",
+    "deploying to `iso-installer` is not supported yet",
+    "deploying to `nfs` is not supported yet",
+    "`postprocess` in a container is not supported yet",
+    "`commands`, commands that run beside the model and become its console, is not supported",
+];
+
 #[test]
-fn what_lava_plans_is_planned() {
+fn what_lava_plans_is_planned_but_for_what_is_listed() {
     let cases = cases();
-    let wrong: Vec<_> = cases
-        .iter()
-        .filter_map(|case| Some(format!("{}: {}", case.name(), case.plan.as_ref().err()?)))
-        .collect();
-    assert_at_most(&wrong, cases.len(), 0);
+    // What LAVA's second look refuses (`validate`), before anything starts, may be refused at once.
+    let judged: Vec<_> = cases.iter().filter(|case| case.row["validate"]["ok"] != false).collect();
+    let refused = judged.iter().filter_map(|case| Some((case, case.plan.as_ref().err()?)));
+    let is_listed = |error: &str| REFUSED.iter().any(|listed| error.starts_with(listed));
+    let (listed, wrong): (Vec<_>, Vec<_>) = refused.partition(|(_, error)| is_listed(error));
+    println!("{} of {} are refused as listed", listed.len(), judged.len());
+    let wrong: Vec<_> = wrong.into_iter().map(|(case, error)| format!("{}: {error}", case.name())).collect();
+    assert_at_most(&wrong, judged.len() - listed.len(), 0);
 }
 
 /// LAVA's steps of one block, by name, with the times of each.
@@ -169,6 +193,16 @@ fn is_overlay_drive(option: &str) -> bool {
     option.starts_with("-drive") && option.contains("media=disk") && option.contains("id=lavatest")
 }
 
+/// Whether the file with this label is one that an earlier block downloaded.
+fn is_pre_downloaded(plan: &Plan, label: &str) -> bool {
+    let deploys = plan.blocks.iter().filter_map(|block| match block {
+        Block::Deploy(deploy) => Some(deploy),
+        _ => None,
+    });
+    let mut downloads = deploys.flat_map(|deploy| &deploy.downloads);
+    downloads.any(|download| download.label == label && download.resource.url.value.starts_with("downloads:"))
+}
+
 /// The command lines of the machines of one platform that a plan starts, files where LAVA has them.
 fn our_commands(plan: &Plan, platform: &dyn Platform) -> Vec<Vec<String>> {
     let machines = plan.blocks.iter().filter_map(|block| match block {
@@ -180,7 +214,11 @@ fn our_commands(plan: &Plan, platform: &dyn Platform) -> Vec<Vec<String>> {
     });
     let commands = machines.filter(|machine| machine.spec.platform == platform.name()).map(|machine| {
         let images = machine.spec.images.iter();
-        let images = images.map(|image| (image.label.clone(), format!("@RUN@/{}/file", image.label).into()));
+        let images = images.map(|image| {
+            // LAVA leaves a file that an earlier block downloaded where it is.
+            let directory = if is_pre_downloaded(plan, &image.label) { "common" } else { &image.label };
+            (image.label.clone(), format!("@RUN@/{directory}/file").into())
+        });
         let is_disk = machine.spec.overlay == Some(OverlayDelivery::Disk);
         let bound = Bound {
             images: images.collect(),

@@ -125,11 +125,11 @@ fn a_mistake_in_a_device_says_where_its_value_came_from() {
         json(&checked)["devices"][0]["diagnostics"].clone()
     };
 
-    let found = check("{% extends 'qemu.jinja2' %}\n{% set memory = '512\"' %}\n");
+    let found = check("{% extends 'qemu.jinja2' %}\n{% set failure_retry = '[' %}\n");
     let related = |one: &Json| one["related"].as_array().unwrap().clone();
     let related: Vec<_> = found.as_array().unwrap().iter().flat_map(related).collect();
     assert!(
-        related.iter().any(|one| one["line"] == 2 && one["label"] == "comes from `memory`, set here"),
+        related.iter().any(|one| one["line"] == 2 && one["label"] == "comes from `failure_retry`, set here"),
         "{found:#}"
     );
 

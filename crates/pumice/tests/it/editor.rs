@@ -142,7 +142,7 @@ fn a_client_that_goes_without_shutdown_ends_the_server() {
 /// What the editor does: opens the job, waits for diagnostics, asks for hover and completion, writes all down.
 const SCRIPT: &str = r"
 local server, job, out = arg_server, arg_job, arg_out
-vim.cmd.edit(job)
+vim.cmd('edit ' .. job)
 local client = vim.lsp.start_client({ name = 'pumice', cmd = { server, 'lsp' } })
 vim.lsp.buf_attach_client(0, client)
 local told = vim.wait(30000, function() return #vim.diagnostic.get(0) > 0 end, 20)

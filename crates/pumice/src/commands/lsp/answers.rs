@@ -55,7 +55,7 @@ fn diagnostic(document: &Document, one: &Diagnostic) -> Value {
 }
 
 /// The words that could stand at a byte.
-pub(super) fn completion(document: &Document, offset: usize) -> Option<Value> {
+pub(super) fn completion(document: &Document, offset: usize) -> Value {
     let words = pumice_job::complete(&document.node, &document.text, offset).into_iter();
     let items = words.map(|completion| {
         let colon = if completion.is_key { ": " } else { "" };
@@ -66,7 +66,7 @@ pub(super) fn completion(document: &Document, offset: usize) -> Option<Value> {
             "insertText": format!("{}{colon}", completion.word),
         })
     });
-    Some(items.collect())
+    items.collect()
 }
 
 /// What the word at a byte means.

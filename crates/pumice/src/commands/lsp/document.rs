@@ -4,7 +4,7 @@ use pumice_types::{Diagnostics, SourceId, Span};
 use pumice_yaml::Node;
 use serde_json::{Value, json};
 
-/// In what an editor counts the columns of a line (LSP 3.17, *PositionEncodingKind*).
+/// In what an editor counts the columns of a line (LSP 3.17, `PositionEncodingKind`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Encoding {
     /// Bytes.

@@ -103,9 +103,9 @@ impl Server {
                 self.state = State::ShutDown;
                 Ok(Value::Null)
             }
-            (State::Running, "textDocument/completion") => {
-                Ok(self.at(parameters, answers::completion).unwrap_or_else(|| json!([])))
-            }
+            (State::Running, "textDocument/completion") => Ok(self
+                .at(parameters, |document, offset| Some(answers::completion(document, offset)))
+                .unwrap_or_else(|| json!([]))),
             (State::Running, "textDocument/hover") => {
                 Ok(self.at(parameters, answers::hover).unwrap_or_default())
             }
