@@ -22,6 +22,9 @@ const UNKNOWN_MODEL: Code = Code("unknown-model");
 /// Neither the command line nor the job says which device.
 const NO_DEVICE: Code = Code("no-device");
 
+/// What `pumice-job` says of a job that names no device type.
+const NO_DEVICE_TYPE: Code = Code("device-type");
+
 /// A job, its device, and what would be done.
 pub(crate) struct Input {
     /// Every text that was read.
@@ -52,7 +55,10 @@ impl Input {
             return input;
         };
         // What a lab accepts and cannot run is refused here: nothing else stands between it and a machine.
-        input.diagnostics = pumice_job::for_planning(&job, found);
+        // Who names the device on the command line does not need to be told that the job names none.
+        let names_device = args.device.is_some() || args.device_type.is_some();
+        let found = pumice_job::for_planning(&job, found).into_iter();
+        input.diagnostics.extend(found.filter(|one| !(names_device && one.code == NO_DEVICE_TYPE)));
         if let Some(device) = input.device(job.device_type.as_ref(), &job.context, args) {
             let planners: Vec<&dyn MachinePlanner> =
                 platforms.iter().map(|platform| &**platform as &dyn MachinePlanner).collect();

@@ -6,3 +6,4 @@ mod flood;
 mod harness;
 mod kill;
 mod tuxrun;
+mod uml;
