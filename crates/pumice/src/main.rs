@@ -12,6 +12,7 @@ mod exit;
 mod host;
 mod input;
 mod library;
+mod model_job;
 mod models;
 mod provenance;
 mod sarif;

@@ -5,5 +5,6 @@ mod corpus;
 mod flood;
 mod harness;
 mod kill;
+mod models;
 mod tuxrun;
 mod uml;

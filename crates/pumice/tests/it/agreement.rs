@@ -141,7 +141,8 @@ fn a_step_with_a_name_of_lavas_has_its_time() {
                 wrong.push(format!("{}: block {} is {}", case.name(), ours.scope.name, block["name"]));
             }
             for (name, times) in own {
-                let Some(expected) = theirs.get(&name) else { continue };
+                // A simulator may take longer to stop than a power switch (`docs/lava-differences.md`, "Plans").
+                let Some(expected) = theirs.get(&name).filter(|_| name != "power-off") else { continue };
                 count += 1;
                 if !times.is_subset(expected) {
                     let level = &ours.scope.level;
