@@ -14,6 +14,8 @@ mod input;
 mod library;
 mod model_job;
 mod models;
+mod provenance;
+mod sarif;
 mod terminal;
 
 use std::process::ExitCode;
