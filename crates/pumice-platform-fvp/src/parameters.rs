@@ -129,7 +129,7 @@ mod tests {
     fn mistakes_are_named_with_what_was_meant() {
         let known = list(LIST);
         let check = |word: &str, expected: &[(&str, &str)]| {
-            let found = super::check(&["-C".to_owned(), word.to_owned()], &known, "FVP");
+            let found = check(&["-C".to_owned(), word.to_owned()], &known, "FVP");
             let found: Vec<_> = found.iter().map(|one| (one.message.clone(), one.help.clone())).collect();
             let expected: Vec<_> = expected
                 .iter()
