@@ -6,6 +6,7 @@ mod apt;
 mod bench;
 mod demo;
 mod guests;
+mod library_tests;
 mod program;
 mod setup;
 mod test;
@@ -17,6 +18,7 @@ const USAGE: &str = "\
 cargo xtask demo         set up, build, boot Linux on two virtual platforms, test it, show the results
 cargo xtask test         set up, then everything CI checks; the test runner's summary comes last
 cargo xtask bench [NAME] the measurements of SPECIFICATION.md; without a name all, with --list their names
+cargo xtask tests        only build the tests for guests in target/tests, with Debian's cross compilers
 cargo xtask setup        only install what is missing
 cargo xtask guests       only make the Linux guests in target/guests (--update asks for newer packages)";
 
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         ["setup"] => setup::run(),
         ["guests"] => guests::run(guests::Freshness::AsTheyAre),
         ["guests", "--update"] => guests::run(guests::Freshness::Newest),
+        ["tests"] => setup::run().and_then(|()| library_tests::run()),
         ["test"] => test::run(),
         ["demo"] => demo::run(),
         ["bench", names @ ..] => bench::run(names),

@@ -90,6 +90,18 @@ const TOOLS: &[Tool] = &[
         proof: &["-c", "import ensurepip"],
     },
     Tool {
+        programs: &["arm-linux-gnueabihf-gcc"],
+        packages: &["gcc-arm-linux-gnueabihf"],
+        purpose: "compiles the tests that run in armhf guests",
+        proof: &[],
+    },
+    Tool {
+        programs: &["aarch64-linux-gnu-gcc"],
+        packages: &["gcc-aarch64-linux-gnu"],
+        purpose: "compiles the tests that run in arm64 guests",
+        proof: &[],
+    },
+    Tool {
         programs: &["cc"],
         packages: &["gcc", "libc6-dev"],
         purpose: "compiles the C parts of some crates",

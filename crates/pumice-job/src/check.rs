@@ -311,6 +311,10 @@ impl Checker<'_> {
         if object.name == language::ACTION.name {
             self.one_action(node, map);
         }
+        // An entry of the model library says what LAVA's form has to say itself.
+        let of_library = map.get("model").is_some()
+            && object.fields().any(|field| field.key == "model" && field.origin == Origin::Extension);
+        absent.retain(|field| !(of_library && field.needed == Needed::Strict));
         for field in absent.into_iter().filter(|field| self.complete && field.needed != Needed::No) {
             let cap = if field.needed == Needed::Submission { Severity::Error } else { Severity::Warning };
             let message = format!("`{}` is missing in {}", field.key, object.name);

@@ -94,8 +94,8 @@ pub struct StartMachine {
     pub connect: Option<Scope>,
     /// Devices in the guest that may be the channel for signals.
     pub channel_devices: Vec<String>,
-    /// The licence it needs, as the operator's configuration names it.
-    pub licence: Option<String>,
+    /// The licences it needs, as the operator's configuration names them: the platform's word and the device's.
+    pub licences: Vec<String>,
 }
 
 /// Waits for the guest and logs in (lava-compat 1.6).

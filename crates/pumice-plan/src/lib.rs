@@ -7,6 +7,7 @@ pub mod boot;
 mod build;
 pub mod deploy;
 mod machine;
+mod network;
 mod plan;
 mod scope;
 pub mod test;

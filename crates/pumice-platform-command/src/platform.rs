@@ -98,6 +98,7 @@ impl Platform for CommandPlatform {
         launch.announcement = declaration.announcement.as_ref().map(|announcement| Announcement {
             pattern: announcement.pattern.clone(),
             telnet: announcement.telnet,
+            raw: Vec::new(),
             within: announcement.within,
         });
         launch.stop.clone_from(&declaration.stop);

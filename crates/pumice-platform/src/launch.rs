@@ -19,12 +19,17 @@ pub struct Launch {
     pub args: Vec<String>,
     /// Variables set on top of a small, fixed environment.
     pub env: BTreeMap<String, String>,
+    /// Variables that the operator keeps to himself, for the process alone: never shown, never serialised.
+    #[serde(skip)]
+    pub secret_env: SecretVariables,
     /// Variables that must not be there.
     pub env_remove: Vec<String>,
     /// The directory it runs in.
     pub work_dir: PathBuf,
     /// Files to write before it starts.
     pub files: Vec<LaunchFile>,
+    /// Links to make before it starts.
+    pub links: Vec<LaunchLink>,
     /// What its standard streams are.
     pub stdio: Stdio,
     /// Its consoles.
@@ -33,12 +38,20 @@ pub struct Launch {
     pub announcement: Option<Announcement>,
     /// How it is asked to stop, in this order; the kill of the whole group follows by itself.
     pub stop: Vec<StopRung>,
+    /// What the program is called with once more when the machine is over, where its end does not end everything:
+    /// the client of a container engine is not the container.
+    pub release: Option<Vec<String>>,
+    /// A line of the main console that says that the guest switched the machine off, searched in each: for a
+    /// simulator that stays all the same.
+    pub power_off: Option<String>,
     /// What it can do once it runs.
     pub abilities: Abilities,
     /// Its control channel.
     pub monitor: Option<MonitorSource>,
     /// Lines of the simulator's output that mean something.
     pub rules: Vec<OutputRule>,
+    /// Numbers in the simulator's output that are results.
+    pub measures: Vec<Measure>,
     /// The licence seat it needs, as the operator's configuration names it.
     pub licence: Option<String>,
     /// What has to be made on the host before it starts, and taken away after.
@@ -61,6 +74,26 @@ pub struct LaunchFile {
     pub path: PathBuf,
     /// What.
     pub contents: String,
+}
+
+/// A symbolic link to make before the start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LaunchLink {
+    /// Where, below the work directory.
+    pub path: PathBuf,
+    /// Where it leads.
+    pub target: PathBuf,
+}
+
+/// Variables whose values are never shown.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct SecretVariables(pub BTreeMap<String, String>);
+
+/// Names only.
+impl std::fmt::Debug for SecretVariables {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
 }
 
 /// What the standard streams of the simulator are.
@@ -143,6 +176,8 @@ pub struct Announcement {
     pub pattern: String,
     /// Whether they speak telnet.
     pub telnet: bool,
+    /// Names of those that pass bytes untouched although the others speak telnet.
+    pub raw: Vec<String>,
     /// How long after the start the first must appear.
     pub within: Duration,
 }
@@ -201,6 +236,17 @@ pub struct OutputRule {
     pub hint: Option<String>,
 }
 
+/// A number in a line of the simulator's output.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Measure {
+    /// Searched in each line; the group `VALUE` is the number, a group `NAME` may name it.
+    pub pattern: String,
+    /// The result's name; `{NAME}` in it stands for the group.
+    pub name: String,
+    /// The number's units; empty for a ratio.
+    pub units: String,
+}
+
 /// What a line of the simulator's output means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "kind", content = "cause")]
@@ -248,16 +294,21 @@ impl Launch {
             program: program.into(),
             args: Vec::new(),
             env: BTreeMap::new(),
+            secret_env: SecretVariables::default(),
             env_remove: Vec::new(),
             work_dir: work_dir.into(),
             files: Vec::new(),
+            links: Vec::new(),
             stdio: Stdio::Pipes,
             consoles: Vec::new(),
             announcement: None,
             stop: Vec::new(),
+            release: None,
+            power_off: None,
             abilities: Abilities::default(),
             monitor: None,
             rules: Vec::new(),
+            measures: Vec::new(),
             licence: None,
             network: None,
             forwards: Vec::new(),

@@ -16,11 +16,12 @@ mod start;
 mod words;
 
 pub use launch::{
-    Abilities, Announcement, ConsoleRole, ConsoleSource, Find, HostNetwork, Launch, LaunchFile, Meaning,
-    MonitorSource, OutputRule, PortForward, Stdio, StopHow, StopRung,
+    Abilities, Announcement, ConsoleRole, ConsoleSource, Find, HostNetwork, Launch, LaunchFile, LaunchLink,
+    Meaning, Measure, MonitorSource, OutputRule, PortForward, SecretVariables, Stdio, StopHow, StopRung,
 };
 pub use machine::{Ended, Machine, StartError, StartOptions, Stopped};
 pub use monitor::{MachineState, Monitor, MonitorError, MonitorEvent};
+pub use output::Measured;
 pub use platform::{Availability, Bound, BoxFuture, Facts, Host, Platform};
 pub use probe::probe_output;
 pub use start::SIMULATOR;

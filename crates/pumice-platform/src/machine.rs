@@ -10,24 +10,25 @@
 
 use std::{
     fs, io,
+    os::fd::OwnedFd,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use pumice_console::{ConnectError, Console, Watch};
-use pumice_process::{Child, Exit, Guard, Signal};
+use pumice_process::{Child, Command, Exit, Guard, Signal};
 use pumice_types::{Blame, Cause, Deadline, Evidence, Failure};
 use tokio::sync::Notify;
 
 use crate::{
     ConsoleRole, Launch, MachineState, MonitorError, StopHow,
     control::{Control, Request},
-    output::Output,
+    output::{Measured, Output},
 };
 
 /// How the supervisor starts machines.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct StartOptions<'a> {
     /// The process is started under it.
     pub guard: &'a Guard,
@@ -35,6 +36,8 @@ pub struct StartOptions<'a> {
     pub search_path: &'a str,
     /// What is looked for in every line of the main console.
     pub watches: Vec<Watch>,
+    /// Descriptors that the process holds as long as it lives: locks that must not be given back before.
+    pub inherited: Vec<OwnedFd>,
     /// The least time between two characters typed, on top of what the launch asks for.
     pub pacing: Duration,
     /// Until when the machine must be there.
@@ -126,6 +129,8 @@ pub struct Stopped {
     pub exit: Exit,
     /// Which rung of the ladder ended it; `None` when it had ended already.
     pub by: Option<&'static str>,
+    /// The numbers it reported, in the order of its output.
+    pub measured: Vec<Measured>,
 }
 
 /// Consoles by role. They may still come while the machine runs: a simulator announces them when it likes.
@@ -183,6 +188,8 @@ pub struct Machine {
     pub(crate) control: Option<Control>,
     pub(crate) announcer: Option<tokio::task::JoinHandle<()>>,
     pub(crate) sockets: Vec<PathBuf>,
+    pub(crate) guard: Guard,
+    pub(crate) search_path: String,
 }
 
 /// How long the control channel may take to answer.
@@ -217,6 +224,7 @@ impl Machine {
         };
         tokio::select! {
             biased;
+            () = self.output.powered_off() => Ended::PoweredOff,
             exit = self.child.wait() => Ended::Exited(exit),
             () = powered_off => Ended::PoweredOff,
         }
@@ -298,8 +306,17 @@ impl Machine {
         for console in self.consoles.take_all() {
             console.close(&deadline).await;
         }
+        self.release(&deadline).await;
         self.remove_sockets();
-        Ok(Stopped { exit, by })
+        Ok(Stopped { exit, by, measured: self.output.measured() })
+    }
+
+    /// Ends what the end of the program does not end. It may be over already, so a refusal says nothing.
+    async fn release(&self, deadline: &Deadline) {
+        if let Some(words) = &self.launch.release {
+            let command = Command::new(&self.launch.program).args(words).env("PATH", &self.search_path);
+            drop(self.guard.output(command, 4096, deadline).await);
+        }
     }
 
     async fn climb(&self, how: &StopHow) -> &'static str {

@@ -19,6 +19,9 @@ use crate::{Launch, Meaning};
 /// How many lines are kept to explain an end.
 const TAIL_LINES: usize = 40;
 
+/// How many numbers are kept.
+const MEASURED: usize = 1000;
+
 /// A console that announced itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Announced {
@@ -26,7 +29,7 @@ pub(crate) struct Announced {
     pub(crate) name: String,
     /// Where it listens.
     pub(crate) port: u16,
-    /// The text that announced it, from the name on.
+    /// The text that announced it, from the line's beginning or the end of the one before.
     pub(crate) text: String,
 }
 
@@ -36,6 +39,17 @@ pub(crate) struct Meant {
     pub(crate) meaning: Meaning,
     pub(crate) hint: Option<String>,
     pub(crate) line: String,
+}
+
+/// A number the simulator reported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Measured {
+    /// The result's name.
+    pub name: String,
+    /// The number, as it was printed.
+    pub value: String,
+    /// Its units; empty for a ratio.
+    pub units: String,
 }
 
 /// What was found so far. Copies share it.
@@ -53,6 +67,8 @@ struct State {
     announced: Vec<Announced>,
     paths: Vec<(usize, String)>,
     meant: Vec<Meant>,
+    measured: Vec<Measured>,
+    powered_off: bool,
     tail: VecDeque<String>,
 }
 
@@ -95,6 +111,26 @@ impl Output {
         state.meant.iter().find(fails).map(explain)
     }
 
+    /// The numbers so far, in the order of the output.
+    pub(crate) fn measured(&self) -> Vec<Measured> {
+        self.lock().measured.clone()
+    }
+
+    /// The main console said that the guest switched the machine off.
+    pub(crate) fn power_off(&self) {
+        self.lock().powered_off = true;
+        self.0.news.send_replace(());
+    }
+
+    /// Resolves when the guest switched the machine off, as the main console said. Cancel-safe.
+    pub(crate) async fn powered_off(&self) {
+        let mut news = self.news();
+        while !self.lock().powered_off {
+            // The sender lives as long as we do.
+            drop(news.changed().await);
+        }
+    }
+
     /// Whether a line said that the end is as it should be.
     pub(crate) fn ends_well(&self) -> bool {
         self.lock().meant.iter().any(|meant| meant.meaning == Meaning::Ends)
@@ -135,6 +171,7 @@ pub(crate) struct OutputReader {
     announcement: Option<Regex>,
     paths: Vec<(usize, Regex)>,
     rules: Vec<(Regex, Meaning, Option<String>)>,
+    measures: Vec<(Regex, String, String)>,
 }
 
 impl OutputReader {
@@ -148,17 +185,21 @@ impl OutputReader {
             .rules
             .iter()
             .filter_map(|rule| Some((Regex::new(&rule.pattern).ok()?, rule.means, rule.hint.clone())));
+        let measures = launch.measures.iter().filter_map(|measure| {
+            Some((Regex::new(&measure.pattern).ok()?, measure.name.clone(), measure.units.clone()))
+        });
         Self {
             output,
             lines: LineSplitter::new(),
             announcement,
             paths: paths.collect(),
             rules: rules.collect(),
+            measures: measures.collect(),
         }
     }
 
     fn lines(&mut self, feed: impl FnOnce(&mut LineSplitter, &mut dyn FnMut(&str))) {
-        let Self { output, lines, announcement, paths, rules } = self;
+        let Self { output, lines, announcement, paths, rules, measures } = self;
         let mut has_news = false;
         feed(lines, &mut |line| {
             let mut state = output.lock();
@@ -180,6 +221,10 @@ impl OutputReader {
                     has_news = true;
                 }
             }
+            // A program that prints such a table for ever must not fill the memory.
+            if state.measured.len() < MEASURED {
+                state.measured.extend(measures.iter().find_map(|one| measured(one, line)));
+            }
             if !line.trim().is_empty() {
                 if state.tail.len() == TAIL_LINES {
                     state.tail.pop_front();
@@ -193,9 +238,20 @@ impl OutputReader {
     }
 }
 
+/// The number that a measure finds in a line.
+fn measured((regex, name, units): &(Regex, String, String), line: &str) -> Option<Measured> {
+    let mut captures = regex.create_captures();
+    regex.captures(line, &mut captures);
+    let group = |group| captures.get_group_by_name(group).map(|span| &line[span.start..span.end]);
+    let value = group("VALUE")?.to_owned();
+    let name = name.replace("{NAME}", group("NAME").unwrap_or_default());
+    Some(Measured { name, value, units: units.clone() })
+}
+
 /// Every announcement in a line: several may be glued together (fastmodels 4.1).
 fn announce(regex: &Regex, line: &str, announced: &mut Vec<Announced>) -> bool {
     let before = announced.len();
+    let mut start = 0;
     for captures in regex.captures_iter(line) {
         let group = |name| captures.get_group_by_name(name).map(|span| &line[span.start..span.end]);
         let Some(port) = group("PORT").and_then(|port| port.parse::<u16>().ok()) else { continue };
@@ -203,7 +259,9 @@ fn announce(regex: &Regex, line: &str, announced: &mut Vec<Announced>) -> bool {
             continue;
         }
         let name = group("NAME").map_or_else(|| port.to_string(), str::to_owned);
-        let whole = captures.get_match().map_or(line, |found| &line[found.start()..found.end()]);
+        // With what stands before it, so that a pattern may ask for a prefix.
+        let whole = captures.get_match().map_or(line, |found| &line[start..found.end()]);
+        start = captures.get_match().map_or(start, |found| found.end());
         announced.push(Announced { name, port, text: whole.to_owned() });
     }
     announced.len() > before
@@ -219,6 +277,34 @@ impl Recorder for OutputReader {
     }
 }
 
+/// Watches the main console for the line that says that the guest switched the machine off.
+pub(crate) struct PowerOffReader {
+    output: Output,
+    lines: LineSplitter,
+    pattern: Regex,
+}
+
+impl PowerOffReader {
+    /// `None` when the launch knows no such line.
+    pub(crate) fn new(launch: &Launch, output: Output) -> Option<Self> {
+        let pattern = Regex::new(launch.power_off.as_ref()?).ok()?;
+        Some(Self { output, lines: LineSplitter::new(), pattern })
+    }
+}
+
+impl Recorder for PowerOffReader {
+    fn bytes(&mut self, _console: &str, _at: Instant, bytes: &[u8]) {
+        let Self { output, lines, pattern } = self;
+        lines.feed(bytes, |line| {
+            if pattern.is_match(line) {
+                output.power_off();
+            }
+        });
+    }
+
+    fn closed(&mut self, _console: &str, _at: Instant, _reason: Option<&str>) {}
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,6 +315,7 @@ mod tests {
         launch.announcement = Some(Announcement {
             pattern: r"(?P<NAME>\S+): Listening on port (?P<PORT>\d+)".to_owned(),
             telnet: true,
+            raw: Vec::new(),
             within: std::time::Duration::from_secs(1),
         });
         launch.rules = vec![OutputRule {
@@ -255,6 +342,26 @@ mod tests {
             assert_eq!(found.len(), 3);
             assert!(found.iter().zip(expected).all(|(found, (_, port))| found.1 == port), "{found:?}");
         }
+    }
+
+    #[test]
+    fn numbers_are_found_with_their_names() {
+        let mut launch = Launch::new("test", "x", "/");
+        let measure = |pattern: &str, name: &str, units: &str| crate::Measure {
+            pattern: pattern.to_owned(),
+            name: name.to_owned(),
+            units: units.to_owned(),
+        };
+        launch.measures = vec![
+            measure(r"^Total\s*: *(?P<VALUE>[\d.]+) MIPS", "total", "MIPS"),
+            measure(r"^(?P<NAME>\S+)\s*: *(?P<VALUE>[\d.]+) MIPS", "{NAME}-mips", "MIPS"),
+        ];
+        let output = Output::default();
+        let mut reader = OutputReader::new(&launch, output.clone());
+        reader.bytes("simulator", Instant::now(), b"cpu0  :   0.91 MIPS ( 8484 Inst)\r\nTotal : 1.2 MIPS\n");
+        let found: Vec<_> = output.measured().into_iter().map(|one| (one.name, one.value)).collect();
+        let expected = [("cpu0-mips", "0.91"), ("total", "1.2")];
+        assert_eq!(found, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
 
     #[test]

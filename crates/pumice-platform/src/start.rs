@@ -13,10 +13,11 @@ use pumice_types::{Cause, Deadline, Failure};
 use tokio::net::{TcpStream, UnixListener};
 
 use crate::{
-    ConsoleRole, ConsoleSource, Find, Launch, Machine, Monitor, StartError, StartOptions, Stdio,
+    Announcement, ConsoleRole, ConsoleSource, Find, Launch, Machine, Monitor, StartError, StartOptions,
+    Stdio,
     control::Control,
     machine::Consoles,
-    output::{Announced, Output, OutputReader},
+    output::{Announced, Output, OutputReader, PowerOffReader},
 };
 
 /// The name under which the simulator's own output is recorded.
@@ -29,6 +30,8 @@ struct Factory<R> {
     watches: Vec<pumice_console::Watch>,
     pacing: Duration,
     consoles: Consoles,
+    output: Output,
+    launch: std::sync::Arc<Launch>,
 }
 
 impl<R: Recorder + Clone + 'static> Factory<R> {
@@ -43,11 +46,17 @@ impl<R: Recorder + Clone + 'static> Factory<R> {
         connection: Connection,
         recorder: impl Recorder + 'static,
     ) -> Result<(), StartError> {
-        let watches = if source.role == ConsoleRole::Main { self.watches.clone() } else { Vec::new() };
+        let is_main = source.role == ConsoleRole::Main;
+        let watches = if is_main { self.watches.clone() } else { Vec::new() };
         let delay = source.pacing.max(self.pacing);
         let pacing = if delay.is_zero() { Pacing::UNPACED } else { Pacing::per_character(delay) };
         let options = ConsoleOptions { watches, pacing, ..ConsoleOptions::default() };
-        let console = Console::start(&source.name, connection, recorder, options)
+        let power_off = PowerOffReader::new(&self.launch, self.output.clone()).filter(|_| is_main);
+        let console = match power_off {
+            Some(reader) => Console::start(&source.name, connection, (recorder, reader), options),
+            None => Console::start(&source.name, connection, recorder, options),
+        };
+        let console = console
             .map_err(|error| StartError::Failed(Failure::new(Cause::InvalidDefinition, error.to_string())))?;
         self.consoles.add(source.role, console);
         Ok(())
@@ -78,8 +87,16 @@ impl Machine {
             watches: options.watches.clone(),
             pacing: options.pacing,
             consoles: Consoles::default(),
+            output: output.clone(),
+            launch: std::sync::Arc::new(launch.clone()),
         };
-        let mut child = options.guard.spawn(&command(&launch, options.search_path))?;
+        let mut command = command(&launch, options.search_path);
+        for descriptor in options.inherited {
+            command.inherit(descriptor);
+        }
+        let mut child = options.guard.spawn(&command)?;
+        // The child has its own copies; ours would hold what it has given back.
+        drop(command);
         drain_streams(&launch, &mut child, &factory, &output)?;
         let announcer = tokio::spawn(announce(launch.clone(), output.clone(), factory.clone()));
         let mut sockets: Vec<_> = listeners.iter().map(|(_, listener)| listener.path().to_owned()).collect();
@@ -92,6 +109,8 @@ impl Machine {
             control: None,
             announcer: Some(announcer),
             sockets,
+            guard: options.guard.clone(),
+            search_path: options.search_path.to_owned(),
         };
         // From here on, dropping the machine ends it.
         let connected = async {
@@ -144,6 +163,16 @@ fn check_ports(launch: &Launch) -> Result<(), StartError> {
 
 fn write_files(launch: &Launch) -> Result<(), StartError> {
     fs::create_dir_all(&launch.work_dir).map_err(|error| made(&launch.work_dir, error))?;
+    for link in &launch.links {
+        let path = launch.work_dir.join(&link.path);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(|error| made(parent, error))?;
+        }
+        // Two files of one name: the first has it, as in a directory that both were copied to.
+        if !path.is_symlink() {
+            std::os::unix::fs::symlink(&link.target, &path).map_err(|error| made(&path, error))?;
+        }
+    }
     for file in &launch.files {
         let path = launch.work_dir.join(&file.path);
         if let Some(parent) = path.parent() {
@@ -177,7 +206,8 @@ fn command(launch: &Launch, search_path: &str) -> Command {
             ("LC_ALL", "C.UTF-8"),
             ("TERM", "dumb"),
         ])
-        .envs(launch.env.iter().filter(|(name, _)| !launch.env_remove.contains(name)));
+        .envs(launch.env.iter().filter(|(name, _)| !launch.env_remove.contains(name)))
+        .envs(&launch.secret_env.0);
     let is_console = launch.consoles.iter().any(|console| console.find == Find::Stdio);
     command = match (launch.stdio, is_console) {
         (Stdio::Pty, _) => command.on_terminal(),
@@ -280,7 +310,10 @@ async fn announce<R: Recorder + Clone + 'static>(launch: Launch, output: Output,
     loop {
         for one in output.announced(seen) {
             seen += 1;
-            let telnet = launch.announcement.as_ref().is_some_and(|announcement| announcement.telnet);
+            let is_raw = |announcement: &Announcement| {
+                announcement.raw.iter().any(|name| one.text.contains(&format!("{name}:")))
+            };
+            let telnet = launch.announcement.as_ref().is_some_and(|one| one.telnet && !is_raw(one));
             let Some(connection) = connect_announced(one.port, telnet).await else { continue };
             let source = source_of(&launch, &one, &factory.consoles);
             drop(factory.start(&source, connection));

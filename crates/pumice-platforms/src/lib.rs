@@ -4,9 +4,10 @@ use std::rc::Rc;
 
 use pumice_platform::Platform;
 use pumice_platform_command::CommandPlatform;
+use pumice_platform_fvp::Fvp;
 use pumice_platform_qemu::Qemu;
 
 /// All platforms there are. A new one needs one line here.
 pub fn all() -> Vec<Rc<dyn Platform>> {
-    vec![Rc::new(Qemu), Rc::new(CommandPlatform)]
+    vec![Rc::new(Fvp), Rc::new(Qemu), Rc::new(CommandPlatform)]
 }

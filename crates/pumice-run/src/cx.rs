@@ -171,7 +171,10 @@ impl StepCx {
                             break;
                         }
                     }
-                    Err(failure) if !failure.fault.is_retried() => return Err(failure),
+                    // A licence that is not for us will not be in a minute.
+                    Err(failure) if !failure.fault.is_retried() || failure.cause == Cause::LicenceRefused => {
+                        return Err(failure);
+                    }
                     Err(failure) => {
                         cx.report().warning(format!(
                             "{} failed, try {attempt} of {}: {failure}",

@@ -6,6 +6,8 @@ use pumice_platform::{Host, Platform};
 use pumice_process::Guard;
 use pumice_store::Store;
 
+use crate::licence::Licences;
+
 /// What a run is given by its host. The runner reads no environment and looks for no directory itself.
 pub struct RunHost {
     /// Every process of the run is started under it.
@@ -23,6 +25,8 @@ pub struct RunHost {
     pub output_dir: Option<PathBuf>,
     /// A number that no other run of this host has at the same time.
     pub instance: u32,
+    /// The licences that simulators take.
+    pub licences: Licences,
     /// Secrets for the test shell: name and value.
     pub secrets: Vec<(String, String)>,
     /// The `PATH` of the helpers we start (git, containers).

@@ -42,6 +42,12 @@ pub(crate) struct DeviceArgs {
     /// More device types, in front of those that ship with pumice
     #[arg(long, value_name = "DIR")]
     pub(crate) device_types: Vec<PathBuf>,
+    /// More models, in front of those that ship with pumice
+    #[arg(long, value_name = "DIR")]
+    pub(crate) models: Vec<PathBuf>,
+    /// What the operator says of this host [default: $XDG_CONFIG_HOME/pumice/config.toml]
+    #[arg(long, value_name = "FILE", env = "PUMICE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// Arguments of `pumice run`.

@@ -7,10 +7,10 @@ use pumice_plan::Plan;
 use pumice_platform::Platform;
 use pumice_record::{LogLevel, Timestamp, export::JobReport};
 use pumice_run::{Canceller, Outcome, Reporter, Runner, Sink, files};
-use pumice_types::{Cause, Failure, JobId};
+use pumice_types::{Cause, Failure, JobId, Mask};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{cli::Places, host::Prepared};
+use crate::{cli::Places, config::Config, host::Prepared};
 
 /// What is executed, and where what it leaves goes.
 pub(crate) struct Execution<'a> {
@@ -19,6 +19,8 @@ pub(crate) struct Execution<'a> {
     pub(crate) job_id: JobId,
     pub(crate) platforms: Vec<Rc<dyn Platform>>,
     pub(crate) places: &'a Places,
+    /// The operator's configuration, where another than the usual one is named.
+    pub(crate) config: Option<&'a Path>,
     pub(crate) output_dir: &'a Path,
     /// Where the run's own directory is made; the system's temporary directory when not given.
     pub(crate) scratch_dir: Option<&'a Path>,
@@ -46,10 +48,12 @@ impl Execution<'_> {
     }
 
     async fn execute(self) -> Result<Executed, Failure> {
-        let mask = self.job.secrets.mask();
+        let config = Config::read(self.config)?;
+        let own = self.job.secrets.texts().map(|(_, value)| value);
+        let mask = Mask::new(own.chain(config.secrets()));
         let secrets = self.job.secrets.texts().map(|(name, value)| (name.to_owned(), value)).collect();
         let prepared =
-            Prepared::new(self.places, self.platforms, self.output_dir, self.scratch_dir, secrets)?;
+            Prepared::new(self.places, self.platforms, self.output_dir, self.scratch_dir, secrets, &config)?;
         let started = now();
         let log = written(self.output_dir, files::LogFile::create(self.output_dir))?;
         let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(log)];

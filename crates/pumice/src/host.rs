@@ -11,12 +11,12 @@ use std::{
 
 use pumice_platform::{Host, Platform};
 use pumice_process::{Guard, GuardOptions, Keep, Thing};
-use pumice_run::RunHost;
+use pumice_run::{Licences, RunHost};
 use pumice_store::Store;
 use pumice_types::{Blame as _, Cause, Failure};
 use tempfile::TempDir;
 
-use crate::cli::Places;
+use crate::{cli::Places, config::Config};
 
 /// What a run has of this host. Dropping it removes the run's own directory.
 pub(crate) struct Prepared {
@@ -38,6 +38,12 @@ pub(crate) fn state_dir(places: &Places) -> PathBuf {
     places.state.clone().unwrap_or_else(|| base("XDG_STATE_HOME", ".local/state"))
 }
 
+/// The operator's configuration, where no other is named.
+pub(crate) fn config_file() -> PathBuf {
+    let named = env::var_os("PUMICE_CONFIG").map(PathBuf::from);
+    named.unwrap_or_else(|| base("XDG_CONFIG_HOME", ".config").join("config.toml"))
+}
+
 /// A directory of the user's (XDG Base Directory Specification 0.8).
 fn base(variable: &str, below_home: &str) -> PathBuf {
     let given = env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
@@ -54,6 +60,7 @@ impl Prepared {
         output_dir: &Path,
         scratch_dir: Option<&Path>,
         secrets: Vec<(String, String)>,
+        config: &Config,
     ) -> Result<Self, Failure> {
         let state = state_dir(places);
         let cache = cache_dir(places);
@@ -69,7 +76,7 @@ impl Prepared {
             .collect();
         let own = env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe"));
         let options = GuardOptions {
-            state,
+            state: state.clone(),
             watcher: vec![own.into_os_string(), OsString::from("__watch")],
             cgroups: true,
         };
@@ -93,7 +100,7 @@ impl Prepared {
                 guard: guard.clone(),
                 search_path: env::split_paths(&search_path).collect(),
                 cache_dir: Some(cache.join("probes")),
-                programs: std::collections::BTreeMap::new(),
+                programs: config.programs.clone(),
             },
             guard,
             store: Arc::new(store),
@@ -101,6 +108,7 @@ impl Prepared {
             work_dir: work_dir.path().to_owned(),
             output_dir: Some(output_dir.to_owned()),
             instance: std::process::id(),
+            licences: Licences::new(&state, config.licences()),
             secrets,
             search_path,
         };

@@ -6,17 +6,19 @@ use std::{
 };
 
 use pumice_device::{Device, DeviceTypes, RenderRequest, plain_dictionary};
-use pumice_job::Job;
+use pumice_job::{Action, Job};
 use pumice_plan::{MachinePlanner, Plan, PlanOptions, plan};
 use pumice_platform::Platform;
 use pumice_types::{Code, Diagnostic, Diagnostics, JobId, Name, Sources};
 
-use crate::cli::DeviceArgs;
+use crate::{cli::DeviceArgs, config::Config, models};
 
 /// The file cannot be read.
 const UNREADABLE: Code = Code("unreadable-file");
 /// The device cannot be rendered.
 const NOT_RENDERED: Code = Code("device-not-rendered");
+/// A model that the library has not.
+const UNKNOWN_MODEL: Code = Code("unknown-model");
 /// Neither the command line nor the job says which device.
 const NO_DEVICE: Code = Code("no-device");
 
@@ -62,7 +64,7 @@ impl Input {
         if let Some(device) = input.device(&job, args) {
             let planners: Vec<&dyn MachinePlanner> =
                 platforms.iter().map(|platform| &**platform as &dyn MachinePlanner).collect();
-            let options = PlanOptions { job_id, ..PlanOptions::default() };
+            let options = input.options(&job, &device, job_id, args);
             let (planned, found) = plan(&job, &device, &planners, &options);
             input.diagnostics.extend(found);
             input.plan = planned.filter(|_| !input.diagnostics.has_errors());
@@ -70,6 +72,44 @@ impl Input {
         input.diagnostics = std::mem::take(&mut input.diagnostics).sorted();
         input.job = Some(job);
         input
+    }
+
+    /// With the models that job and device name, looked up in the library.
+    fn options(&mut self, job: &Job, device: &Device, job_id: JobId, args: &DeviceArgs) -> PlanOptions {
+        let mut options = PlanOptions { job_id, ..PlanOptions::default() };
+        let named = job.actions.iter().filter_map(|action| match action {
+            Action::Boot(boot) => boot.model.as_ref(),
+            _ => None,
+        });
+        let named: Vec<_> = named.chain(&device.model).collect();
+        if named.is_empty() {
+            return options;
+        }
+        let mut directories = args.models.clone();
+        match Config::read(args.config.as_deref()) {
+            Ok(config) => directories.splice(0..0, config.models).for_each(drop),
+            Err(failure) => self.diagnostics.push(Diagnostic::error(UNREADABLE, None, failure.message)),
+        }
+        let (library, found) = models::read(&directories, &mut self.sources);
+        self.diagnostics.extend(found);
+        for name in named {
+            match library.get(&name.value) {
+                Ok(model) => {
+                    options.models.insert(name.value.clone(), model.node.clone());
+                }
+                Err(unknown) => {
+                    let message = format!("there is no model `{}`", unknown.name);
+                    self.diagnostics.push(
+                        Diagnostic::error(UNKNOWN_MODEL, name.span, message)
+                            .help("`pumice model list` shows all there are")
+                            .suggest(unknown.nearest),
+                    );
+                }
+            }
+        }
+        let own = device.model.as_ref().and_then(|name| options.models.get(&name.value));
+        options.model = own.cloned().unwrap_or_default();
+        options
     }
 
     fn text(&mut self, path: &Path) -> Option<String> {

@@ -5,11 +5,13 @@
 
 mod cli;
 mod commands;
+mod config;
 mod diagnostics;
 mod execute;
 mod exit;
 mod host;
 mod input;
+mod models;
 mod terminal;
 
 use std::process::ExitCode;

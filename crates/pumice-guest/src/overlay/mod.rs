@@ -165,7 +165,7 @@ impl InstallPart {
 
 /// The files of `overlay`: folders before what is in them, every path once. Where a repository brings a file that we
 /// write too, ours stands. Folders above the root (`/tmp` of `/tmp/lava-42`) are not among them: they are the guest's,
-/// with its permissions.
+/// with its permissions. A file of a repository whose path would leave the test's folder is left out.
 pub fn build(overlay: &Overlay) -> Vec<OverlayFile> {
     let root = overlay.root.trim_matches('/');
     let mut tree = Tree { root: root.to_owned(), ..Tree::default() };
@@ -195,7 +195,8 @@ pub fn build(overlay: &Overlay) -> Vec<OverlayFile> {
 
 fn test_folder(tree: &mut Tree, folder: &str, run: &TestRun) {
     let parameters = run.definition.parameters.overridden_by(&run.parameters);
-    for file in &run.files {
+    let inside = |file: &&OverlayFile| file.path.split('/').all(|part| !matches!(part, "" | "." | ".."));
+    for file in run.files.iter().filter(inside) {
         tree.insert(OverlayFile { path: format!("{folder}/{}", file.path), ..file.clone() });
     }
     tree.text(format!("{folder}/testdef.yaml"), 0o644, run.text.clone());

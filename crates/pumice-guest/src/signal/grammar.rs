@@ -119,12 +119,10 @@ fn runner(mut words: Words<'_>) -> Result<Signal, Problem> {
         "EXIT" => Signal::RunnerExit,
         "INSTALL_FAIL" => {
             let name = words.0.next().map(str::to_owned);
-            let reason = match words.0.next() {
-                Some("network") => InstallReason::Network,
-                Some("package") => InstallReason::Package,
-                Some("unsupported") => InstallReason::Unsupported,
-                _ => InstallReason::Step,
-            };
+            let word = words.0.next().unwrap_or_default();
+            let known = [InstallReason::Network, InstallReason::Package, InstallReason::Unsupported];
+            let reason =
+                known.into_iter().find(|reason| reason.as_str() == word).unwrap_or(InstallReason::Step);
             Signal::InstallFail(InstallFail { name, reason })
         }
         "RUN_EXIT" => {

@@ -5,6 +5,7 @@
 
 mod channel;
 mod console;
+mod display;
 mod grammar;
 mod reader;
 

@@ -25,6 +25,8 @@ const COMMON: &[Field] = &[
         "A boot loader to stop and to talk to before the system starts.",
     )
     .extension(),
+    field("network", Shape::Anything, "The machine's network, in the words that devices describe theirs with.")
+        .extension(),
 ];
 
 /// Where the method is not known: `commands` is the one more key that submission looks at.
@@ -150,6 +152,13 @@ const FVP: &[Field] = &[
     )
     .unchecked(),
     field("model", Shape::Text, "The name of a model of the model library.").extension(),
+    field("append", Shape::Text, "The kernel command line, for a model of the library.").extension(),
+    field(
+        "model_parameters",
+        Shape::Mapping(&Shape::Anything),
+        "Parameters by name, on top of those of the model of the library.",
+    )
+    .extension(),
     field("image", Shape::Text, "The path of the model.").unchecked().needed_by_strict(),
     field(
         "arguments",

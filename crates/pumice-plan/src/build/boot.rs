@@ -9,7 +9,7 @@ use pumice_yaml::{Node, Value};
 use super::{Builder, ORDER, on_timeout, tries, words};
 use crate::{
     boot::{Boot, BootKind, BootloaderPlan, Login, StartMachine, Unpack},
-    machine::{GuestDisk, ImageSpec, MachinePlanner, MachineSpec, OverlayDelivery},
+    machine::{GuestDisk, ImageSpec, MachinePlanner, MachineSpec, NetworkSpec, OverlayDelivery},
     plan::Block,
     scope::{BlockScopes, Scope, Tries},
 };
@@ -57,13 +57,26 @@ impl<'a> Builder<'a> {
             boot: Node { span: boot.block.span, value: Value::Map(boot.fields.clone()) },
             context: context.collect::<BTreeMap<_, _>>(),
             images,
-            model: self.options.model.clone(),
-            network: self.options.network.clone(),
+            model: self.model(boot),
+            network: self.network(boot),
             wants_channel: self.options.use_channel && self.ahead.needs_shell(namespace),
             overlay: None,
             guest_disk: self.guest_disk(),
         };
         Some((planner, spec))
+    }
+
+    /// The entry of the model library: the one the block names, else the device's.
+    fn model(&self, boot: &JobBoot) -> Node {
+        let named = boot.model.as_ref().and_then(|name| self.options.models.get(&name.value));
+        named.unwrap_or(&self.options.model).clone()
+    }
+
+    /// The network: as the block describes it, else as the command line or the device does.
+    fn network(&self, boot: &JobBoot) -> Option<NetworkSpec> {
+        let described = boot.fields.get("network").or(self.device.network.as_ref());
+        let given = boot.fields.get("network").is_none().then(|| self.options.network.clone()).flatten();
+        given.or_else(|| described.and_then(|node| NetworkSpec::read(node).ok()))
     }
 
     fn guest_disk(&self) -> GuestDisk {
@@ -198,6 +211,11 @@ impl<'a> Builder<'a> {
             );
             return None;
         };
+        let described = boot.fields.get("network").or(self.device.network.as_ref());
+        if let Some(Err(mistake)) = described.map(NetworkSpec::read) {
+            self.diagnostics.push(*mistake);
+            return None;
+        }
         if planner.needs_device_method() {
             self.device_boots(boot, planner.device_method(&boot.method.value))?;
         }
@@ -224,8 +242,11 @@ impl<'a> Builder<'a> {
         let start = scopes.step(&parent, outline.steps.start);
         let connect = outline.steps.connect.map(|name| scopes.step(&parent, name));
         let channel_devices = if spec.wants_channel { outline.channel_devices } else { Vec::new() };
-        let licence = outline.licence;
-        let machine = StartMachine { spec, group, version, start, connect, channel_devices, licence };
+        let mut licences: Vec<_> = outline.licence.into_iter().collect();
+        licences.extend(
+            self.device.licences.iter().filter(|name| !licences.contains(name)).cloned().collect::<Vec<_>>(),
+        );
+        let machine = StartMachine { spec, group, version, start, connect, channel_devices, licences };
         Some((scope, BootKind::Machine(Box::new(machine))))
     }
 

@@ -39,8 +39,10 @@ const UNKNOWN_COMMAND: Code = Code("unknown-command");
 pub struct PlanOptions {
     /// The job's number: part of the overlay's path in the guest.
     pub job_id: JobId,
-    /// The entry of the model library that job or device names, as JSON; null for none.
+    /// The entry of the model library that the device names; null for none.
     pub model: Node,
+    /// The entries of the model library that boot blocks of the job name, by that name.
+    pub models: BTreeMap<String, Node>,
     /// The network that the device or the command line describes.
     pub network: Option<NetworkSpec>,
     /// Whether a channel of its own may carry the signals of the tests.
@@ -49,7 +51,13 @@ pub struct PlanOptions {
 
 impl Default for PlanOptions {
     fn default() -> Self {
-        Self { job_id: JobId(0), model: Node::default(), network: None, use_channel: true }
+        Self {
+            job_id: JobId(0),
+            model: Node::default(),
+            models: BTreeMap::new(),
+            network: None,
+            use_channel: true,
+        }
     }
 }
 

@@ -3,5 +3,6 @@
 
 mod corpus;
 mod exports;
+mod properties;
 mod pyyaml;
 mod schema;

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use pumice_console::{Console, Pattern, Patterns};
 use pumice_plan::boot::{Boot, BootKind};
-use pumice_platform::Machine;
-use pumice_record::LogLevel;
-use pumice_types::{Blame as _, Cause, Deadline, Failure};
+use pumice_platform::{Machine, Measured};
+use pumice_record::{LogLevel, ResultRecord};
+use pumice_types::{Blame as _, CaseResult, Cause, Deadline, Failure};
 use tokio::sync::mpsc;
 
-use crate::{console_log::Heard, cx::StepCx, deploy::Deployed, host::RunHost};
+use crate::{console_log::Heard, cx::StepCx, deploy::Deployed, host::RunHost, licence::Seat};
 
 /// What a boot block leaves: a machine with a console, and what was deployed for it.
 pub(crate) struct Booted {
@@ -26,6 +26,8 @@ pub(crate) struct Booted {
     pub(crate) heard: mpsc::UnboundedReceiver<Heard>,
     /// The prompts of its shell.
     pub(crate) prompts: Option<Patterns>,
+    /// The seats of licences it holds.
+    pub(crate) seats: Vec<Seat>,
     /// Whether a panic ends a wait.
     pub(crate) minds_kernel: bool,
 }
@@ -46,9 +48,28 @@ pub(crate) async fn run(
     facts: &BootFacts,
     cx: &StepCx,
 ) -> Result<Booted, Failure> {
+    let seats = match &plan.kind {
+        // On the job's time: a boot that waits for somebody else is not a slow boot.
+        BootKind::Machine(machine) => host.licences.take(&machine.licences, cx).await?,
+        _ => Vec::new(),
+    };
+    // Boxed: the states of so many nested steps are too deep for the compiler in one.
+    let mut booted = Box::pin(tries(plan, deployed, host, facts, &seats, cx)).await?;
+    booted.seats = seats;
+    Ok(booted)
+}
+
+async fn tries(
+    plan: &Boot,
+    deployed: &Deployed,
+    host: &RunHost,
+    facts: &BootFacts,
+    seats: &[Seat],
+    cx: &StepCx,
+) -> Result<Booted, Failure> {
     cx.step_with_tries(&plan.scope, Cause::StepTimeout, async |cx| {
         let mut booted = match &plan.kind {
-            BootKind::Machine(machine) => start::run(machine, deployed, host, facts, cx).await?,
+            BootKind::Machine(machine) => start::run(machine, deployed, host, facts, seats, cx).await?,
             BootKind::NewConnection { .. } => return Err(not_yet("method `new_connection`")),
             BootKind::Minimal { .. } => return Err(not_yet("method `minimal`")),
             BootKind::Kexec { .. } => return Err(not_yet("method `kexec`")),
@@ -149,9 +170,11 @@ const STOP_PATIENCE: Duration = Duration::from_secs(60);
 /// Ends a machine, its consoles read to their end.
 pub(crate) async fn stop(booted: Booted, cx: &StepCx) -> Result<(), Failure> {
     let late = Deadline::after(Instant::now(), STOP_PATIENCE, "the stop of the machine");
-    let Booted { machine, console, channel, .. } = booted;
+    let Booted { machine, console, channel, seats, .. } = booted;
     let platform = machine.launch().platform;
     let stopped = machine.stop(&late).await?;
+    drop(seats);
+    report_measures(&stopped.measured, cx);
     console.close(&late).await;
     if let Some(channel) = channel {
         channel.close(&late).await;
@@ -159,6 +182,16 @@ pub(crate) async fn stop(booted: Booted, cx: &StepCx) -> Result<(), Failure> {
     let how = stopped.by.map_or_else(|| "by itself".to_owned(), |by| format!("by {by}"));
     cx.report().debug(format!("the machine ({platform}) ended {how}: it {}", stopped.exit.status));
     Ok(())
+}
+
+/// The numbers the simulator reported of itself, as results of the suite `simulator`.
+fn report_measures(measured: &[Measured], cx: &StepCx) {
+    for one in measured {
+        let mut record = ResultRecord::new("simulator", &one.name, CaseResult::Pass);
+        record.measurement = one.value.parse().ok().filter(|number: &f64| number.is_finite());
+        record.units = Some(one.units.clone()).filter(|units| !units.is_empty());
+        cx.report().result(record);
+    }
 }
 
 /// Patterns of the job as the console takes them.

@@ -1,15 +1,21 @@
 //! Starts a machine: asks the platform what to start, and the supervisor to start it.
 
-use std::{collections::HashMap, fs, io::Write, path::Path};
+use std::{
+    collections::HashMap,
+    fs,
+    io::Write,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use pumice_console::{kernel_watches, reset_watch};
 use pumice_plan::boot::StartMachine;
 use pumice_platform::{Availability, Bound, ConsoleRole, Launch, Machine, Platform, SIMULATOR, StartOptions};
-use pumice_types::{Blame as _, Cause, Failure};
+use pumice_types::{Blame as _, Cause, Diagnostics, Failure};
 use serde_json::json;
 
 use super::{BootFacts, Booted};
-use crate::{console_log::ConsoleLog, cx::StepCx, deploy::Deployed, host::RunHost};
+use crate::{console_log::ConsoleLog, cx::StepCx, deploy::Deployed, host::RunHost, licence::Seat};
 
 /// Starts it.
 pub(crate) async fn run(
@@ -17,14 +23,45 @@ pub(crate) async fn run(
     deployed: &Deployed,
     host: &RunHost,
     facts: &BootFacts,
+    seats: &[Seat],
     cx: &StepCx,
 ) -> Result<Booted, Failure> {
     match &plan.group {
         Some(group) => {
-            cx.step(group, Cause::StepTimeout, async |cx| steps(plan, deployed, host, facts, cx).await).await
+            let steps = async |cx: &StepCx| attempts(plan, deployed, host, facts, seats, cx).await;
+            cx.step(group, Cause::StepTimeout, steps).await
         }
-        None => steps(plan, deployed, host, facts, cx).await,
+        None => attempts(plan, deployed, host, facts, seats, cx).await,
     }
+}
+
+/// How often a start is tried whose licence could not be had, waiting 1, 2, 4, … seconds between.
+const LICENCE_TRIES: u32 = 5;
+
+/// Starts it; again, after a pause, when the licence server was busy or did not answer: that passes
+/// (fastmodels 5.3). A licence that was refused stays refused.
+async fn attempts(
+    plan: &StartMachine,
+    deployed: &Deployed,
+    host: &RunHost,
+    facts: &BootFacts,
+    seats: &[Seat],
+    cx: &StepCx,
+) -> Result<Booted, Failure> {
+    let mut pause = Duration::from_secs(1);
+    for attempt in 1.. {
+        let failure = match steps(plan, deployed, host, facts, seats, cx).await {
+            Err(failure) if failure.cause == Cause::LicenceUnavailable => failure,
+            ended => return ended,
+        };
+        if attempt == LICENCE_TRIES || cx.deadline().remaining(Instant::now()) <= pause {
+            return Err(failure);
+        }
+        cx.report().warning(format!("{failure}; trying again in {} seconds", pause.as_secs()));
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
+    Err(Failure::new(Cause::Bug, "a start was never tried"))
 }
 
 async fn steps(
@@ -32,6 +69,7 @@ async fn steps(
     deployed: &Deployed,
     host: &RunHost,
     facts: &BootFacts,
+    seats: &[Seat],
     cx: &StepCx,
 ) -> Result<Booted, Failure> {
     let Some(platform) = host.platform(&plan.spec.platform) else {
@@ -60,18 +98,16 @@ async fn steps(
                 work_dir,
                 facts: facts_found,
                 instance: host.instance,
+                licence_env: host.licences.environment(&plan.licences),
                 ..Bound::default()
             };
-            let launch = platform.launch(&plan.spec, &bound).map_err(|diagnostics| {
-                let first = diagnostics.iter().next().map(|one| one.message.clone()).unwrap_or_default();
-                Failure::new(Cause::DeviceInvalid, format!("the machine cannot be started: {first}"))
-            })?;
+            let launch = platform.launch(&plan.spec, &bound).map_err(|diagnostics| refused(&diagnostics))?;
             for note in &launch.notes {
                 cx.report().warning(note);
             }
             cx.report().info(format!("starting {}", launch.command_line()));
             let extra = json!(launch.extra);
-            let booted = start(&*platform, launch, &plan.spec.namespace, host, facts, cx).await?;
+            let booted = start(&*platform, launch, &plan.spec.namespace, host, facts, seats, cx).await?;
             cx.record(extra);
             Ok(booted)
         })
@@ -80,6 +116,15 @@ async fn steps(
         cx.step(scope, Cause::ConsoleLost, async |_| Ok(())).await?;
     }
     Ok(booted)
+}
+
+/// All that keeps a machine from being started, as one failure.
+fn refused(diagnostics: &Diagnostics) -> Failure {
+    let mistakes: Vec<_> = diagnostics.iter().map(|one| one.message.as_str()).collect();
+    let hints: Vec<_> = diagnostics.iter().filter_map(|one| one.help.as_deref()).collect();
+    let message = format!("the machine cannot be started: {}", mistakes.join("; "));
+    let failure = Failure::new(Cause::DeviceInvalid, message);
+    if hints.is_empty() { failure } else { failure.hint(hints.join("; ")) }
 }
 
 async fn probe(
@@ -105,6 +150,7 @@ async fn start(
     namespace: &str,
     host: &RunHost,
     facts: &BootFacts,
+    seats: &[Seat],
     cx: &StepCx,
 ) -> Result<Booted, Failure> {
     let mut roles: HashMap<_, _> =
@@ -118,6 +164,7 @@ async fn start(
         search_path: &host.search_path,
         watches: kernel_watches().into_iter().chain([reset_watch()]).collect(),
         pacing: facts.pacing,
+        inherited: seats.iter().filter_map(|seat| seat.share().ok()).collect(),
         deadline: cx.deadline(),
     };
     let mut machine = Machine::start(launch, monitor, log, options).await.map_err(|error| error.failure())?;
@@ -125,7 +172,7 @@ async fn start(
         .take_console(ConsoleRole::Main)
         .ok_or_else(|| Failure::new(Cause::DeviceInvalid, "the device gives the machine no main console"))?;
     let channel = machine.take_console(ConsoleRole::Channel);
-    Ok(Booted { machine, console, channel, heard, prompts: None, minds_kernel: true })
+    Ok(Booted { machine, console, channel, heard, prompts: None, seats: Vec::new(), minds_kernel: true })
 }
 
 /// The transcript of a machine, `transcripts/NAMESPACE.transcript`; a machine that is started again appends to

@@ -67,6 +67,7 @@ fn run(args: &LavaRunArgs) -> Result<bool, Failure> {
         job_id: JobId(args.job_id),
         platforms,
         places: &args.places,
+        config: None,
         output_dir: &output_dir,
         scratch_dir: scratch.as_deref(),
         sinks: vec![Box::new(StandardError(String::new()))],

@@ -37,6 +37,7 @@ pub(crate) fn main(args: &RunArgs) -> Exit {
         job_id: JobId(args.job_id),
         platforms,
         places: &args.places,
+        config: args.device.config.as_deref(),
         output_dir: &output_dir,
         scratch_dir: None,
         sinks: vec![Box::new(Watcher::new(args.format, args.quiet, args.console))],

@@ -1,0 +1,135 @@
+//! Looks at a host: where the model is, which version, and which parameters it has.
+
+use std::{path::Path, time::Duration};
+
+use pumice_platform::{Availability, Facts, Host, probe_output};
+use regex_automata::meta::Regex;
+
+use crate::{
+    entry::Entry,
+    options::{self, Dialect},
+    parameters,
+    request::Request,
+};
+
+/// How long one look may take: models start slowly.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The feature a probe reports when the program it found is a container engine.
+pub(crate) const CONTAINER: &str = "container";
+
+/// The engines that are looked for, the first that is there is taken.
+const ENGINES: [&str; 2] = ["docker", "podman"];
+
+pub(crate) async fn probe(request: &Request, entry: Option<&Entry>, host: &Host) -> Availability {
+    let names = names(request, entry);
+    let Some(path) = names.iter().find_map(|name| host.find(name)) else {
+        let engine = request.container.as_ref().and_then(|_| ENGINES.iter().find_map(|name| host.find(name)));
+        return match engine {
+            Some(engine) => Availability::Ready(Facts {
+                program: Some(engine),
+                features: vec![CONTAINER.to_owned()],
+                ..Facts::default()
+            }),
+            None => missing(&names, request),
+        };
+    };
+    let name = path.display().to_string();
+    let version = ask(host, &path, &request.version_arguments).await;
+    let version = match version {
+        Ok(text) => version_in(&text, request.version_pattern.as_deref()),
+        Err(error) => {
+            return Availability::Missing {
+                reason: format!("`{name} {}` failed: {error}", request.version_arguments.join(" ")),
+                hint: Some(format!("`ldd {name}` shows whether a library is missing")),
+            };
+        }
+    };
+    let listed = match Dialect::of(&name) {
+        Dialect::Foundation => String::new(),
+        Dialect::Parameters => ask(host, &path, &["--list-params".to_owned()]).await.unwrap_or_default(),
+        Dialect::Shell => {
+            let words = request.unbound();
+            let library = options::shell_library(&words).map(str::to_owned);
+            match library.or_else(|| entry.and_then(|entry| entry.words("library").into_iter().next())) {
+                Some(library) => {
+                    ask(host, &path, &[library, "--list-params".to_owned()]).await.unwrap_or_default()
+                }
+                None => String::new(),
+            }
+        }
+    };
+    Availability::Ready(Facts {
+        program: Some(path),
+        version,
+        parameters: parameters::list(&listed),
+        ..Facts::default()
+    })
+}
+
+/// The names under which the model may be found on the host, the likeliest first: as the job writes it, its
+/// container's image where the operator maps it, the bare name on `PATH`, the entry's programs.
+fn names(request: &Request, entry: Option<&Entry>) -> Vec<String> {
+    let mut names = Vec::new();
+    if let Some(image) = &request.image {
+        names.push(image.clone());
+        names.extend(request.container.as_ref().map(|container| container.image.clone()));
+        names.extend(image.rsplit('/').next().map(str::to_owned));
+    }
+    if let Some(entry) = entry {
+        names.push(entry.name.clone());
+        names.extend(entry.binaries.iter().cloned());
+    }
+    names
+}
+
+async fn ask(host: &Host, path: &Path, arguments: &[String]) -> Result<String, String> {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    probe_output(host, path, &words, PATIENCE).await.map_err(|error| error.to_string())
+}
+
+fn missing(names: &[String], request: &Request) -> Availability {
+    let looked = names.join("`, `");
+    let engine = if request.container.is_some() { ", and there is neither docker nor podman" } else { "" };
+    Availability::Missing {
+        reason: format!("no model `{looked}` is on this host{engine}"),
+        hint: Some(
+            "put its directory on PATH, or name it in pumice's configuration: `[programs]` with a line \
+             `\"NAME\" = \"/path/of/the/model\"` (docs/fast-models.md)"
+                .to_owned(),
+        ),
+    }
+}
+
+/// The version in what a model prints: LAVA's pattern or the job's, else the forms of Foundation and Model Shell
+/// (fastmodels 4.2).
+fn version_in(text: &str, pattern: Option<&str>) -> Option<String> {
+    const USUAL: [&str; 3] = [r"Fast Models[^\n]+", r"platform build [^)\n]+", r"Model Shell[^\n]+"];
+    let patterns = pattern.into_iter().chain(USUAL);
+    let found = patterns.filter_map(|pattern| {
+        let regex = Regex::new(pattern).ok()?;
+        regex.find(text).map(|found| text[found.range()].trim().to_owned())
+    });
+    found.into_iter().next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_found_in_every_banner() {
+        let check = |text, expected: &str| assert_eq!(version_in(text, None).as_deref(), Some(expected));
+        check(
+            "Fast Models [11.24.12 (Dec  4 2023)]\r\nCopyright 2000-2023 ARM Limited.\n",
+            "Fast Models [11.24.12 (Dec  4 2023)]",
+        );
+        check(
+            "ARM V8 Foundation Platformr0p0 (platform build 11.2.33)\nCopyright 2017 ARM Limited.",
+            "platform build 11.2.33",
+        );
+        check("Model Shell 8.1.7\n", "Model Shell 8.1.7");
+        assert_eq!(version_in("hello", None), None);
+        assert_eq!(version_in("v 7", Some(r"v \d")).as_deref(), Some("v 7"));
+    }
+}

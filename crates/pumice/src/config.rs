@@ -1,0 +1,97 @@
+//! What the operator says of this host: a TOML file, `--config` or `PUMICE_CONFIG`.
+//!
+//! ```toml
+//! models = ["/srv/pumice/models"]              # directories with entries of the model library
+//!
+//! [programs]                                   # where models are: by path, container image or file name
+//! "FVP_VE_Cortex-A15x1" = "/opt/arm/ve/FVP_VE_Cortex-A15x1"
+//!
+//! [licences.fast-models]
+//! seats = 4                                    # how many runs of this host may hold one at once
+//! environment = { ARMLMD_LICENSE_FILE = "8224@licences.example" }
+//! ```
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use pumice_run::LicenceStock;
+use pumice_types::{Cause, Failure};
+use serde::Deserialize;
+
+/// The file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Directories with entries of the model library.
+    #[serde(default)]
+    pub(crate) models: Vec<PathBuf>,
+    /// Where programs are.
+    #[serde(default)]
+    pub(crate) programs: BTreeMap<String, PathBuf>,
+    /// Licences that are counted.
+    #[serde(default)]
+    licences: BTreeMap<String, Licence>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Licence {
+    /// How many there are; without it they are not counted.
+    seats: Option<u32>,
+    /// Variables for whoever holds one. They are secrets.
+    #[serde(default)]
+    environment: BTreeMap<String, String>,
+}
+
+impl Config {
+    /// The file that is named, else `pumice/config.toml` in the user's configuration where it is there.
+    pub(crate) fn read(named: Option<&Path>) -> Result<Self, Failure> {
+        let usual = crate::host::config_file();
+        let path = match named {
+            Some(path) => path,
+            None if usual.exists() => &usual,
+            None => return Ok(Self::default()),
+        };
+        let text = fs::read_to_string(path).map_err(|error| bad(path, &error.to_string()))?;
+        toml::from_str(&text).map_err(|error| bad(path, &error.to_string()))
+    }
+
+    /// The stocks of licences by name.
+    pub(crate) fn licences(&self) -> BTreeMap<String, LicenceStock> {
+        let stocks = self.licences.iter().map(|(name, licence)| {
+            let environment = licence.environment.clone();
+            (name.clone(), LicenceStock { seats: licence.seats, environment })
+        });
+        stocks.collect()
+    }
+
+    /// What must never be shown.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = String> {
+        self.licences.values().flat_map(|licence| licence.environment.values().cloned())
+    }
+}
+
+fn bad(path: &Path, why: &str) -> Failure {
+    Failure::new(
+        Cause::DeviceInvalid,
+        format!("the configuration `{}` cannot be used: {why}", path.display()),
+    )
+    .hint("docs/fast-models.md shows all it may hold")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_is_read_and_unknown_keys_are_refused() {
+        let text = "[programs]\nA = \"/a\"\n[licences.fm]\nseats = 4\nenvironment = { X = \"1@h\" }\n";
+        let config: Config = toml::from_str(text).unwrap();
+        assert_eq!(config.licences()["fm"].seats, Some(4));
+        assert_eq!(config.secrets().collect::<Vec<_>>(), ["1@h"]);
+        assert!(toml::from_str::<Config>("licenses = {}").is_err());
+    }
+}
