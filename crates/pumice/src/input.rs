@@ -23,7 +23,7 @@ const UNKNOWN_MODEL: Code = Code("unknown-model");
 const NO_DEVICE: Code = Code("no-device");
 
 /// The device types that ship with pumice, by file name.
-const DEVICE_TYPES: &[(&str, &str)] = &[
+pub(crate) const DEVICE_TYPES: &[(&str, &str)] = &[
     ("base.jinja2", include_str!("../../../library/device-types/base.jinja2")),
     ("command.jinja2", include_str!("../../../library/device-types/command.jinja2")),
     ("docker.jinja2", include_str!("../../../library/device-types/docker.jinja2")),

@@ -11,6 +11,7 @@ mod execute;
 mod exit;
 mod host;
 mod input;
+mod lab;
 mod models;
 mod terminal;
 
