@@ -5,4 +5,5 @@ mod corpus;
 mod flood;
 mod harness;
 mod kill;
+mod lab;
 mod tuxrun;
