@@ -22,7 +22,8 @@ pub struct Job {
     pub top: String,
     initrd: String,
     device_tree: Option<String>,
-    context: &'static str,
+    /// The job's `context`, as a flow mapping.
+    pub context: String,
 }
 
 impl Job {
@@ -50,7 +51,7 @@ impl Job {
             top: String::new(),
             initrd: format!("file://{}", guest.initrd().display()),
             device_tree,
-            context,
+            context: context.to_owned(),
         }
     }
 

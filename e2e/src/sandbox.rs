@@ -73,7 +73,16 @@ impl Sandbox {
     /// A program of the workspace with its arguments, to run here. Its settings, caches and state lie below
     /// the sandbox.
     pub fn command<A: AsRef<OsStr>>(&self, program: &str, arguments: impl IntoIterator<Item = A>) -> Command {
-        let mut command = Command::new(built(program));
+        self.foreign(built(program), arguments)
+    }
+
+    /// As [`Sandbox::command`], for any program.
+    pub fn foreign<A: AsRef<OsStr>>(
+        &self,
+        program: impl AsRef<OsStr>,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Command {
+        let mut command = Command::new(program);
         command.args(arguments).current_dir(&self.path).stdin(Stdio::null()).env(TOKEN, &self.path);
         command.env("HOME", &self.path).env("TMPDIR", &self.path).env("TERM", "dumb").env_remove("CI");
         for (variable, directory) in

@@ -220,6 +220,11 @@ pub struct Sender {
 }
 
 impl Sender {
+    /// See [`Console::last_activity`].
+    pub fn last_activity(&self) -> Instant {
+        self.shared.engine().last_activity()
+    }
+
     /// See [`Console::send`].
     pub async fn send(&self, bytes: &[u8], deadline: &Deadline) -> Result<(), SendError> {
         let closed = |reason| SendError::Closed { console: self.shared.name.clone(), reason };

@@ -7,7 +7,7 @@
 mod blocks;
 mod boot;
 mod deploy;
-mod names;
+pub(crate) mod names;
 mod test;
 mod top;
 

@@ -162,4 +162,6 @@ pub struct ApplyOverlay {
     pub scope: Scope,
     /// How.
     pub by: OverlayDelivery,
+    /// The size of the disk in MiB, where it comes on one (lava-compat 2.4).
+    pub disk_mib: u64,
 }

@@ -9,7 +9,7 @@ use pumice_platform::{
     Abilities, Availability, Bound, BoxFuture, ConsoleRole, ConsoleSource, Find, Host, HostNetwork, Launch,
     Meaning, Monitor, MonitorSource, OutputRule, Platform, PortForward, StopHow, StopRung,
 };
-use pumice_types::{Cause, Diagnostics};
+use pumice_types::{Cause, Code, Diagnostic, Diagnostics};
 
 use crate::{
     arguments::{Words, is_option, option},
@@ -17,6 +17,9 @@ use crate::{
     monitor::Qmp,
     probe,
 };
+
+/// The job asks for the simulator of a container.
+const NO_CONTAINER: Code = Code("no-container");
 
 /// The platform.
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,7 +58,15 @@ impl MachinePlanner for Qemu {
     }
 
     fn check(&self, spec: &MachineSpec) -> Diagnostics {
-        Words::read(spec).1
+        let mut diagnostics = Words::read(spec).1;
+        if let Some(container) = spec.boot.as_map().and_then(|boot| boot.entry("docker")) {
+            let message = "the simulator of this host is started, and not the one of the container";
+            diagnostics.push(
+                Diagnostic::warning(NO_CONTAINER, container.key_span, message)
+                    .help("leave `docker` out, or give the host the version that the image has"),
+            );
+        }
+        diagnostics
     }
 
     fn outline(&self, spec: &MachineSpec) -> Outline {

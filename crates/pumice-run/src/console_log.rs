@@ -86,6 +86,11 @@ impl ConsoleLog {
         (Self(Arc::new(Mutex::new(inner))), queue)
     }
 
+    /// When the times of its signals begin.
+    pub(crate) fn start(&self) -> Instant {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).start
+    }
+
     fn with(&self, act: impl FnOnce(&mut Inner)) {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }

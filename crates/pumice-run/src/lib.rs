@@ -5,6 +5,7 @@
 //! its deadline and records its result. Only here are errors turned into a verdict.
 
 mod boot;
+mod command;
 mod console_log;
 mod cx;
 mod deploy;

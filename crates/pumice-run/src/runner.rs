@@ -15,12 +15,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pumice_plan::{Block, CLEANUP, OnTimeout, Plan, Scope};
+use pumice_plan::{Block, CLEANUP, Command, CommandAction, OnTimeout, Plan, Scope, boot::BootKind};
 use pumice_record::{LogLevel, ResultRecord, export::LoggedResult};
 use pumice_types::{CaseResult, Cause, Deadline, Failure, Fault, JobId, Mask, Verdict};
 
 use crate::{
     boot::{self, BootFacts, Booted},
+    command::{self, Undo},
     cx::{Cancel, StepCx},
     deploy::{self, Deployed, Downloads, Facts},
     host::RunHost,
@@ -71,6 +72,7 @@ pub struct Runner<'a> {
     mask: Mask,
     roles: BTreeMap<String, Role>,
     downloads: Downloads,
+    undo: Vec<Undo>,
 }
 
 impl<'a> Runner<'a> {
@@ -84,7 +86,7 @@ impl<'a> Runner<'a> {
         cancel: Cancel,
     ) -> Self {
         let (roles, downloads) = (BTreeMap::new(), Downloads::default());
-        Self { plan, host, reporter, cancel, job, mask, roles, downloads }
+        Self { plan, host, reporter, cancel, job, mask, roles, downloads, undo: Vec::new() }
     }
 
     /// Runs it to its end. Machines are stopped and results recorded whatever happens.
@@ -165,6 +167,13 @@ impl<'a> Runner<'a> {
                 }
                 Ok(())
             }
+            Block::Boot(plan) if matches!(plan.kind, BootKind::Minimal { .. }) => {
+                let Some(Role::Booted { deployed, booted }) = self.roles.get_mut(&plan.scope.namespace)
+                else {
+                    return Err(nothing_runs(&plan.scope.namespace));
+                };
+                boot::run_on(plan, deployed, booted, cx).await
+            }
             Block::Boot(plan) => {
                 let namespace = plan.scope.namespace.clone();
                 let deployed = match self.roles.remove(&namespace) {
@@ -177,7 +186,8 @@ impl<'a> Runner<'a> {
                     None => Deployed::default(),
                 };
                 let pacing = Duration::from_millis(self.plan.character_delays.boot_ms);
-                let facts = BootFacts { pacing, mask: self.mask.clone() };
+                let inactivity = self.plan.inactivity;
+                let facts = BootFacts { pacing, inactivity, mask: self.mask.clone() };
                 match boot::run(plan, &deployed, self.host, &facts, cx).await {
                     Ok(booted) => {
                         let booted = Box::new(booted);
@@ -193,22 +203,47 @@ impl<'a> Runner<'a> {
             Block::Test(plan) => {
                 let namespace = plan.connection_namespace.as_ref().unwrap_or(&plan.scope.namespace);
                 let Some(Role::Booted { deployed, booted }) = self.roles.get_mut(namespace) else {
-                    let message = format!("no machine of namespace `{namespace}` runs");
-                    return Err(Failure::new(Cause::ConsoleLost, message).blame(Fault::Job));
+                    return Err(nothing_runs(namespace));
                 };
                 let stages = deployed.overlay.as_ref().map(|overlay| overlay.stages.as_slice());
-                let facts =
-                    TestFacts { directory: &self.plan.guest.directory, stages: stages.unwrap_or_default() };
+                let facts = TestFacts {
+                    job: self.job,
+                    directory: &self.plan.guest.directory,
+                    stages: stages.unwrap_or_default(),
+                };
                 test::run(plan, booted, &facts, cx).await
             }
             Block::Command(plan) => {
-                cx.step(&plan.scope, Cause::StepTimeout, async |_| {
-                    let message = format!("the command `{}` is not supported yet", plan.name);
-                    Err(Failure::new(Cause::InvalidDefinition, message))
-                })
-                .await
+                cx.step(&plan.scope, Cause::StepTimeout, async |cx| self.command(plan, cx).await).await
             }
         }
+    }
+
+    async fn command(&mut self, plan: &Command, cx: &StepCx) -> Result<(), Failure> {
+        let namespace = &plan.scope.namespace;
+        match &plan.action {
+            CommandAction::Host { run, .. } => {
+                // Also after a command that failed half-way.
+                self.undo.extend(command::undo_of(plan));
+                command::run_on_host(&plan.name, run, self.host, cx).await?;
+            }
+            CommandAction::Reset => {
+                let Some(Role::Booted { booted, .. }) = self.roles.get_mut(namespace) else {
+                    return Err(nothing_runs(namespace));
+                };
+                boot::reset(booted, cx).await?;
+            }
+            CommandAction::PowerOff => {
+                if let Some(Role::Booted { deployed, booted }) = self.roles.remove(namespace) {
+                    self.roles.insert(namespace.clone(), Role::Deployed(deployed));
+                    boot::stop(*booted, cx).await?;
+                }
+            }
+            // A machine has power from its boot block on.
+            CommandAction::PowerOn => {}
+        }
+        command::record(plan, cx);
+        Ok(())
     }
 
     /// Stops every machine. It has a time of its own, and nobody can cancel it.
@@ -217,18 +252,24 @@ impl<'a> Runner<'a> {
         let (_keep, cancel) = crate::cx::Canceller::new();
         let cx = StepCx::new(self.reporter.clone(), deadline, cancel);
         let roles = std::mem::take(&mut self.roles);
+        let undo = std::mem::take(&mut self.undo);
         let plan = &self.plan.finalize;
         cx.step(&plan.scope, Cause::SimulatorHung, async |cx| {
-            cx.step(&plan.power_off, Cause::SimulatorHung, async |cx| {
-                let mut outcome = Ok(());
-                for role in roles.into_values().rev() {
-                    if let Role::Booted { booted, .. } = role {
-                        outcome = outcome.and(boot::stop(*booted, cx).await);
+            let mut outcome = cx
+                .step(&plan.power_off, Cause::SimulatorHung, async |cx| {
+                    let mut outcome = Ok(());
+                    for role in roles.into_values().rev() {
+                        if let Role::Booted { booted, .. } = role {
+                            outcome = outcome.and(boot::stop(*booted, cx).await);
+                        }
                     }
-                }
-                outcome
-            })
-            .await
+                    outcome
+                })
+                .await;
+            for undo in undo.iter().rev() {
+                outcome = outcome.and(undo.run(self.host, cx).await);
+            }
+            outcome
         })
         .await
     }
@@ -260,4 +301,10 @@ impl<'a> Runner<'a> {
         let results = self.reporter.results();
         Outcome { verdict, failure, results }
     }
+}
+
+/// A block needs a machine that no block before it started, or that has ended.
+fn nothing_runs(namespace: &str) -> Failure {
+    let message = format!("no machine of namespace `{namespace}` runs");
+    Failure::new(Cause::ConsoleLost, message).blame(Fault::Job)
 }

@@ -11,7 +11,7 @@ use axum::{
     body::Bytes,
     extract::{ConnectInfo, DefaultBodyLimit, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
-    response::{IntoResponse, Redirect, Response},
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
 use serde_json::json;
@@ -73,7 +73,10 @@ async fn enter(State(mut front): State<Front>, mut request: Request) -> Response
     }
     match mended(request.uri(), request.method() == axum::http::Method::GET) {
         Mended::As(uri) => *request.uri_mut() = uri,
-        Mended::Elsewhere(address) => return Redirect::permanent(&address).into_response(),
+        Mended::Elsewhere(address) => {
+            // Clients know 301, which Django sends; axum's own permanent redirect is 308.
+            return (StatusCode::MOVED_PERMANENTLY, [(header::LOCATION, address)]).into_response();
+        }
         Mended::Unchanged => {}
     }
     let tried_to_log_in = request.headers().contains_key(header::AUTHORIZATION);
@@ -123,7 +126,8 @@ fn mended(uri: &Uri, is_get: bool) -> Mended {
         }
     }
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let needs_slash = merged.starts_with("/api/v0.") && !merged.ends_with('/');
+    let is_file = merged.contains("/files/") || merged.ends_with("/openapi.json");
+    let needs_slash = merged.starts_with("/api/v0.") && !merged.ends_with('/') && !is_file;
     if needs_slash {
         merged.push('/');
         if is_get {

@@ -11,7 +11,7 @@ use pumice_plan::{MachinePlanner, Plan, PlanOptions, plan};
 use pumice_platform::Platform;
 use pumice_types::{Code, Diagnostic, Diagnostics, JobId, Name, Sources};
 
-use crate::{cli::DeviceArgs, config::Config, models};
+use crate::{cli::DeviceArgs, config::Config, library::DEVICE_TYPES, models};
 
 /// The file cannot be read.
 const UNREADABLE: Code = Code("unreadable-file");
@@ -22,17 +22,8 @@ const UNKNOWN_MODEL: Code = Code("unknown-model");
 /// Neither the command line nor the job says which device.
 const NO_DEVICE: Code = Code("no-device");
 
-/// The device types that ship with pumice, by file name.
-pub(crate) const DEVICE_TYPES: &[(&str, &str)] = &[
-    ("base.jinja2", include_str!("../../../library/device-types/base.jinja2")),
-    ("command.jinja2", include_str!("../../../library/device-types/command.jinja2")),
-    ("docker.jinja2", include_str!("../../../library/device-types/docker.jinja2")),
-    ("fvp.jinja2", include_str!("../../../library/device-types/fvp.jinja2")),
-    ("kvm.jinja2", include_str!("../../../library/device-types/kvm.jinja2")),
-    ("qemu-aarch64.jinja2", include_str!("../../../library/device-types/qemu-aarch64.jinja2")),
-    ("qemu.jinja2", include_str!("../../../library/device-types/qemu.jinja2")),
-    ("ssh.jinja2", include_str!("../../../library/device-types/ssh.jinja2")),
-];
+/// What `pumice-job` says of a job that names no device type.
+const NO_DEVICE_TYPE: Code = Code("device-type");
 
 /// A job, its device, and what would be done.
 pub(crate) struct Input {
@@ -59,8 +50,14 @@ impl Input {
         let Some(text) = input.text(job) else { return input };
         let source = input.sources.add(job.display().to_string(), text.clone());
         let (job, found) = pumice_job::parse(&text, source);
-        input.diagnostics.extend(found);
-        let Some(job) = job else { return input };
+        let Some(job) = job else {
+            input.diagnostics.extend(found);
+            return input;
+        };
+        // Who names the device on the command line does not need to be told that the job names none.
+        let names_device = args.device.is_some() || args.device_type.is_some();
+        let found = pumice_job::for_planning(&job, found).into_iter();
+        input.diagnostics.extend(found.filter(|one| !(names_device && one.code == NO_DEVICE_TYPE)));
         if let Some(device) = input.device(&job, args) {
             let planners: Vec<&dyn MachinePlanner> =
                 platforms.iter().map(|platform| &**platform as &dyn MachinePlanner).collect();

@@ -12,6 +12,7 @@ mod exit;
 mod host;
 mod input;
 mod lab;
+mod library;
 mod models;
 mod terminal;
 

@@ -2,7 +2,7 @@
 
 use std::{net::TcpListener, time::Duration};
 
-use e2e::{Guest, Job, Results, Sandbox, need};
+use e2e::{Guest, Job, Results, Sandbox, built, need, program};
 
 const LIMIT: Duration = Duration::from_secs(290);
 
@@ -76,6 +76,24 @@ fn a_wrong_checksum_is_the_jobs() {
     let mut job = Job::arm64(&need!(Guest::find("arm64")));
     job.kernel_lines = vec![format!("sha256sum: {}", "f".repeat(64))];
     check_failure(&job, 101, "checksum-mismatch", "job", "sha256");
+}
+
+#[test]
+fn a_full_disk_is_the_infrastructures_and_says_how_much_was_needed() {
+    let guest = need!(Guest::find("arm64"));
+    let unshare = need!(program("unshare"));
+    let sandbox = Sandbox::new();
+    let path = sandbox.write("job.yaml", Job::arm64(&guest).text());
+    std::fs::create_dir(sandbox.path().join("cache")).unwrap();
+    // A file system of 2 MiB where the artifacts go, in a mount namespace of the test's own.
+    let script = "mount -t tmpfs -o size=2m none \"$XDG_CACHE_HOME\" && exec \"$0\" run -q -o out \"$1\"";
+    let mut command = sandbox.foreign(unshare, ["--mount", "--map-root-user", "sh", "-c", script]);
+    command.arg(built("pumice")).arg(&path);
+    let finished = sandbox.start(&mut command).wait(LIMIT);
+    assert_eq!(finished.status.code(), Some(66), "{}", finished.stderr);
+    let (cause, fault, message) = Results::read(&sandbox.path().join("out")).failure().unwrap();
+    assert_eq!((cause.as_str(), fault.as_str()), ("disk-full", "infrastructure"), "{message}");
+    assert!(message.contains("MiB") || message.contains("bytes"), "{message}");
 }
 
 #[test]

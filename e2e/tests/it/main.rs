@@ -7,3 +7,4 @@ mod harness;
 mod kill;
 mod lab;
 mod tuxrun;
+mod uml;

@@ -17,18 +17,10 @@ fn tuxrun_boots_a_guest_and_reads_its_results() {
     let rootfs = sandbox.path().join("rootfs.cpio.gz");
     symlink(guest.kernel(), &kernel).unwrap();
     symlink(guest.initrd(), &rootfs).unwrap();
-    let mut command = sandbox.command("pumice", std::iter::empty::<&str>());
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
-    let mut driver = std::process::Command::new(tuxrun);
-    for (name, value) in command.get_envs() {
-        if let Some(value) = value {
-            driver.env(name, value);
-        }
-    }
-    driver.env("PATH", path).current_dir(sandbox.path());
-    driver.args(["--runtime", "null", "--device", "qemu-arm64", "--results", "results.json", "--kernel"]);
-    driver.arg(&kernel).arg("--rootfs").arg(&rootfs).args(["--", "uname", "-a"]);
-    command = driver;
+    let arguments = ["--runtime", "null", "--device", "qemu-arm64", "--results", "results.json", "--kernel"];
+    let mut command = sandbox.foreign(tuxrun, arguments);
+    command.env("PATH", path).arg(&kernel).arg("--rootfs").arg(&rootfs).args(["--", "uname", "-a"]);
     let finished = sandbox.start(&mut command).wait(Duration::from_secs(280));
     assert_eq!(finished.status.code(), Some(0), "{}{}", finished.stdout, finished.stderr);
     let results = std::fs::read_to_string(sandbox.path().join("results.json")).unwrap();

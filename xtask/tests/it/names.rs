@@ -11,6 +11,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("crates/pumice-platform-", "a simulator's own crate"),
     ("crates/pumice-platforms/", "the list of platforms"),
     ("crates/pumice-job/src/language/", "the table of LAVA's words"),
+    ("crates/pumice/src/library.rs", "the list of library files"),
     ("crates/pumice-job/src/read/boot.rs", "reads what that table names"),
     ("crates/pumice-plan/src/build/deploy.rs", "a step's name in LAVA's results"),
     ("crates/pumice-device/src/template/filters.rs", "the name of a filter of LAVA's templates"),

@@ -1,5 +1,6 @@
 //! What no part of a job shows by itself: what its parts say of one another.
 
+use crate::language::names::VIRTUAL_DEPLOYS;
 use std::collections::{BTreeSet, HashMap};
 
 use pumice_types::{Code, Diagnostic, Diagnostics, Severity, Span, Spanned, nearest};
@@ -88,9 +89,8 @@ fn methods(job: &Job, found: &mut Findings) {
 /// A job for boards is refused. One that has blocks for a virtual platform too is accepted on submission, as LAVA
 /// does, and refused when it is planned.
 pub(crate) fn soften_boards(job: &Job, diagnostics: Diagnostics) -> Diagnostics {
-    const PLATFORMS: [&str; 6] = ["tmpfs", "fvp", "iso-installer", "docker", "avh", "nfs"];
     let is_virtual = job.actions.iter().any(|action| match action {
-        Action::Deploy(deploy) => PLATFORMS.contains(&deploy.to.value.as_str()),
+        Action::Deploy(deploy) => VIRTUAL_DEPLOYS.contains(&deploy.to.value.as_str()),
         _ => false,
     });
     let soften = |diagnostic: Diagnostic| match diagnostic.code {

@@ -1,5 +1,6 @@
 //! Whether blocks come in an order that can work, and patterns have the groups they need.
 
+use crate::language::names::BOOTS_OF_DEPLOYED;
 use std::collections::BTreeSet;
 
 use pumice_types::{Diagnostic, Spanned};
@@ -60,7 +61,7 @@ pub(super) fn check(job: &Job, found: &mut Findings) {
 
 /// Methods that start something which a deploy block must have brought.
 fn without_deploy(boot: &Boot, deployed: &BTreeSet<&str>) -> Option<Diagnostic> {
-    let needs = matches!(boot.method.value.as_str(), "docker" | "qemu-nfs" | "qemu-iso" | "avh");
+    let needs = BOOTS_OF_DEPLOYED.contains(&boot.method.value.as_str());
     if !needs || deployed.contains(boot.block.namespace()) {
         return None;
     }

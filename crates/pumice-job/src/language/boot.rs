@@ -25,8 +25,12 @@ const COMMON: &[Field] = &[
         "A boot loader to stop and to talk to before the system starts.",
     )
     .extension(),
-    field("network", Shape::Anything, "The machine's network, in the words that devices describe theirs with.")
-        .extension(),
+    field(
+        "network",
+        Shape::Anything,
+        "The machine's network, in the words that devices describe theirs with.",
+    )
+    .extension(),
 ];
 
 /// Where the method is not known: `commands` is the one more key that submission looks at.
@@ -90,6 +94,7 @@ pub const BOOT_METHODS: &[Method] = &[
     here("qemu-iso", &[QEMU_ISO, COMMON, BLOCK], "Start QEMU from the disk that was installed."),
     here("monitor", &[QEMU, SERIAL, COMMON, BLOCK], "Start QEMU for what it prints, without a shell."),
     here("fvp", &[FVP, COMMON, BLOCK], "Start a Fast Model or FVP."),
+    here("command", &[SERIAL, COMMON, BLOCK], "Start the simulator that the device declares. An extension."),
     here("docker", &[DOCKER, COMMON, BLOCK], "Start a command in the deployed container image."),
     here("ssh", &[SSH, COMMON, BLOCK], "Log in over ssh."),
     here("schroot", &[SCHROOT, COMMON, BLOCK], "Enter a schroot of a machine that runs already."),

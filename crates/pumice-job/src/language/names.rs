@@ -201,3 +201,9 @@ pub const COMMANDS: &[&str] = &[
     "stop_test_services",
     "usbg_ms_commands_disable",
 ];
+
+/// Ways to deploy that bring files for a virtual platform.
+pub(crate) const VIRTUAL_DEPLOYS: [&str; 6] = ["tmpfs", "fvp", "iso-installer", "docker", "avh", "nfs"];
+
+/// Methods that start something which a deploy block must have brought.
+pub(crate) const BOOTS_OF_DEPLOYED: [&str; 4] = ["docker", "qemu-nfs", "qemu-iso", "avh"];

@@ -6,7 +6,7 @@ use pumice_job::{Action, Boot as JobBoot, BootDetail};
 use pumice_types::{Code, Diagnostic};
 use pumice_yaml::{Node, Value};
 
-use super::{Builder, ORDER, on_timeout, tries, words};
+use super::{Builder, ORDER, on_timeout, tries, unsupported::UNSUPPORTED, words};
 use crate::{
     boot::{Boot, BootKind, BootloaderPlan, Login, StartMachine, Unpack},
     machine::{GuestDisk, ImageSpec, MachinePlanner, MachineSpec, NetworkSpec, OverlayDelivery},
@@ -79,7 +79,7 @@ impl<'a> Builder<'a> {
         given.or_else(|| described.and_then(|node| NetworkSpec::read(node).ok()))
     }
 
-    fn guest_disk(&self) -> GuestDisk {
+    pub(crate) fn guest_disk(&self) -> GuestDisk {
         let defaults = GuestDisk::default();
         let guest = self.device.node.at(&["actions", "deploy", "methods", "image", "parameters", "guest"]);
         let text = |key| guest.and_then(|node| node.get(key)).and_then(Node::scalar_text);
@@ -205,7 +205,7 @@ impl<'a> Builder<'a> {
             let message = format!("booting with method `{}` is not supported yet", boot.method.value);
             let meant = pumice_types::nearest(&boot.method.value, known.iter().copied()).map(str::to_owned);
             self.diagnostics.push(
-                Diagnostic::error(Code("not-supported"), boot.method.span, message)
+                Diagnostic::error(UNSUPPORTED, boot.method.span, message)
                     .help(format!("there is: {}", known.join(", ")))
                     .suggest(meant),
             );

@@ -6,7 +6,7 @@ use pumice_job::{Deploy as JobDeploy, Image, Overlay, Resource};
 use pumice_types::{Code, Diagnostic};
 use pumice_yaml::{Map, Node};
 
-use super::{Builder, on_timeout, tries};
+use super::{Builder, on_timeout, tries, unsupported::UNSUPPORTED};
 use crate::{
     deploy::{ApplyOverlay, Deploy, DeployKind, Download, ImageOverlays, OtherOverlay},
     machine::{ImageUse, OverlayDelivery},
@@ -18,8 +18,6 @@ use crate::{
 const NO_DELIVERY: Code = Code("overlay-has-no-way");
 /// A scheme that nobody here fetches.
 const SCHEME: Code = Code("unsupported-scheme");
-/// The job mentions a way to deploy that cannot be done here.
-const UNSUPPORTED: Code = Code("not-supported");
 
 impl Builder<'_> {
     pub(crate) fn deploy(
@@ -51,7 +49,8 @@ impl Builder<'_> {
         let kind = Self::deploy_kind(deploy, &scope, scopes)?;
         let apply = match delivery {
             Some(by @ (OverlayDelivery::Initramfs { .. } | OverlayDelivery::Disk)) => {
-                Some(ApplyOverlay { scope: scopes.step(&scope, "apply-overlay-guest"), by })
+                let disk_mib = self.guest_disk().size_mib;
+                Some(ApplyOverlay { scope: scopes.step(&scope, "apply-overlay-guest"), by, disk_mib })
             }
             _ => None,
         };

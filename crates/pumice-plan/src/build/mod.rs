@@ -9,6 +9,7 @@ mod deploy;
 mod look_ahead;
 mod overlay;
 mod test;
+mod unsupported;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -104,6 +105,9 @@ impl Builder<'_> {
         let table = self.table.clone();
         let mut blocks = Vec::new();
         for (index, action) in self.job.actions.iter().enumerate() {
+            if self.refuse_unsupported(action) {
+                continue;
+            }
             let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
             let times = self.times(action.block(), index);
             let mut scopes = BlockScopes::new(&table, times, action.block().namespace());

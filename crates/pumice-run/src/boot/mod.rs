@@ -1,18 +1,36 @@
 //! Boot blocks: bring a machine to where tests can run.
 
+mod bootloader;
 mod login;
+mod minimal;
+mod overlay;
+mod serve;
+mod shell;
+mod silence;
 mod start;
 
 use std::time::{Duration, Instant};
 
-use pumice_console::{Console, Pattern, Patterns};
+use pumice_console::{Console, Match, Pattern, Patterns};
 use pumice_plan::boot::{Boot, BootKind};
 use pumice_platform::{Machine, Measured};
 use pumice_record::{LogLevel, ResultRecord};
 use pumice_types::{Blame as _, CaseResult, Cause, Deadline, Failure};
 use tokio::sync::mpsc;
 
-use crate::{console_log::Heard, cx::StepCx, deploy::Deployed, host::RunHost, licence::Seat};
+use crate::{
+    console_log::Heard,
+    cx::StepCx,
+    deploy::{Deployed, unplanned},
+    host::RunHost,
+    licence::Seat,
+};
+
+pub(crate) use minimal::reset;
+pub(crate) use overlay::HOST_ADDRESS;
+#[cfg(test)]
+pub(crate) use shell::run_line;
+use silence::Silence;
 
 /// What a boot block leaves: a machine with a console, and what was deployed for it.
 pub(crate) struct Booted {
@@ -24,6 +42,10 @@ pub(crate) struct Booted {
     pub(crate) channel: Option<Console>,
     /// The signals of its tests.
     pub(crate) heard: mpsc::UnboundedReceiver<Heard>,
+    /// How long its consoles may be silent.
+    pub(crate) silence: Silence,
+    /// When the times of those signals begin.
+    pub(crate) clock: Instant,
     /// The prompts of its shell.
     pub(crate) prompts: Option<Patterns>,
     /// The seats of licences it holds.
@@ -36,6 +58,8 @@ pub(crate) struct Booted {
 pub(crate) struct BootFacts {
     /// Pause between two characters typed.
     pub(crate) pacing: Duration,
+    /// How long the consoles may be silent; `None` for no limit.
+    pub(crate) inactivity: Option<Duration>,
     /// The masked secrets, for transcripts.
     pub(crate) mask: pumice_types::Mask,
 }
@@ -68,31 +92,9 @@ async fn tries(
     cx: &StepCx,
 ) -> Result<Booted, Failure> {
     cx.step_with_tries(&plan.scope, Cause::StepTimeout, async |cx| {
-        let mut booted = match &plan.kind {
-            BootKind::Machine(machine) => start::run(machine, deployed, host, facts, seats, cx).await?,
-            BootKind::NewConnection { .. } => return Err(not_yet("method `new_connection`")),
-            BootKind::Minimal { .. } => return Err(not_yet("method `minimal`")),
-            BootKind::Kexec { .. } => return Err(not_yet("method `kexec`")),
-            BootKind::Container { .. } => return Err(not_yet("method `docker`")),
-            BootKind::Ssh { .. } => return Err(not_yet("method `ssh`")),
-        };
-        let reached = async {
-            if plan.bootloader.is_some() {
-                return Err(not_yet("`bootloader`"));
-            }
-            if let Some(plan) = &plan.login {
-                booted.prompts = Some(login::run(plan, &mut booted, cx).await?);
-            }
-            if let Some(scope) = &plan.shell {
-                cx.step(scope, Cause::NoPrompt, async |cx| expect_shell(&mut booted, cx).await).await?;
-            }
-            if plan.unpack.is_some() {
-                return Err(not_yet("`transfer_overlay`"));
-            }
-            Ok(())
-        }
-        .await;
-        match reached {
+        let BootKind::Machine(machine) = &plan.kind else { return Err(unplanned(&plan.scope.name)) };
+        let mut booted = start::run(machine, deployed, host, facts, seats, cx).await?;
+        match reach_shell(plan, deployed, &mut booted, cx).await {
             Ok(()) => Ok(booted),
             Err(failure) => {
                 let failure = booted.explained(failure).await;
@@ -102,6 +104,48 @@ async fn tries(
         }
     })
     .await
+}
+
+/// Runs a boot block that works on the machine of the block before.
+pub(crate) async fn run_on(
+    plan: &Boot,
+    deployed: &Deployed,
+    booted: &mut Booted,
+    cx: &StepCx,
+) -> Result<(), Failure> {
+    cx.step_with_tries(&plan.scope, Cause::StepTimeout, async |cx| {
+        minimal::run(plan, booted, cx).await?;
+        match reach_shell(plan, deployed, booted, cx).await {
+            Ok(()) => Ok(()),
+            Err(failure) => Err(booted.explained(failure).await),
+        }
+    })
+    .await
+}
+
+/// From a machine that was just started to a shell that finds the tests.
+async fn reach_shell(
+    plan: &Boot,
+    deployed: &Deployed,
+    booted: &mut Booted,
+    cx: &StepCx,
+) -> Result<(), Failure> {
+    if let Some(bootloader) = &plan.bootloader {
+        bootloader::run(bootloader, &deployed.files, booted, cx).await?;
+    }
+    if let Some(login) = &plan.login {
+        booted.prompts = Some(login::run(login, booted, cx).await?);
+    }
+    if let Some(scope) = &plan.shell {
+        cx.step(scope, Cause::NoPrompt, async |cx| expect_shell(booted, cx).await).await?;
+        if plan.mount_overlay.is_some() {
+            overlay::mount(deployed, booted, cx).await?;
+        }
+    }
+    if let Some(unpack) = &plan.unpack {
+        overlay::fetch(unpack, plan, deployed, booted, cx).await?;
+    }
+    Ok(())
 }
 
 /// Makes sure of a shell: an empty line brings the prompt again.
@@ -124,13 +168,23 @@ impl Booted {
         patterns: &Patterns,
         deadline: &Deadline,
     ) -> Result<usize, Failure> {
-        let console = &mut self.console;
+        self.with_console(async |console| {
+            console.expect(patterns, deadline).await.map_err(|error| error.failure())
+        })
+        .await
+        .map(|found: Match| found.index())
+    }
+
+    /// Works with the console; the end of the machine ends that too, and so does too long a silence.
+    pub(crate) async fn with_console<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&mut Console) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         tokio::select! {
             biased;
-            found = console.expect(patterns, deadline) => {
-                found.map(|found| found.index()).map_err(|error| error.failure())
-            }
+            result = work(&mut self.console) => result,
             failure = machine_failure(&self.machine) => Err(failure),
+            failure = self.silence.exceeded() => Err(failure),
         }
     }
 
@@ -198,9 +252,4 @@ fn report_measures(measured: &[Measured], cx: &StepCx) {
 pub(crate) fn patterns<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Patterns, Failure> {
     let list = texts.into_iter().map(Pattern::python).collect::<Result<Vec<_>, _>>();
     list.and_then(Patterns::new).map_err(|error| Failure::new(Cause::InvalidDefinition, error.to_string()))
-}
-
-/// What a later version will do.
-fn not_yet(what: &str) -> Failure {
-    Failure::new(Cause::InvalidDefinition, format!("{what} is not supported yet"))
 }

@@ -14,7 +14,7 @@ use pumice_platform::{Availability, Bound, ConsoleRole, Launch, Machine, Platfor
 use pumice_types::{Blame as _, Cause, Diagnostics, Failure};
 use serde_json::json;
 
-use super::{BootFacts, Booted};
+use super::{BootFacts, Booted, silence::Silence};
 use crate::{console_log::ConsoleLog, cx::StepCx, deploy::Deployed, host::RunHost, licence::Seat};
 
 /// Starts it.
@@ -158,6 +158,7 @@ async fn start(
     roles.entry(SIMULATOR.to_owned()).or_insert(ConsoleRole::Feedback);
     let file = transcript(host.output_dir.as_deref(), namespace, cx);
     let (log, heard) = ConsoleLog::new(cx.report().clone(), namespace, roles, file, facts.mask.clone());
+    let clock = log.start();
     let monitor = platform.monitor(&launch);
     let options = StartOptions {
         guard: &host.guard,
@@ -172,7 +173,18 @@ async fn start(
         .take_console(ConsoleRole::Main)
         .ok_or_else(|| Failure::new(Cause::DeviceInvalid, "the device gives the machine no main console"))?;
     let channel = machine.take_console(ConsoleRole::Channel);
-    Ok(Booted { machine, console, channel, heard, prompts: None, seats: Vec::new(), minds_kernel: true })
+    let silence = Silence::new(facts.inactivity, [&console].into_iter().chain(&channel));
+    Ok(Booted {
+        machine,
+        console,
+        channel,
+        heard,
+        clock,
+        silence,
+        prompts: None,
+        seats: Vec::new(),
+        minds_kernel: true,
+    })
 }
 
 /// The transcript of a machine, `transcripts/NAMESPACE.transcript`; a machine that is started again appends to

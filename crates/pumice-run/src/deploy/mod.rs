@@ -3,6 +3,7 @@
 mod apply;
 mod definitions;
 mod download;
+mod into_image;
 mod overlay;
 
 use std::{
@@ -16,6 +17,7 @@ use pumice_types::{Cause, Failure};
 
 use crate::{cx::StepCx, host::RunHost};
 
+pub(crate) use apply::DISK_UUID_TEXT;
 pub(crate) use download::Downloads;
 pub use overlay::BuiltOverlay;
 pub(crate) use overlay::Facts;
@@ -31,6 +33,8 @@ pub struct Deployed {
     pub overlay: Option<BuiltOverlay>,
     /// The disk that carries the overlay.
     pub overlay_disk: Option<PathBuf>,
+    /// The overlay, packed for the guest to fetch.
+    pub overlay_archive: Option<PathBuf>,
     /// Keeps the artifacts in the store.
     views: Vec<Viewed>,
 }
@@ -43,6 +47,7 @@ impl Deployed {
         self.views.extend(other.views);
         self.overlay = other.overlay.or(self.overlay.take());
         self.overlay_disk = other.overlay_disk.or(self.overlay_disk.take());
+        self.overlay_archive = other.overlay_archive.or(self.overlay_archive.take());
     }
 }
 
@@ -57,7 +62,11 @@ pub(crate) async fn run(
     cx.step(&plan.scope, Cause::StepTimeout, async |cx| {
         let mut deployed = Deployed::default();
         if let Some(overlay) = &plan.overlay {
-            deployed.overlay = Some(overlay::build(overlay, host, facts, cx).await?);
+            let built = overlay::build(overlay, host, facts, cx).await?;
+            if let Some(scope) = &overlay.compress {
+                deployed.overlay_archive = Some(apply::pack(&built, scope, host, cx).await?);
+            }
+            deployed.overlay = Some(built);
         }
         let directory = host.work_dir.join(format!("d{}", plan.scope.level));
         for download in &plan.downloads {
@@ -68,8 +77,9 @@ pub(crate) async fn run(
             let place = download::Place { directory: &directory, uniquify };
             let file = download::run(download, &place, host, downloads, cx).await?;
             if let Some(overlays) = &download.overlays {
-                apply::into_image(overlays, &file.path, deployed.overlay.as_ref(), host, downloads, cx)
-                    .await?;
+                let overlay = deployed.overlay.as_ref();
+                let target = into_image::Target { path: &file.path, is_sparse: download.resource.sparse };
+                into_image::run(overlays, &target, overlay, host, downloads, cx).await?;
             }
             if file.is_qcow2 {
                 deployed.qcow2.insert(download.label.clone());
@@ -79,16 +89,15 @@ pub(crate) async fn run(
         }
         match &plan.kind {
             DeployKind::Images { .. } | DeployKind::Overlay => {}
-            DeployKind::Downloads { postprocess, .. } => {
-                if postprocess.is_some() {
-                    return Err(not_yet("`postprocess`"));
-                }
+            DeployKind::Downloads { postprocess: None, .. } => {
                 downloads.keep(&plan.scope.namespace, &deployed);
             }
-            DeployKind::Nfs { .. } => return Err(not_yet("deploying to `nfs`")),
-            DeployKind::Container { .. } => return Err(not_yet("deploying to `docker`")),
-            DeployKind::Ssh => return Err(not_yet("deploying to `ssh`")),
-            DeployKind::IsoInstaller { .. } => return Err(not_yet("deploying to `iso-installer`")),
+            // The plan refuses these at their line.
+            DeployKind::Downloads { postprocess: Some(_), .. }
+            | DeployKind::Nfs { .. }
+            | DeployKind::Container { .. }
+            | DeployKind::Ssh
+            | DeployKind::IsoInstaller { .. } => return Err(unplanned(&plan.scope.name)),
         }
         if let Some(apply) = &plan.apply {
             apply::run(apply, &mut deployed, host, cx).await?;
@@ -98,7 +107,7 @@ pub(crate) async fn run(
     .await
 }
 
-/// What a later version will do.
-fn not_yet(what: &str) -> Failure {
-    Failure::new(Cause::InvalidDefinition, format!("{what} is not supported yet"))
+/// The plan holds what it should have refused.
+pub(crate) fn unplanned(step: &str) -> Failure {
+    Failure::new(Cause::Bug, format!("`{step}` was planned, and nothing here does it"))
 }

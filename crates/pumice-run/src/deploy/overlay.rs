@@ -14,7 +14,7 @@ use pumice_types::{Blame as _, Cause, Failure, JobId};
 use serde_json::json;
 
 use super::definitions::{self, Fetched};
-use crate::{cx::StepCx, host::RunHost};
+use crate::{boot::HOST_ADDRESS, cx::StepCx, host::RunHost};
 
 /// What the plan knows of the guest.
 pub(crate) struct Facts<'a> {
@@ -84,7 +84,7 @@ pub(crate) async fn build(
             job: facts.job,
             root: facts.guest.directory.clone(),
             os: facts.guest.os.clone(),
-            environment: facts.environment.to_vec(),
+            environment: environment(plan, facts),
             secrets: host.secrets.clone(),
             channel: plan.channel_devices.clone(),
             multi_node: None,
@@ -95,6 +95,13 @@ pub(crate) async fn build(
         Ok(BuiltOverlay { files, root: facts.guest.directory.clone(), stages })
     })
     .await
+}
+
+/// The variables of the test shell; a guest that fetches its overlay from this host learns the address too
+/// (lava-compat 4.1).
+fn environment(plan: &OverlayPlan, facts: &Facts<'_>) -> Vec<(String, String)> {
+    let host = ("LAVA_DISPATCHER_IP".to_owned(), HOST_ADDRESS.to_owned());
+    facts.environment.iter().cloned().chain(plan.compress.iter().map(|_| host.clone())).collect()
 }
 
 async fn definition_run(

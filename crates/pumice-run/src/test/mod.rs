@@ -1,15 +1,27 @@
 //! Test blocks: run tests on a booted machine.
 
+mod commands;
+#[cfg(test)]
+mod harness;
+mod interactive;
+mod monitor;
 mod shell;
 
+use pumice_console::Console;
 use pumice_guest::session::PlannedRun;
 use pumice_plan::test::{Test, TestKind};
-use pumice_types::{Cause, Failure};
+use pumice_types::{Cause, Failure, JobId};
 
-use crate::{boot::Booted, cx::StepCx};
+use crate::{
+    boot::{Booted, HOST_ADDRESS},
+    cx::StepCx,
+    deploy::unplanned,
+};
 
 /// What a test block needs to know of its namespace.
 pub(crate) struct TestFacts<'a> {
+    /// The job.
+    pub(crate) job: JobId,
     /// The overlay's directory in the guest.
     pub(crate) directory: &'a str,
     /// The runs of each stage.
@@ -26,18 +38,36 @@ pub(crate) async fn run(
     cx.step_with_tries(&plan.scope, Cause::TestTimeout, async |cx| {
         cx.step(&plan.run, Cause::TestTimeout, async |cx| match &plan.kind {
             TestKind::Shell { stage, .. } => shell::run(*stage, booted, facts, cx).await,
-            TestKind::Container { .. } => Err(not_yet("a test in a container")),
-            TestKind::Monitors { .. } => Err(not_yet("`monitors`")),
-            TestKind::Interactive { .. } => Err(not_yet("`interactive`")),
-            TestKind::Services { .. } => Err(not_yet("`services`")),
-            TestKind::Commands { .. } => Err(not_yet("`commands`")),
+            TestKind::Monitors { monitors } => {
+                listening(booted, async |console| monitor::run(monitors, console, cx).await).await
+            }
+            TestKind::Interactive { scripts, stage } => {
+                let block = interactive::Block { scripts, stage: *stage, scope: &plan.run };
+                let known = interactive::Substitutions::from([
+                    ("JOB_ID".to_owned(), facts.job.to_string()),
+                    ("SERVER_IP".to_owned(), HOST_ADDRESS.to_owned()),
+                ]);
+                listening(booted, async |console| interactive::run(&block, known, console, cx).await).await
+            }
+            TestKind::Commands { commands } => commands::run(commands, booted, cx).await,
+            // The plan refuses these at their line.
+            TestKind::Container { .. } | TestKind::Services { .. } => Err(unplanned(&plan.run.name)),
         })
         .await
     })
     .await
 }
 
-/// What a later version will do.
-fn not_yet(what: &str) -> Failure {
-    Failure::new(Cause::InvalidDefinition, format!("{what} is not supported yet"))
+/// Works with the console alone. What a kernel complains of is the test's own business there.
+async fn listening(
+    booted: &mut Booted,
+    work: impl AsyncFnOnce(&mut Console) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    booted.console.mind_fatal_watches(false);
+    let outcome = booted.with_console(work).await;
+    booted.console.mind_fatal_watches(booted.minds_kernel);
+    match outcome {
+        Ok(()) => Ok(()),
+        Err(failure) => Err(booted.explained(failure).await),
+    }
 }

@@ -9,7 +9,10 @@
 use std::time::{Duration, Instant};
 
 use pumice_console::Patterns;
-use pumice_guest::session::{Moment, Origin, Outcome, SessionEvent, SessionPlan, TestSession};
+use pumice_guest::{
+    session::{Moment, Origin, Outcome, SessionEvent, SessionPlan, TestSession},
+    signal::Signal,
+};
 use pumice_record::{LogLevel, ResultRecord};
 use pumice_types::{Blame as _, Cause, Failure};
 use serde_json::json;
@@ -31,8 +34,6 @@ const SHELL_PATIENCE: Duration = Duration::from_secs(10);
 enum Next {
     Listen,
     AwaitChannel,
-    /// The line that started the runner has come to its end: the shell is back.
-    Returned,
     Over(Option<Failure>),
 }
 
@@ -53,13 +54,13 @@ pub(crate) async fn run(
     // The marker is split so that the echo of the line is not taken for a signal.
     let line = format!(
         "export SHELL=/bin/sh; LAVA_DEADLINE={seconds} {directory}/bin/lava-test-runner {directory}/{stage}; \
-         printf '<LAVA_SIGNAL_RETRUN''CODE %s>\\n' $?"
+         printf '<LAVA_SIG''NAL_RETRUNCODE %s>\\n' $?"
     );
     type_line(&booted.console, &line, cx).await?;
     let outcome = listen(&mut session, booted, directory, cx).await;
     if let Err(failure) = &outcome {
         // Runs that are open fail, with the reason.
-        let moment = Moment { at: Duration::MAX, line: cx.report().lines() };
+        let moment = now(booted, cx);
         for event in session.abort(&failure.message, moment) {
             drop(perform(event, cx));
         }
@@ -102,7 +103,11 @@ async fn listen(
         let next = tokio::select! {
             biased;
             heard = booted.heard.recv() => match heard {
-                Some(heard) => take(session, heard, directory, cx),
+                Some(heard) => {
+                    // The session is deaf once it is over, and this may come after.
+                    has_returned |= matches!(heard.received.signal, Ok(Signal::ReturnCode(_)));
+                    take(session, heard, directory, cx)
+                }
                 None => {
                     let gone = Failure::new(Cause::ConsoleLost, "the consoles of the machine are gone");
                     Err(booted.explained(gone).await)
@@ -110,7 +115,7 @@ async fn listen(
             },
             () = silence => {
                 silent_at = None;
-                let moment = Moment { at: Duration::MAX, line: cx.report().lines() };
+                let moment = now(booted, cx);
                 Ok(perform_all(session.channel_silent(moment), cx))
             }
             () = shell => Ok(Next::Listen),
@@ -134,14 +139,19 @@ async fn listen(
                 Err(booted.explained(failure).await)
             }
             failure = machine_failure(&booted.machine) => Err(failure),
+            failure = booted.silence.exceeded() => Err(failure),
         }?;
         match next {
             Next::Listen => {}
             Next::AwaitChannel => silent_at = Some(Instant::now() + CHANNEL_PATIENCE),
-            Next::Returned => has_returned = true,
             Next::Over(failure) => over = Some((failure, Instant::now())),
         }
     }
+}
+
+/// This moment, as the session counts.
+fn now(booted: &Booted, cx: &StepCx) -> Moment {
+    Moment { at: booted.clock.elapsed(), line: cx.report().lines() }
 }
 
 /// Hands a signal to the session.
@@ -186,8 +196,7 @@ fn perform(event: SessionEvent, cx: &StepCx) -> Next {
         SessionEvent::MultiNode(request) => {
             report.warning(format!("the guest asked for lava-{}, but the job has one node", request.verb()));
         }
-        SessionEvent::ReturnCode(_) => return Next::Returned,
-        SessionEvent::Feedback(_) => {}
+        SessionEvent::ReturnCode(_) | SessionEvent::Feedback(_) => {}
         SessionEvent::AwaitChannel => return Next::AwaitChannel,
         SessionEvent::Over(failure) => return Next::Over(failure),
     }

@@ -52,9 +52,8 @@ mod tests {
         for (name, _) in TEMPLATES {
             assert!(templates.0.get_template(name).is_ok(), "{name}");
         }
-        let values =
-            minijinja::context! { title => "<script>", message => "a & b", places => Vec::<u8>::new() };
-        let page = templates.render("refused.html", values).unwrap();
+        let values = serde_json::json!({"title": "<script>", "message": "a & b", "places": []});
+        let page = templates.render("refused.html", &values).unwrap();
         assert!(
             page.contains("&lt;script&gt;") && page.contains("a &amp; b") && !page.contains("<script>\n")
         );

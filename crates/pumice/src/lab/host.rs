@@ -7,7 +7,7 @@ use pumice_platform::Availability;
 use pumice_types::{Failure, Name, WorkerName};
 
 use super::{host_refused, private_directory};
-use crate::{cli::Places, config::Config, host::Prepared, input::DEVICE_TYPES};
+use crate::{cli::Places, config::Config, host::Prepared, library::DEVICE_TYPES};
 
 /// The name of a worker where nothing better is known.
 const UNNAMED: &str = "worker";

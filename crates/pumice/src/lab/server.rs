@@ -11,7 +11,7 @@ use pumice_types::Failure;
 use tokio::net::TcpListener;
 
 use super::{LabDirectory, host_refused, private_directory, write_private};
-use crate::{cli::lab::ServerArgs, input::DEVICE_TYPES, terminal::print};
+use crate::{cli::lab::ServerArgs, library::DEVICE_TYPES, terminal::print};
 
 /// The first administrator.
 const ADMIN: &str = "admin";

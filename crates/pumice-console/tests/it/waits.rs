@@ -1,7 +1,5 @@
 //! Waits on a console whose other end is a script.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot do its part fails")]
-
 use std::{
     sync::{Arc, Mutex},
     time::{Duration, Instant},

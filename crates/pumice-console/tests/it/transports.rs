@@ -1,7 +1,5 @@
 //! The same short talk over every kind of connection.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot do its part fails")]
-
 use std::{
     net::SocketAddr,
     path::Path,

@@ -6,7 +6,7 @@ use pumice_console::{Pattern, PatternError};
 use serde_json::Value;
 
 /// What Python 3.11 made of them; `data/python_re.py` wrote it.
-const PYTHON: &str = include_str!("data/python_re.jsonl");
+const PYTHON: &str = include_str!("../data/python_re.jsonl");
 
 /// What Python has and a linear-time search cannot have, or what needs Python's own tables.
 const REFUSED: [&str; 10] = [r"(a)\1", "(?P=n)", "(?=", "(?!", "(?<=", "(?<!", "(?>", "(?(1)", r"\N{", "++"];

@@ -1,0 +1,13 @@
+//! The server from outside: its doors, with the clients and the workers that use them.
+
+#![expect(clippy::unwrap_used, reason = "a check that cannot go on has failed")]
+
+mod access;
+mod callbacks;
+mod lab;
+mod lava_worker;
+mod lavacli;
+mod own_worker;
+#[path = "../../../pumice-db/tests/it/postgres.rs"]
+mod postgres;
+mod routes;
