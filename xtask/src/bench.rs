@@ -1,6 +1,12 @@
 //! The measurements behind the promises in `SPECIFICATION.md`.
 
+mod by_hand;
+mod job;
+mod usage;
+
 use anyhow::{Result, bail};
+
+use crate::program::{self, command};
 
 /// One measurement.
 struct Benchmark {
@@ -10,7 +16,23 @@ struct Benchmark {
     run: fn() -> Result<()>,
 }
 
-const BENCHMARKS: &[Benchmark] = &[];
+const BENCHMARKS: &[Benchmark] = &[
+    Benchmark {
+        name: "console",
+        measures: "console lines in a second of CPU time, on a stream of 1,000,000 lines",
+        run: console,
+    },
+    Benchmark {
+        name: "deploy",
+        measures: "the second deploy of an image of 1 GiB against the first",
+        run: deploy,
+    },
+    Benchmark {
+        name: "job",
+        measures: "a job of five cases against the same image booted by hand: time, our own CPU time and memory",
+        run: job::run,
+    },
+];
 
 /// Runs the named measurements, or all; `--list` says which there are.
 pub(crate) fn run(names: &[&str]) -> Result<()> {
@@ -28,4 +50,18 @@ pub(crate) fn run(names: &[&str]) -> Result<()> {
         .iter()
         .filter(|benchmark| names.is_empty() || names.contains(&benchmark.name))
         .try_for_each(|benchmark| (benchmark.run)())
+}
+
+fn console() -> Result<()> {
+    example("pumice-console", "console_rate")
+}
+
+fn deploy() -> Result<()> {
+    example("pumice-store", "second_deploy")
+}
+
+/// Runs an example that prints its own figures.
+fn example(package: &str, name: &str) -> Result<()> {
+    let arguments = ["run", "--release", "--locked", "--package", package, "--example", name];
+    program::run(&mut command("cargo", arguments))
 }

@@ -36,6 +36,9 @@ pub(crate) fn run() -> Result<()> {
         if source.exists() {
             compile(&source, &directory, &name)?;
         }
+        // What a job names as the repository of the test.
+        let mut pack = command("tar", ["--create", "--file"]);
+        program::read(pack.arg(directory.with_extension("tar")).arg("--directory").arg(&directory).arg("."))?;
     }
     Ok(())
 }

@@ -58,7 +58,7 @@ fn announcing(name: &str) -> String {
 /// The terminals that are told to pass bytes untouched: the component's name is the one that is announced.
 fn raw_terminals(words: &[String]) -> Vec<String> {
     let modes = options::parameters(words);
-    let raw = modes.into_iter().filter(|(name, value)| name.ends_with(".mode") && *value == "raw");
+    let raw = modes.into_iter().filter(|(name, value)| options::is_named(name, "mode") && *value == "raw");
     raw.filter_map(|(name, _)| name.rsplit('.').nth(1).map(str::to_owned)).collect()
 }
 
@@ -66,12 +66,12 @@ fn raw_terminals(words: &[String]) -> Vec<String> {
 pub(crate) fn notes(launch: &Launch) -> Vec<String> {
     let mut notes = Vec::new();
     for (name, value) in options::parameters(&launch.args) {
-        if name.ends_with(".start_telnet") && options::is_on(value) {
+        if options::is_named(name, "start_telnet") && options::is_on(value) {
             notes.push(format!(
                 "`{name}={value}`: the model's own telnet may take the only seat at that console"
             ));
         }
-        if name.contains("terminal") && name.ends_with(".quiet") && options::is_on(value) {
+        if name.contains("terminal") && options::is_named(name, "quiet") && options::is_on(value) {
             notes.push(format!(
                 "`{name}={value}`: that console is not announced, so nobody reads it, and it may hold up the guest"
             ));

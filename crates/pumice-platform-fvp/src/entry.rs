@@ -149,7 +149,7 @@ fn duration(node: &Node) -> Option<Duration> {
         return Some(Duration::from_secs(number));
     }
     let mut total = 0_u64;
-    for entry in node.as_map()?.iter() {
+    for entry in node.as_map()? {
         let unit = match entry.key.trim_end_matches('s') {
             "hour" => 3600,
             "minute" => 60,

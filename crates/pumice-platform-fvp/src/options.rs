@@ -42,17 +42,22 @@ pub(crate) fn parameters(words: &[String]) -> Vec<(&str, &str)> {
 
 /// The value that a parameter has in the end: the last one given counts.
 pub(crate) fn parameter<'a>(words: &'a [String], name: &str) -> Option<&'a str> {
-    parameters(words).into_iter().filter(|(given, _)| *given == name).map(|(_, value)| value).last()
+    parameters(words).into_iter().rfind(|(given, _)| *given == name).map(|(_, value)| value)
 }
 
 /// The shared library that a Model Shell is given: behind `-m`, or by itself (fastmodels 2.2).
 pub(crate) fn shell_library(words: &[String]) -> Option<&str> {
-    words.iter().map(String::as_str).find(|word| word.ends_with(".so"))
+    words.iter().map(String::as_str).find(|word| is_named(word, "so"))
 }
 
 /// Whether a plug-in is loaded: it brings parameters of its own that `--list-params` of the model alone has not.
 pub(crate) fn has_plugin(words: &[String]) -> bool {
     words.iter().any(|word| word.starts_with("--plugin") || word.starts_with("--trace-plugin"))
+}
+
+/// Whether the last part of a dotted name is `last`.
+pub(crate) fn is_named(name: &str, last: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, own)| own == last)
 }
 
 /// Whether a value switches something on.

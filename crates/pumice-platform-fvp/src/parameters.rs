@@ -57,7 +57,8 @@ pub(crate) fn check(words: &[String], known: &BTreeMap<String, String>, model: &
     let has_plugin = options::has_plugin(words);
     for (name, value) in options::parameters(words) {
         let Some(default) = find(name, known) else {
-            if !name.contains('*') && !(has_plugin && is_a_plugins(name, known)) {
+            let is_elsewhere = has_plugin && is_a_plugins(name, known);
+            if !name.contains('*') && !is_elsewhere {
                 diagnostics.push(unknown(name, known, model));
             }
             continue;

@@ -10,7 +10,7 @@ use std::{
 use pumice_console::{Connection, Console, ConsoleOptions, Listener, Pacing, Pattern, Recorder};
 use pumice_process::{Child, Command, Stdio as ProcessStdio, Terminal};
 use pumice_types::{Cause, Deadline, Failure};
-use tokio::net::{TcpStream, UnixListener};
+use tokio::net::{TcpStream, UnixListener, unix::pipe};
 
 use crate::{
     Announcement, ConsoleRole, ConsoleSource, Find, Launch, Machine, Monitor, StartError, StartOptions,
@@ -324,8 +324,8 @@ async fn announce<R: Recorder + Clone + 'static>(launch: Launch, output: Output,
                 still_left.push(index);
                 continue;
             };
-            if let Ok(terminal) = Terminal::open(Path::new(&path)) {
-                drop(factory.start(&launch.consoles[index], Connection::terminal(terminal)));
+            if let Ok(connection) = open_announced(Path::new(&path)) {
+                drop(factory.start(&launch.consoles[index], connection));
             }
         }
         paths_left = still_left;
@@ -333,6 +333,15 @@ async fn announce<R: Recorder + Clone + 'static>(launch: Launch, output: Output,
             return;
         }
     }
+}
+
+/// A pseudo terminal, or a FIFO, which is only listened to.
+fn open_announced(path: &Path) -> io::Result<Connection> {
+    use std::os::unix::fs::FileTypeExt as _;
+    if fs::metadata(path)?.file_type().is_fifo() {
+        return Ok(Connection::read_only(pipe::OpenOptions::new().open_receiver(path)?));
+    }
+    Terminal::open(path).map(Connection::terminal)
 }
 
 /// What was announced listens already; a few tries make up for a loaded host.

@@ -26,12 +26,57 @@ enum Command {
     Plan(PlanArgs),
     #[command(flatten)]
     Lab(lab::LabCommand),
+    /// Show the model library
+    Model(ModelCommandArgs),
+    /// Show what this host can do, and what to do about the rest
+    Doctor(DoctorArgs),
     /// Cleans up after a run that was killed.
     #[command(name = "__watch", hide = true)]
     Watch {
         /// The run's ledger.
         ledger: PathBuf,
     },
+}
+
+/// Where the operator's own models are.
+#[derive(Args, Debug, Default)]
+pub(crate) struct LibraryArgs {
+    /// More models, in front of those that ship with pumice
+    #[arg(long, value_name = "DIR")]
+    pub(crate) models: Vec<PathBuf>,
+    /// What the operator says of this host [default: $XDG_CONFIG_HOME/pumice/config.toml]
+    #[arg(long, value_name = "FILE", env = "PUMICE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// Arguments of `pumice model`.
+#[derive(Args, Debug)]
+pub(crate) struct ModelCommandArgs {
+    #[command(subcommand)]
+    pub(crate) command: ModelCommand,
+}
+
+/// What `pumice model` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelCommand {
+    /// Every model that a job can name, and whether its program is on this host
+    List(LibraryArgs),
+    /// One model with all it inherits
+    Show {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        library: LibraryArgs,
+    },
+}
+
+/// Arguments of `pumice doctor`.
+#[derive(Args, Debug)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) library: LibraryArgs,
+    #[command(flatten)]
+    pub(crate) places: Places,
 }
 
 /// Which device a job is for.
@@ -58,7 +103,10 @@ pub(crate) struct DeviceArgs {
 #[derive(Args, Debug)]
 pub(crate) struct RunArgs {
     /// The job definition
-    pub(crate) job: PathBuf,
+    #[arg(required_unless_present = "model")]
+    pub(crate) job: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
     #[command(flatten)]
     pub(crate) device: DeviceArgs,
     /// Where log, results and transcripts are kept; ./pumice-N by default
@@ -78,6 +126,57 @@ pub(crate) struct RunArgs {
     pub(crate) format: Format,
     #[command(flatten)]
     pub(crate) places: Places,
+}
+
+/// A job made on the command line: a model of the library and what it runs.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "A job without a file")]
+pub(crate) struct ModelArgs {
+    /// A model of the library (`pumice model list`), instead of a job
+    #[arg(long, value_name = "NAME", conflicts_with = "job")]
+    pub(crate) model: Option<String>,
+    /// What the model's cores run: a boot-wrapper or a whole system
+    #[arg(long, value_name = "FILE", requires = "model")]
+    pub(crate) axf: Option<PathBuf>,
+    /// The kernel
+    #[arg(long, value_name = "FILE", requires = "model")]
+    pub(crate) kernel: Option<PathBuf>,
+    /// The device tree
+    #[arg(long, value_name = "FILE", requires = "model")]
+    pub(crate) dtb: Option<PathBuf>,
+    /// The initial ramdisk
+    #[arg(long, value_name = "FILE", requires = "model")]
+    pub(crate) initrd: Option<PathBuf>,
+    /// The image of the root file system
+    #[arg(long, value_name = "FILE", requires = "model")]
+    pub(crate) rootfs: Option<PathBuf>,
+    /// Any other image the model has a place for
+    #[arg(long, value_name = "LABEL=FILE", requires = "model")]
+    pub(crate) image: Vec<String>,
+    /// The kernel command line
+    #[arg(long, value_name = "TEXT", requires = "model")]
+    pub(crate) append: Option<String>,
+    /// A parameter of the model
+    #[arg(long, value_name = "NAME=VALUE", requires = "model")]
+    pub(crate) set: Vec<String>,
+    /// A test: one that ships with pumice, or a directory
+    #[arg(long, value_name = "NAME", requires = "model")]
+    pub(crate) test: Vec<String>,
+    /// Where more tests are
+    #[arg(long, value_name = "DIR", env = "PUMICE_TESTS")]
+    pub(crate) tests: Vec<PathBuf>,
+    /// Who logs in; empty when a shell comes by itself
+    #[arg(long, value_name = "USER", default_value = "root", requires = "model")]
+    pub(crate) login: Option<String>,
+    /// Pattern of the shell's prompt
+    #[arg(long, value_name = "PATTERN", default_value = r"root@[^\n]*[#$] ", requires = "model")]
+    pub(crate) prompt: String,
+    /// The most minutes a boot, and the tests, may take
+    #[arg(long, value_name = "N", default_value_t = 15, requires = "model")]
+    pub(crate) minutes: u32,
+    /// Print the job and do nothing
+    #[arg(long, requires = "model")]
+    pub(crate) print_job: bool,
 }
 
 /// Arguments of `pumice check`.
@@ -174,6 +273,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Check(args) => commands::check::main(&args).into(),
         Command::Plan(args) => commands::plan::main(&args).into(),
         Command::Lab(command) => commands::lab(&command),
+        Command::Model(args) => commands::model::main(&args).into(),
+        Command::Doctor(args) => commands::doctor::main(&args).into(),
         Command::Watch { ledger } => pumice_process::watcher_main(&ledger),
     }
 }

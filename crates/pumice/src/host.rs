@@ -38,6 +38,27 @@ pub(crate) fn state_dir(places: &Places) -> PathBuf {
     places.state.clone().unwrap_or_else(|| base("XDG_STATE_HOME", ".local/state"))
 }
 
+/// Where the tests are that ship with pumice: installed beside the program, or made in the build's directory.
+pub(crate) fn test_directories() -> Vec<PathBuf> {
+    let own = env::current_exe().unwrap_or_default();
+    let above = |levels| own.ancestors().nth(levels).map(Path::to_owned);
+    let installed = above(2).map(|prefix| prefix.join("share/pumice/tests"));
+    installed.into_iter().chain(above(2).map(|target| target.join("tests"))).collect()
+}
+
+/// The program of that name: where the operator says it is, else on `PATH`.
+pub(crate) fn find_program(name: &str, config: &Config) -> Option<PathBuf> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let runs = |path: &PathBuf| {
+        fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    };
+    if let Some(path) = config.programs.get(name) {
+        return Some(path.clone()).filter(runs);
+    }
+    let search = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&search).map(|directory| directory.join(name)).find(runs)
+}
+
 /// The operator's configuration, where no other is named.
 pub(crate) fn config_file() -> PathBuf {
     let named = env::var_os("PUMICE_CONFIG").map(PathBuf::from);

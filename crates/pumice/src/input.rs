@@ -47,8 +47,23 @@ impl Input {
     ) -> Self {
         let mut input =
             Self { sources: Sources::default(), diagnostics: Diagnostics::new(), job: None, plan: None };
-        let Some(text) = input.text(job) else { return input };
-        let source = input.sources.add(job.display().to_string(), text.clone());
+        match input.text(job) {
+            Some(text) => Self::of_text(&job.display().to_string(), text, args, job_id, platforms),
+            None => input,
+        }
+    }
+
+    /// The same of a job's text; `name` is what messages call it.
+    pub(crate) fn of_text(
+        name: &str,
+        text: String,
+        args: &DeviceArgs,
+        job_id: JobId,
+        platforms: &[std::rc::Rc<dyn Platform>],
+    ) -> Self {
+        let mut input =
+            Self { sources: Sources::default(), diagnostics: Diagnostics::new(), job: None, plan: None };
+        let source = input.sources.add(name.to_owned(), text.clone());
         let (job, found) = pumice_job::parse(&text, source);
         let Some(job) = job else {
             input.diagnostics.extend(found);

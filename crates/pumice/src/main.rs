@@ -13,6 +13,7 @@ mod host;
 mod input;
 mod lab;
 mod library;
+mod model_job;
 mod models;
 mod terminal;
 

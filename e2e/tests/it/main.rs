@@ -6,5 +6,6 @@ mod flood;
 mod harness;
 mod kill;
 mod lab;
+mod models;
 mod tuxrun;
 mod uml;

@@ -32,6 +32,9 @@ pub(crate) const NOT_ON_DEVICE: Code = Code("not-on-this-device");
 pub(crate) const ORDER: Code = Code("block-order");
 /// The job's architecture is none of the device's.
 const ARCHITECTURE: Code = Code("architecture");
+/// The least time that machines have to stop.
+const STOP: Duration = Duration::from_secs(90);
+
 /// A command the device does not offer.
 const UNKNOWN_COMMAND: Code = Code("unknown-command");
 
@@ -230,7 +233,10 @@ impl Builder<'_> {
             scope.timeout = cleanup.duration;
         }
         scope.timeout = scope.timeout.min(CLEANUP);
-        let power_off = scopes.step(&scope, "power-off");
+        let mut power_off = scopes.step(&scope, "power-off");
+        // Devices give it the seconds that a power switch needs. A simulator that is asked to stop may write its
+        // disks back first, and is killed later than that.
+        power_off.timeout = power_off.timeout.max(STOP).min(scope.timeout);
         let read_feedback = scopes.step(&scope, "read-feedback");
         Finalize { scope, power_off, read_feedback }
     }

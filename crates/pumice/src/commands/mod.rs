@@ -2,10 +2,12 @@
 
 pub(crate) mod cancel;
 pub(crate) mod check;
+pub(crate) mod doctor;
 pub(crate) mod job_process;
 pub(crate) mod jobs;
 pub(crate) mod lava_run;
 pub(crate) mod logs;
+pub(crate) mod model;
 pub(crate) mod plan;
 pub(crate) mod results;
 pub(crate) mod run;

@@ -10,18 +10,40 @@ use crate::{
     diagnostics,
     execute::Execution,
     exit::Exit,
+    host,
     input::Input,
+    model_job,
     terminal::{self, Watcher, print, print_error},
 };
 
 pub(crate) fn main(args: &RunArgs) -> Exit {
     let platforms = pumice_platforms::all();
-    let input = Input::read(&args.job, &args.device, JobId(args.job_id), &platforms);
+    let job_id = JobId(args.job_id);
+    let (name, input) = match (&args.model.model, &args.job) {
+        (Some(model), _) => {
+            let tests = host::cache_dir(&args.places).join("tests");
+            let text = match model_job::text(&args.model, model, &tests) {
+                Ok(text) => text,
+                Err(failure) => {
+                    terminal::show_failure(&failure);
+                    return Exit::BadDefinition;
+                }
+            };
+            if args.model.print_job {
+                print(text.trim_end());
+                return Exit::Success;
+            }
+            let name = format!("the job for {model}");
+            (name.clone(), Input::of_text(&name, text, &args.device, job_id, &platforms))
+        }
+        (None, Some(job)) => (job.display().to_string(), Input::read(job, &args.device, job_id, &platforms)),
+        (None, None) => return Exit::BadDefinition,
+    };
     if !args.quiet || input.diagnostics.has_errors() {
         diagnostics::show(&input.diagnostics, &input.sources);
     }
     let (Some(job), Some(plan)) = (&input.job, &input.plan) else {
-        print_error(&format!("{} was refused; nothing was started", args.job.display()));
+        print_error(&format!("{name} was refused; nothing was started"));
         return Exit::BadDefinition;
     };
     let output_dir = match output_dir(args) {
@@ -34,7 +56,7 @@ pub(crate) fn main(args: &RunArgs) -> Exit {
     let execution = Execution {
         job,
         plan,
-        job_id: JobId(args.job_id),
+        job_id,
         platforms,
         places: &args.places,
         config: args.device.config.as_deref(),

@@ -1,0 +1,103 @@
+//! `pumice doctor`: whether this host can do what jobs need, and what to do where it cannot.
+
+use std::{fs, io, path::Path};
+
+use crate::{
+    cli::DoctorArgs,
+    commands::model,
+    exit::Exit,
+    host,
+    terminal::{print, show_failure},
+};
+
+/// What was looked at, and what to do when it is not as it should be.
+struct Finding {
+    what: String,
+    outcome: Result<String, String>,
+    /// Whether nothing works without it.
+    is_needed: bool,
+}
+
+pub(crate) fn main(args: &DoctorArgs) -> Exit {
+    let (library, config) = match model::read(&args.library) {
+        Ok(read) => read,
+        Err(failure) => {
+            show_failure(&failure);
+            return Exit::of_fault(failure.fault);
+        }
+    };
+    let mut findings = vec![
+        writable("state", &host::state_dir(&args.places)),
+        writable("cache", &host::cache_dir(&args.places)),
+    ];
+    for (program, hint) in [
+        ("git", "test definitions from git need it: apt-get install git"),
+        ("qemu-system-aarch64", "jobs on QEMU need it: apt-get install qemu-system-arm"),
+        ("qemu-system-x86_64", "x86 jobs on QEMU need it: apt-get install qemu-system-x86"),
+    ] {
+        let found = host::find_program(program, &config);
+        findings.push(Finding {
+            what: program.to_owned(),
+            outcome: found.map(|path| path.display().to_string()).ok_or_else(|| hint.to_owned()),
+            is_needed: false,
+        });
+    }
+    for one in library.iter() {
+        let hint = || {
+            format!(
+                "put {} on PATH, or name it under [programs] in the configuration (docs/fast-models.md)",
+                one.binaries.first().map_or("its program", String::as_str)
+            )
+        };
+        findings.push(Finding {
+            what: format!("model {}", one.name),
+            outcome: model::program(one, &config).map(|path| path.display().to_string()).ok_or_else(hint),
+            is_needed: false,
+        });
+    }
+    for (name, stock) in config.licences() {
+        let seats = stock.seats.map_or_else(|| "not counted".to_owned(), |seats| format!("{seats} seats"));
+        let variables: Vec<_> = stock.environment.keys().cloned().collect();
+        findings.push(Finding {
+            what: format!("licence {name}"),
+            outcome: Ok(format!("{seats}; sets {}", variables.join(", "))),
+            is_needed: false,
+        });
+    }
+    findings.push(Finding {
+        what: "/dev/kvm".to_owned(),
+        outcome: fs::File::options().read(true).write(true).open("/dev/kvm").map_or_else(
+            |error| Err(format!("guests of this host's architecture run slower without it: {error}")),
+            |_| Ok("can be opened".to_owned()),
+        ),
+        is_needed: false,
+    });
+    let mut exit = Exit::Success;
+    for finding in findings {
+        match finding.outcome {
+            Ok(found) => print(&format!("ok       {:<22} {found}", finding.what)),
+            Err(hint) if finding.is_needed => {
+                print(&format!("missing  {:<22} {hint}", finding.what));
+                exit = Exit::Infrastructure;
+            }
+            Err(hint) => print(&format!("absent   {:<22} {hint}", finding.what)),
+        }
+    }
+    exit
+}
+
+/// A directory of ours, which must be writable.
+fn writable(what: &str, path: &Path) -> Finding {
+    let made = || -> io::Result<()> {
+        fs::create_dir_all(path)?;
+        tempfile::tempfile_in(path).map(drop)
+    };
+    let shown = path.display();
+    Finding {
+        what: what.to_owned(),
+        outcome: made()
+            .map(|()| shown.to_string())
+            .map_err(|error| format!("cannot write to {shown}: {error}")),
+        is_needed: true,
+    }
+}
