@@ -13,8 +13,8 @@ use pumice_types::{Cause, Deadline, Failure};
 use tokio::net::{TcpStream, UnixListener, unix::pipe};
 
 use crate::{
-    Announcement, ConsoleRole, ConsoleSource, Find, Launch, Machine, Monitor, StartError, StartOptions,
-    Stdio,
+    Announcement, ConsoleRole, ConsoleSource, Find, HostNetwork, Launch, Machine, Monitor, StartError,
+    StartOptions, Stdio,
     control::Control,
     machine::Consoles,
     output::{Announced, Output, OutputReader, PowerOffReader},
@@ -72,6 +72,7 @@ impl Machine {
         recorder: R,
         options: StartOptions<'_>,
     ) -> Result<Self, StartError> {
+        check_network(&launch)?;
         check_ports(&launch)?;
         write_files(&launch)?;
         let listeners = listen(&launch)?;
@@ -126,6 +127,7 @@ impl Machine {
                 _ => None,
             };
             wait_for_announced(&machine.launch, &machine.consoles, options.deadline).await?;
+            probe_forwards(&machine.launch, options.deadline).await?;
             Ok(control)
         };
         let control = tokio::select! {
@@ -150,6 +152,40 @@ fn made(path: &Path, source: io::Error) -> StartError {
 
 fn no_console(source: &ConsoleSource, error: pumice_console::ConnectError) -> StartError {
     StartError::Console { console: source.name.clone(), source: error }
+}
+
+/// What has to be made on the host first is not made yet, which is said instead of starting a machine without it.
+fn check_network(launch: &Launch) -> Result<(), StartError> {
+    let Some(network) = &launch.network else { return Ok(()) };
+    let message = match network {
+        HostNetwork::Namespace { .. } => "networks of mode `tap` are not made yet".to_owned(),
+        HostNetwork::Bridge { bridge, .. } => {
+            format!("networks of mode `tap` are not made yet, so nothing joins bridge `{bridge}`")
+        }
+    };
+    let failure = Failure::new(Cause::NetworkSetup, message);
+    Err(StartError::Failed(failure.hint("use `network: {mode: user}` with `forwards`")))
+}
+
+/// How long a forwarded port may take to answer once the consoles are there.
+const FORWARD_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Tries every forwarded port: a simulator may say nothing when it could not make one (fastmodels 6.1).
+async fn probe_forwards(launch: &Launch, deadline: &Deadline) -> Result<(), StartError> {
+    for forward in &launch.forwards {
+        let patience = deadline.narrowed(Instant::now(), FORWARD_PATIENCE, "the network of the simulator");
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, forward.host_port)).await.is_err() {
+            if patience.is_over(Instant::now()) {
+                let message = format!(
+                    "port {} of this host does not lead to port {} of the guest: nobody answers",
+                    forward.host_port, forward.guest_port
+                );
+                return Err(StartError::Failed(Failure::new(Cause::NetworkSetup, message)));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    Ok(())
 }
 
 /// A simulator that says nothing when a forward fails is not asked to make one that must fail.

@@ -4,12 +4,13 @@ use std::{
     collections::HashMap,
     fs,
     io::Write,
+    net::{Ipv4Addr, TcpListener},
     path::Path,
     time::{Duration, Instant},
 };
 
 use pumice_console::{kernel_watches, reset_watch};
-use pumice_plan::boot::StartMachine;
+use pumice_plan::{MachineSpec, NetworkSpec, boot::StartMachine};
 use pumice_platform::{Availability, Bound, ConsoleRole, Launch, Machine, Platform, SIMULATOR, StartOptions};
 use pumice_types::{Blame as _, Cause, Diagnostics, Failure};
 use serde_json::json;
@@ -101,7 +102,8 @@ async fn steps(
                 licence_env: host.licences.environment(&plan.licences),
                 ..Bound::default()
             };
-            let launch = platform.launch(&plan.spec, &bound).map_err(|diagnostics| refused(&diagnostics))?;
+            let spec = with_free_ports(&plan.spec)?;
+            let launch = platform.launch(&spec, &bound).map_err(|diagnostics| refused(&diagnostics))?;
             for note in &launch.notes {
                 cx.report().warning(note);
             }
@@ -116,6 +118,27 @@ async fn steps(
         cx.step(scope, Cause::ConsoleLost, async |_| Ok(())).await?;
     }
     Ok(booted)
+}
+
+/// The specification with a free port of this host wherever a forward asks for one (port 0).
+fn with_free_ports(spec: &MachineSpec) -> Result<MachineSpec, Failure> {
+    let mut spec = spec.clone();
+    if let Some(NetworkSpec::User { forwards, .. } | NetworkSpec::Tap { forwards, .. }) = &mut spec.network {
+        // All are held until all are known, so that no two are the same.
+        let mut held = Vec::new();
+        for forward in forwards.iter_mut().filter(|forward| forward.host_port == 0) {
+            let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| {
+                let port = socket.local_addr()?.port();
+                Ok((socket, port))
+            });
+            let (socket, port) = free.map_err(|error| {
+                Failure::new(Cause::NetworkSetup, format!("this host has no free port: {error}"))
+            })?;
+            forward.host_port = port;
+            held.push(socket);
+        }
+    }
+    Ok(spec)
 }
 
 /// All that keeps a machine from being started, as one failure.
