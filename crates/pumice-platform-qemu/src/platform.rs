@@ -80,13 +80,7 @@ impl MachinePlanner for Qemu {
         };
         let initramfs = initramfs(spec, &words).map(|label| OverlayDelivery::Initramfs { label });
         Outline {
-            steps: BootSteps {
-                block: "boot-image-retry",
-                group: Some("boot-qemu-image"),
-                version: None,
-                start: "execute-qemu",
-                connect: None,
-            },
+            steps: steps(&spec.method.value),
             overlays: initramfs.into_iter().chain([OverlayDelivery::Disk]).collect(),
             channel_devices,
             image_uses: image_uses(spec, &words),
@@ -145,6 +139,15 @@ impl Platform for Qemu {
     fn monitor(&self, _launch: &Launch) -> Option<Box<dyn Monitor>> {
         Some(Box::new(Qmp::default()))
     }
+}
+
+/// LAVA's names: an installation has others than a boot.
+fn steps(method: &str) -> BootSteps {
+    let (block, group, start) = match method {
+        "qemu-iso" => ("boot-installer-iso", None, "execute-installer-command"),
+        _ => ("boot-image-retry", Some("boot-qemu-image"), "execute-qemu"),
+    };
+    BootSteps { block, group, version: None, start, connect: None }
 }
 
 /// Whether device or job give the serial ports themselves: then nothing is added to them.

@@ -6,7 +6,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands;
+use crate::{commands, library::Library};
 
 /// Puts an operating-system image on a virtual platform and says whether it works.
 #[derive(Debug, Parser)]
@@ -26,6 +26,13 @@ enum Command {
     Plan(PlanArgs),
     #[command(flatten)]
     Lab(lab::LabCommand),
+    /// Show devices as a job would meet them, and the mistakes in them
+    #[command(subcommand)]
+    Device(DeviceCommand),
+    /// Print a JSON Schema
+    Schema(SchemaArgs),
+    /// Serve an editor over the standard streams: diagnostics, completion, hover
+    Lsp,
     /// Show the model library
     Model(ModelCommandArgs),
     /// Show what this host can do, and what to do about the rest
@@ -97,6 +104,81 @@ pub(crate) struct DeviceArgs {
     /// What the operator says of this host [default: $XDG_CONFIG_HOME/pumice/config.toml]
     #[arg(long, value_name = "FILE", env = "PUMICE_CONFIG")]
     pub(crate) config: Option<PathBuf>,
+}
+
+impl DeviceArgs {
+    /// The device types they lead to.
+    pub(crate) fn library(&self) -> Library {
+        Library { directories: self.device_types.clone() }
+    }
+}
+
+/// What `pumice device` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeviceCommand {
+    /// Print a device as a worker receives it
+    Render(DeviceRenderArgs),
+    /// Show every mistake in devices, and where each value came from
+    Check(DeviceCheckArgs),
+    /// List the device types there are
+    List(DeviceListArgs),
+}
+
+/// Arguments of `pumice device render`.
+#[derive(Args, Debug)]
+pub(crate) struct DeviceRenderArgs {
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
+    /// A key of the job's context; the value is YAML
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) context: Vec<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+/// Arguments of `pumice device check`.
+#[derive(Args, Debug)]
+pub(crate) struct DeviceCheckArgs {
+    /// The devices: dictionaries (*.jinja2) or rendered YAML; every device type when none is given
+    pub(crate) devices: Vec<PathBuf>,
+    /// More device types, in front of those that ship with pumice
+    #[arg(long, value_name = "DIR")]
+    pub(crate) device_types: Vec<PathBuf>,
+    /// A key of the job's context; the value is YAML
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) context: Vec<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: CheckFormat,
+}
+
+/// Arguments of `pumice device list`.
+#[derive(Args, Debug)]
+pub(crate) struct DeviceListArgs {
+    /// More device types, in front of those that ship with pumice
+    #[arg(long, value_name = "DIR")]
+    pub(crate) device_types: Vec<PathBuf>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+/// Arguments of `pumice schema`.
+#[derive(Args, Debug)]
+pub(crate) struct SchemaArgs {
+    /// Of what
+    #[arg(value_enum)]
+    pub(crate) of: SchemaOf,
+}
+
+/// What there is a schema of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// A job definition
+    Job,
+    /// A test definition
+    TestDefinition,
 }
 
 /// Arguments of `pumice run`.
@@ -189,7 +271,7 @@ pub(crate) struct CheckArgs {
     pub(crate) device: DeviceArgs,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) format: CheckFormat,
 }
 
 /// Arguments of `pumice plan`.
@@ -262,6 +344,18 @@ pub(crate) enum Format {
     Json,
 }
 
+/// How to print what was found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+    /// For code hosts and editors: SARIF 2.1.0
+    Sarif,
+}
+
 pub(crate) fn main() -> ExitCode {
     // The same program under another name: LAVA's runner (lava-compat 3.1).
     let name = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
@@ -273,6 +367,9 @@ pub(crate) fn main() -> ExitCode {
         Command::Check(args) => commands::check::main(&args).into(),
         Command::Plan(args) => commands::plan::main(&args).into(),
         Command::Lab(command) => commands::lab(&command),
+        Command::Device(command) => commands::device::main(&command).into(),
+        Command::Schema(args) => commands::schema::main(&args).into(),
+        Command::Lsp => commands::lsp::main().into(),
         Command::Model(args) => commands::model::main(&args).into(),
         Command::Doctor(args) => commands::doctor::main(&args).into(),
         Command::Watch { ledger } => pumice_process::watcher_main(&ledger),

@@ -61,14 +61,17 @@ fn floor(text: &str, mut at: usize) -> usize {
 
 /// All of them as JSON: `[{severity, code, message, file, line, column, …}]`.
 pub(crate) fn as_json(diagnostics: &Diagnostics, sources: &Sources) -> Value {
-    let place = |diagnostic: &Diagnostic| {
-        let span = diagnostic.span?;
-        Some((sources.get(span.source)?.name.clone(), sources.position(span)?))
-    };
+    let place = |span: Span| Some((sources.get(span.source)?.name.clone(), sources.position(span)?));
     diagnostics
         .iter()
         .map(|diagnostic| {
-            let place = place(diagnostic);
+            let related = diagnostic.related.iter().filter_map(|related| {
+                let (file, at) = place(related.span)?;
+                let label = &related.label;
+                Some(json!({ "file": file, "line": at.line, "column": at.column, "label": label }))
+            });
+            let related: Vec<_> = related.collect();
+            let place = diagnostic.span.and_then(place);
             json!({
                 "severity": diagnostic.severity,
                 "code": diagnostic.code,
@@ -76,6 +79,8 @@ pub(crate) fn as_json(diagnostics: &Diagnostics, sources: &Sources) -> Value {
                 "file": place.as_ref().map(|(file, _)| file),
                 "line": place.as_ref().map(|(_, position)| position.line),
                 "column": place.as_ref().map(|(_, position)| position.column),
+                "label": diagnostic.label,
+                "related": related,
                 "help": diagnostic.help,
                 "suggestion": diagnostic.suggestion.as_ref().map(|suggestion| &suggestion.replacement),
             })

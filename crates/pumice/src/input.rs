@@ -1,17 +1,17 @@
 //! Reads a job and its device from files, with every mistake in them.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
-use pumice_device::{Device, DeviceTypes, RenderRequest, plain_dictionary};
+use pumice_device::{Device, RenderError, RenderRequest, plain_dictionary};
 use pumice_job::{Action, Job};
 use pumice_plan::{MachinePlanner, Plan, PlanOptions, plan};
 use pumice_platform::Platform;
-use pumice_types::{Code, Diagnostic, Diagnostics, JobId, Name, Sources};
+use pumice_types::{
+    Blame as _, Code, Diagnostic, Diagnostics, JobId, Name, SourceId, Sources, Span, Spanned,
+};
+use pumice_yaml::Map;
 
-use crate::{cli::DeviceArgs, config::Config, library::DEVICE_TYPES, models};
+use crate::{cli::DeviceArgs, config::Config, library::Library, models, provenance};
 
 /// The file cannot be read.
 const UNREADABLE: Code = Code("unreadable-file");
@@ -66,14 +66,15 @@ impl Input {
         let source = input.sources.add(name.to_owned(), text.clone());
         let (job, found) = pumice_job::parse(&text, source);
         let Some(job) = job else {
-            input.diagnostics.extend(found);
+            input.diagnostics = found;
             return input;
         };
+        // What a lab accepts and cannot run is refused here: nothing else stands between it and a machine.
         // Who names the device on the command line does not need to be told that the job names none.
         let names_device = args.device.is_some() || args.device_type.is_some();
         let found = pumice_job::for_planning(&job, found).into_iter();
         input.diagnostics.extend(found.filter(|one| !(names_device && one.code == NO_DEVICE_TYPE)));
-        if let Some(device) = input.device(&job, args) {
+        if let Some(device) = input.device(job.device_type.as_ref(), &job.context, args) {
             let planners: Vec<&dyn MachinePlanner> =
                 platforms.iter().map(|platform| &**platform as &dyn MachinePlanner).collect();
             let options = input.options(&job, &device, job_id, args);
@@ -84,6 +85,15 @@ impl Input {
         input.diagnostics = std::mem::take(&mut input.diagnostics).sorted();
         input.job = Some(job);
         input
+    }
+
+    /// Reads nothing but the device that `args` name, as `context` sets it.
+    pub(crate) fn read_device(args: &DeviceArgs, context: &Map) -> (Self, Option<Device>) {
+        let mut input =
+            Self { sources: Sources::default(), diagnostics: Diagnostics::new(), job: None, plan: None };
+        let device = input.device(None, context, args);
+        input.diagnostics = std::mem::take(&mut input.diagnostics).sorted();
+        (input, device)
     }
 
     /// With the models that job and device name, looked up in the library.
@@ -136,13 +146,24 @@ impl Input {
     }
 
     /// The device: a rendered one, a dictionary, or nothing but a type.
-    fn device(&mut self, job: &Job, args: &DeviceArgs) -> Option<Device> {
+    ///
+    /// `device_type` is the one the job names.
+    fn device(
+        &mut self,
+        device_type: Option<&Spanned<String>>,
+        context: &Map,
+        args: &DeviceArgs,
+    ) -> Option<Device> {
         if let Some(path) = &args.device {
             let text = self.text(path)?;
             if path.extension().is_some_and(|extension| extension == "jinja2") {
                 let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-                let device_type = job.device_type.as_ref().map_or("", |name| name.value.as_str());
-                return self.render(&path.display().to_string(), &text, &name, device_type, job, args);
+                let shown = path.display().to_string();
+                let source = self.sources.add(shown.clone(), text.clone());
+                let device_type = device_type.map_or("", |name| name.value.as_str());
+                let request =
+                    RenderRequest { source: &shown, dictionary: &text, device: &name, device_type, context };
+                return self.render(&request, Some(source), args);
             }
             let source = self.sources.add(path.display().to_string(), text.clone());
             let (node, found) = pumice_yaml::parse(&text, source);
@@ -151,31 +172,24 @@ impl Input {
             self.diagnostics.extend(found);
             return Some(device);
         }
-        let named =
-            args.device_type.clone().or_else(|| job.device_type.as_ref().map(|name| name.value.clone()));
+        let named = args.device_type.clone().or_else(|| device_type.map(|name| name.value.clone()));
         let Some(name) = named else {
             self.diagnostics.push(
-                Diagnostic::error(
-                    NO_DEVICE,
-                    job.name.span,
-                    "neither the job nor the command line names a device",
-                )
-                .help("add `device_type:` to the job, or give --device FILE or --device-type NAME"),
+                Diagnostic::error(NO_DEVICE, None, "neither the job nor the command line names a device")
+                    .help("add `device_type:` to the job, or give --device FILE or --device-type NAME"),
             );
             return None;
         };
-        let span = job.device_type.as_ref().map(|name| name.span);
+        let span = device_type.map(|name| name.span);
         let Ok(type_name) = name.parse::<Name>() else {
             let message = format!("`{name}` is not the name of a device type");
             self.diagnostics.push(Diagnostic::error(NO_DEVICE, span, message));
             return None;
         };
-        if load(&args.device_types, &format!("{name}.jinja2")).is_none() {
-            let known: Vec<_> = DEVICE_TYPES
-                .iter()
-                .filter_map(|(file, _)| file.strip_suffix(".jinja2"))
-                .filter(|n| *n != "base")
-                .collect();
+        let library = args.library();
+        if !library.has(&name) {
+            let known: Vec<_> = library.names().into_keys().collect();
+            let known: Vec<_> = known.iter().map(String::as_str).collect();
             let meant = pumice_types::nearest(&name, known.iter().copied()).map(str::to_owned);
             let message = format!("there is no device type `{name}`");
             self.diagnostics.push(
@@ -186,42 +200,67 @@ impl Input {
             return None;
         }
         let dictionary = plain_dictionary(&type_name);
-        self.render(&format!("device type {name}"), &dictionary, &format!("{name}-01"), &name, job, args)
+        let (source, device) = (format!("device type {name}"), format!("{name}-01"));
+        let request = RenderRequest {
+            source: &source,
+            dictionary: &dictionary,
+            device: &device,
+            device_type: &name,
+            context,
+        };
+        self.render(&request, None, args)
     }
 
+    /// `source` is the dictionary's own text, when a person wrote it.
     fn render(
         &mut self,
-        source: &str,
-        dictionary: &str,
-        device: &str,
-        device_type: &str,
-        job: &Job,
+        request: &RenderRequest<'_>,
+        source: Option<SourceId>,
         args: &DeviceArgs,
     ) -> Option<Device> {
-        let directories = args.device_types.clone();
-        let types = DeviceTypes::new(move |name| load(&directories, name));
-        let request = RenderRequest { source, dictionary, device, device_type, context: &job.context };
-        match types.device(&request, &mut self.sources) {
-            Ok((mut device_value, found)) => {
-                self.diagnostics.extend(found);
-                if device_value.hostname.is_empty() {
-                    device.clone_into(&mut device_value.hostname);
+        let types = args.library().device_types();
+        match types.device(request, &mut self.sources) {
+            Ok((mut device, found)) => {
+                self.diagnostics.extend(provenance::explain(found, &types, request, source));
+                if device.hostname.is_empty() {
+                    request.device.clone_into(&mut device.hostname);
                 }
-                if device_value.device_type.is_empty() {
-                    device_type.clone_into(&mut device_value.device_type);
+                if device.device_type.is_empty() {
+                    request.device_type.clone_into(&mut device.device_type);
                 }
-                Some(device_value)
+                Some(device)
             }
             Err(error) => {
-                self.diagnostics.push(Diagnostic::error(NOT_RENDERED, None, error.to_string()));
+                self.refuse_template(&error, request.source, source, &args.library());
                 None
             }
         }
     }
-}
 
-/// A template: of the operator's directories first, then of those that ship.
-fn load(directories: &[PathBuf], name: &str) -> Option<String> {
-    let own = directories.iter().find_map(|directory| fs::read_to_string(directory.join(name)).ok());
-    own.or_else(|| DEVICE_TYPES.iter().find(|(file, _)| *file == name).map(|(_, text)| (*text).to_owned()))
+    /// Shows where a template failed: in the dictionary, or in a template it extends.
+    fn refuse_template(
+        &mut self,
+        error: &RenderError,
+        dictionary: &str,
+        source: Option<SourceId>,
+        library: &Library,
+    ) {
+        let source = if error.template == dictionary {
+            source
+        } else {
+            library.load(&error.template).map(|text| self.sources.add(error.template.clone(), text))
+        };
+        let place = source.zip(error.line).and_then(|(id, line)| {
+            let text = &self.sources.get(id)?.text;
+            let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+            let shown = text[start..].lines().next()?.trim_end();
+            Some(Span::new(id, start, start + shown.len()))
+        });
+        let message = if place.is_some() { error.message.clone() } else { error.to_string() };
+        let mut diagnostic = Diagnostic::error(NOT_RENDERED, place, message);
+        if let Some(hint) = error.hint() {
+            diagnostic = diagnostic.help(hint);
+        }
+        self.diagnostics.push(diagnostic);
+    }
 }

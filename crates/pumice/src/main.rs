@@ -15,6 +15,8 @@ mod lab;
 mod library;
 mod model_job;
 mod models;
+mod provenance;
+mod sarif;
 mod terminal;
 
 use std::process::ExitCode;

@@ -22,7 +22,7 @@ use pumice_yaml::Node;
 use crate::{
     machine::{MachinePlanner, NetworkSpec},
     plan::{Block, CharacterDelays, Command, CommandAction, Finalize, GuestConventions, OnTimeout, Plan},
-    scope::{BlockScopes, BlockTimes, CLEANUP, TimeoutTable, Tries, TryMode},
+    scope::{BlockScopes, BlockTimes, TimeoutTable, Tries, TryMode},
 };
 use look_ahead::LookAhead;
 
@@ -225,6 +225,7 @@ impl Builder<'_> {
         Some(Block::Command(Command { scope, name: name.to_owned(), action }))
     }
 
+    /// Cleaning up. All of it together has [`crate::CLEANUP`], whatever time the step has by its name.
     fn finalize(&self, blocks: usize, table: &TimeoutTable) -> Finalize {
         let number = u32::try_from(blocks + 1).unwrap_or(u32::MAX);
         let mut scopes = BlockScopes::new(table, BlockTimes::default(), "common");
@@ -232,7 +233,6 @@ impl Builder<'_> {
         if let Some(cleanup) = self.job.timeouts.cleanup {
             scope.timeout = cleanup.duration;
         }
-        scope.timeout = scope.timeout.min(CLEANUP);
         let mut power_off = scopes.step(&scope, "power-off");
         // Devices give it the seconds that a power switch needs. A simulator that is asked to stop may write its
         // disks back first, and is killed later than that.

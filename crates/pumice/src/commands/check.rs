@@ -1,38 +1,63 @@
 //! `pumice check`: every mistake in a job at once.
 
+use std::path::Path;
+
 use pumice_types::{JobId, Severity};
 use serde_json::json;
 
 use crate::{
-    cli::{CheckArgs, Format},
+    cli::{CheckArgs, CheckFormat},
     diagnostics,
     exit::Exit,
     input::Input,
+    sarif,
     terminal::print,
 };
 
 pub(crate) fn main(args: &CheckArgs) -> Exit {
     let platforms = pumice_platforms::all();
-    let mut exit = Exit::Success;
-    let mut all = Vec::new();
-    for job in &args.jobs {
+    let checked = args.jobs.iter().map(|job| {
         let input = Input::read(job, &args.device, JobId(1), &platforms);
-        let count = |severity| input.diagnostics.iter().filter(|one| one.severity == severity).count();
-        let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-        if errors > 0 {
-            exit = Exit::BadDefinition;
+        (job.display().to_string(), input)
+    });
+    report(&checked.collect::<Vec<_>>(), args.format, "jobs")
+}
+
+/// Prints what was found in each file. The JSON has one item a file, under `key`.
+pub(crate) fn report(checked: &[(String, Input)], format: CheckFormat, key: &str) -> Exit {
+    match format {
+        CheckFormat::Text => checked.iter().for_each(|(name, input)| show(name, input)),
+        CheckFormat::Json => {
+            let all: Vec<_> = checked.iter().map(|(name, input)| as_json(Path::new(name), input)).collect();
+            print(&json!({ "version": 1, key: all }).to_string());
         }
-        if args.format == Format::Json {
-            let found = diagnostics::as_json(&input.diagnostics, &input.sources);
-            all.push(json!({ "file": job, "errors": errors, "warnings": warnings, "diagnostics": found }));
-        } else {
-            diagnostics::show(&input.diagnostics, &input.sources);
-            let verdict = if errors > 0 { "refused" } else { "accepted" };
-            print(&format!("{}: {verdict} ({errors} errors, {warnings} warnings)", job.display()));
+        CheckFormat::Sarif => {
+            let all = checked.iter().map(|(_, input)| (&input.diagnostics, &input.sources));
+            print(&format!("{:#}", sarif::log(all)));
         }
     }
-    if args.format == Format::Json {
-        print(&json!({ "version": 1, "jobs": all }).to_string());
+    if checked.iter().any(|(_, input)| input.diagnostics.has_errors()) {
+        Exit::BadDefinition
+    } else {
+        Exit::Success
     }
-    exit
+}
+
+fn show(name: &str, input: &Input) {
+    diagnostics::show(&input.diagnostics, &input.sources);
+    let (errors, warnings) = counts(input);
+    let verdict = if errors > 0 { "refused" } else { "accepted" };
+    print(&format!("{name}: {verdict} ({errors} errors, {warnings} warnings)"));
+}
+
+fn as_json(name: &Path, input: &Input) -> serde_json::Value {
+    let (errors, warnings) = counts(input);
+    let found = diagnostics::as_json(&input.diagnostics, &input.sources);
+    json!({ "file": name, "errors": errors, "warnings": warnings, "diagnostics": found })
+}
+
+/// How many errors and how many warnings.
+fn counts(input: &Input) -> (usize, usize) {
+    let count = |severity| input.diagnostics.iter().filter(|one| one.severity == severity).count();
+    (count(Severity::Error), count(Severity::Warning))
 }

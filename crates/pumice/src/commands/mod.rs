@@ -2,15 +2,18 @@
 
 pub(crate) mod cancel;
 pub(crate) mod check;
+pub(crate) mod device;
 pub(crate) mod doctor;
 pub(crate) mod job_process;
 pub(crate) mod jobs;
 pub(crate) mod lava_run;
 pub(crate) mod logs;
+pub(crate) mod lsp;
 pub(crate) mod model;
 pub(crate) mod plan;
 pub(crate) mod results;
 pub(crate) mod run;
+pub(crate) mod schema;
 pub(crate) mod server;
 pub(crate) mod show;
 pub(crate) mod submit;

@@ -1,0 +1,3 @@
+//! Readers of bytes from outside, met with damaged ones.
+
+mod hostile;
