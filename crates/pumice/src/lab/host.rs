@@ -7,7 +7,7 @@ use pumice_platform::Availability;
 use pumice_types::{Failure, Name, WorkerName};
 
 use super::{host_refused, private_directory};
-use crate::{cli::Places, config::Config, host::Prepared, library::DEVICE_TYPES};
+use crate::{cli::Places, config::Config, host::Prepared, library::Library};
 
 /// The name of a worker where nothing better is known.
 const UNNAMED: &str = "worker";
@@ -55,10 +55,8 @@ pub(crate) fn look(directory: &Path, name: &WorkerName) -> Result<Host, Failure>
         prepared.finish().await?;
         Ok::<_, Failure>(ready)
     })?;
-    let has_type = |platform: &&Versioned| {
-        let file = format!("{}.jinja2", platform.name);
-        DEVICE_TYPES.iter().any(|(known, _)| *known == file)
-    };
+    let library = Library::default();
+    let has_type = |platform: &&Versioned| library.has(&platform.name);
     let devices = platforms.iter().filter(has_type).map(|platform| OfferedDevice {
         name: format!("{}-{name}", platform.name),
         device_type: platform.name.clone(),

@@ -11,7 +11,7 @@ use pumice_types::Failure;
 use tokio::net::TcpListener;
 
 use super::{LabDirectory, host_refused, private_directory, write_private};
-use crate::{cli::lab::ServerArgs, library::DEVICE_TYPES, terminal::print};
+use crate::{cli::lab::ServerArgs, library::SHIPPED, terminal::print};
 
 /// The first administrator.
 const ADMIN: &str = "admin";
@@ -36,7 +36,7 @@ impl Server {
         let url = format!("http://{}", reachable(bound));
         let library = directory.device_types();
         private_directory(&library)?;
-        for (name, text) in DEVICE_TYPES {
+        for (name, text) in SHIPPED {
             write_private(&library.join(name), text)?;
         }
         let database = args.database.clone().unwrap_or_else(|| directory.database_url());
