@@ -17,7 +17,7 @@ use axum::{
 use serde_json::json;
 use tower_service::Service;
 
-use crate::{app::Shared, events, lava_worker, pages, plain, rest, worker_api, xmlrpc};
+use crate::{app::Shared, events, lava_worker, pages, plain, refusal::Refusal, rest, worker_api, xmlrpc};
 
 /// Every route behind the front.
 pub(crate) fn router(shared: &Arc<Shared>) -> Router {
@@ -68,10 +68,14 @@ async fn enter(State(mut front): State<Front>, mut request: Request) -> Response
         && (!front.shared.requests.take(from, now)
             || !may_log_in(&front.shared, from, now, request.headers()))
     {
-        return (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "1")], "Too many requests")
+        return (
+            StatusCode::TOO_MANY_REQUESTS,
+            [(header::RETRY_AFTER, "1")],
+            Refusal::TooMany.public_message(),
+        )
             .into_response();
     }
-    match mended(request.uri(), request.method() == axum::http::Method::GET) {
+    match mended(request.uri(), request.method() == Method::GET) {
         Mended::As(uri) => *request.uri_mut() = uri,
         Mended::Elsewhere(address) => {
             // Clients know 301, which Django sends; axum's own permanent redirect is 308.

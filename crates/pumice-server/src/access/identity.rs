@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pumice_db::{DbError, Group, Job, ObjectKind, Reader, User, Viewer, Visibility};
+use pumice_db::{DbError, Group, Job, ObjectKind, Reader, User, Viewer};
 
 use super::{Scope, Scopes};
 use crate::refusal::Refusal;
@@ -171,10 +171,5 @@ impl Identity {
             Some(device) => self.may_change_device(reader, device, &kind).await,
             None => Ok(false),
         }
-    }
-
-    /// Whether a visibility can be asked for by this user.
-    pub(crate) fn may_limit_to(&self, visibility: Visibility) -> bool {
-        self.user.is_some() || visibility == Visibility::Public
     }
 }

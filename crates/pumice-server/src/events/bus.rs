@@ -71,7 +71,7 @@ fn uuid() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::Audience;
+    use crate::events::event::Audience;
 
     fn draft(message: &str) -> Draft {
         Draft {

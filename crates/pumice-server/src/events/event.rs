@@ -53,14 +53,6 @@ impl Event {
             Audience::Job { job, viewing_groups } => viewer.sees(job, viewing_groups),
         }
     }
-
-    /// The job it is about.
-    pub(crate) fn job_id(&self) -> Option<i64> {
-        match &self.audience {
-            Audience::Job { job, .. } => Some(job.id.0),
-            _ => None,
-        }
-    }
 }
 
 /// An event that is not numbered yet.

@@ -5,5 +5,5 @@ mod event;
 mod socket;
 
 pub(crate) use bus::EventBus;
-pub(crate) use event::{Audience, Draft, Event, device_event, event_message, job_event, worker_event};
+pub(crate) use event::{Draft, device_event, event_message, job_event, worker_event};
 pub(crate) use socket::listen;

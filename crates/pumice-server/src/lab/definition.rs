@@ -35,8 +35,7 @@ impl Mistake {
         if self.path.is_empty() {
             return self.message.clone();
         }
-        let keys: String = self.path.iter().map(|key| format!("['{key}']")).collect();
-        format!("{} @ data{keys}", self.message)
+        format!("{} @ data['{}']", self.message, self.path.join("']['"))
     }
 }
 

@@ -35,14 +35,8 @@ pub(crate) async fn submit(shared: &Arc<Shared>, who: &Identity, text: &str) -> 
     if let Some(mistake) = checked.mistake() {
         return Err(refused(&mistake.at_data()));
     }
-    let job = Planned {
-        shared,
-        who,
-        text,
-        job: &checked.job,
-        whole: checked.node.to_json(),
-        now: shared.clock.now(),
-    };
+    let job =
+        Planned { who, text, job: &checked.job, whole: checked.node.to_json(), now: shared.clock.now() };
     let mut writer = shared.database.write().await?;
     let members = if checked.job.multinode.is_some() {
         job.group(&mut writer, user.id).await?
@@ -77,17 +71,14 @@ pub(crate) async fn submit_health_check(
         .map_err(|mistake| Refusal::Invalid(mistake.at_data()))?;
     let mut writer = shared.database.write().await?;
     let now = shared.clock.now();
-    let user = match writer.user(HEALTH_USER).await? {
-        Some(user) => user.id,
-        None => {
-            let user =
-                pumice_db::NewUser { username: HEALTH_USER.to_owned(), ..pumice_db::NewUser::default() };
-            writer.insert_user(&user, now).await?
-        }
+    let user = if let Some(user) = writer.user(HEALTH_USER).await? {
+        user.id
+    } else {
+        let user = pumice_db::NewUser { username: HEALTH_USER.to_owned(), ..pumice_db::NewUser::default() };
+        writer.insert_user(&user, now).await?
     };
     let identity = Identity::default();
-    let planned =
-        Planned { shared, who: &identity, text, job: &checked.job, whole: checked.node.to_json(), now };
+    let planned = Planned { who: &identity, text, job: &checked.job, whole: checked.node.to_json(), now };
     let mut member = planned.common(user);
     member.new.requested_device_type = Some(device.device_type.clone());
     member.new.requested_device = Some(device.hostname.clone());
@@ -112,7 +103,6 @@ enum JobKindOf {
 }
 
 struct Planned<'a> {
-    shared: &'a Shared,
     who: &'a Identity,
     text: &'a str,
     job: &'a Definition,

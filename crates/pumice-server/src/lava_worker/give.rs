@@ -80,9 +80,9 @@ fn replace_in_headers(value: &mut Value, secret: &impl Fn(&str) -> Option<String
         Value::Object(entries) => {
             for (key, inner) in entries {
                 if key == "headers" {
-                    replace_values(inner, secret)
+                    replace_values(inner, secret);
                 } else {
-                    replace_in_headers(inner, secret)
+                    replace_in_headers(inner, secret);
                 }
             }
         }

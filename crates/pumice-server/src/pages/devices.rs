@@ -57,14 +57,18 @@ pub(super) async fn one(page: Page, Path(hostname): Path<String>) -> Answer {
 }
 
 #[derive(Deserialize)]
-pub(super) struct Health {
+pub(super) struct NewHealth {
     #[serde(default)]
     csrf: String,
     health: String,
     reason: Option<String>,
 }
 
-pub(super) async fn set_health(page: Page, Path(hostname): Path<String>, Form(form): Form<Health>) -> Answer {
+pub(super) async fn set_health(
+    page: Page,
+    Path(hostname): Path<String>,
+    Form(form): Form<NewHealth>,
+) -> Answer {
     let done = async {
         page.check_csrf(&form.csrf)?;
         let described = Described { health: Some(form.health), reason: form.reason, ..Described::default() };

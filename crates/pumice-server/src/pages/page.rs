@@ -26,6 +26,16 @@ const PLACES: [(&str, &str, &str); 7] = [
     ("submit", "/scheduler/jobsubmit", "Submit"),
 ];
 
+/// Scripts and styles come from us alone, and nobody frames a page.
+const HEADERS: [(header::HeaderName, &str); 2] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; \
+         form-action 'self'; base-uri 'none'",
+    ),
+    (header::CACHE_CONTROL, "no-store"),
+];
+
 /// Who looks at a page.
 pub(super) struct Page {
     pub(super) who: Identity,
@@ -93,19 +103,7 @@ impl Page {
             values[name] = value;
         }
         let text = self.shared.pages.render(template, &values)?;
-        Ok((self.headers(), Html(text)).into_response())
-    }
-
-    /// Scripts and styles come from us alone, and nobody frames a page.
-    fn headers(&self) -> [(header::HeaderName, &'static str); 2] {
-        [
-            (
-                header::CONTENT_SECURITY_POLICY,
-                "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; \
-                 form-action 'self'; base-uri 'none'",
-            ),
-            (header::CACHE_CONTROL, "no-store"),
-        ]
+        Ok((HEADERS, Html(text)).into_response())
     }
 
     /// A refusal that is shown as a page.

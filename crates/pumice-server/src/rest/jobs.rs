@@ -192,6 +192,12 @@ pub(super) async fn cancel(State(shared): State<Arc<Shared>>, who: Who, Path(id)
     Ok(Json(json!({"message": "Job cancel signal sent."})))
 }
 
+pub(super) async fn give_up(State(shared): State<Arc<Shared>>, who: Who, Path(id): Path<String>) -> Answer {
+    find(&shared, &who, &id).await?;
+    jobs::give_up(&shared, &who, &id).await?;
+    Ok(Json(json!({"message": "Job given up."})))
+}
+
 #[derive(Deserialize)]
 pub(super) struct Batch {
     job_ids: Vec<i64>,

@@ -16,6 +16,6 @@ mod token;
 mod workers;
 
 pub(crate) use answer::{Refused, Who};
-pub(crate) use list::{base_url, encoded};
+pub(crate) use list::encoded;
 pub(crate) use routes::routes;
 pub(crate) use token::{check_password, make as make_token};

@@ -60,6 +60,7 @@ routes! {
     "/jobs/batch_cancel/" ["post" "Ends several jobs."] post(jobs::batch_cancel),
     "/jobs/{id}/" ["get" "Shows a job."] get(jobs::show),
     "/jobs/{id}/cancel/" ["get" "Ends a job."] get(jobs::cancel),
+    "/jobs/{id}/give_up/" ["post" "Ends a job whose worker will never report it."] post(jobs::give_up),
     "/jobs/{id}/resubmit/" ["post" "Submits a job again."] post(jobs::resubmit),
     "/jobs/{id}/logs/" ["get" "Lines of the log, YAML."] get(jobs::logs),
     "/jobs/{id}/metadata/" ["get" "The metadata."] get(jobs::metadata),

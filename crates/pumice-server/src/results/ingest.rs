@@ -21,7 +21,7 @@ pub(super) async fn ingest(shared: &Shared, job: &Job, first: u64, text: &str) -
         match read_line(line) {
             Ok(record) => found.push((number, record)),
             Err(error) => {
-                tracing::warn!(job.id = job.id.0, line = number, %error, "a log line cannot be read")
+                tracing::warn!(job.id = job.id.0, line = number, %error, "a log line cannot be read");
             }
         }
     }

@@ -6,7 +6,7 @@ mod handle;
 mod record;
 mod task;
 
-pub(crate) use handle::{Scheduler, Stopped};
+pub(crate) use handle::Scheduler;
 pub(crate) use record::{
     access_of_devices, device_for_scheduler, health_for_scheduler, type_for_scheduler, worker_for_scheduler,
     worker_health_for_scheduler,

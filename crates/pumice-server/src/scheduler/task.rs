@@ -92,6 +92,7 @@ async fn run(mut lab: Lab, mut commands: mpsc::Receiver<Command>, shared: Arc<Sh
     }
 }
 
+type Look = Box<dyn FnOnce(&Lab) + Send>;
 type Waiting = (oneshot::Sender<Vec<Action>>, Vec<Action>);
 
 fn take(
@@ -100,7 +101,7 @@ fn take(
     shared: &Shared,
     round: &mut Round,
     waiting: &mut Vec<Waiting>,
-    looks: &mut Vec<Box<dyn FnOnce(&Lab) + Send>>,
+    looks: &mut Vec<Look>,
 ) {
     match command {
         Command::Step { event, end, done } => {

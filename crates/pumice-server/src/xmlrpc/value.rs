@@ -1,7 +1,6 @@
 //! What travels: <http://xmlrpc.com/spec.md>, with `nil`.
 
 use pumice_db::Timestamp;
-use serde_json::Value as Json;
 
 /// One value.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,22 +34,6 @@ impl Value {
             Self::Binary(_) => "binary",
             Self::Array(_) => "an array",
             Self::Struct(_) => "a struct",
-        }
-    }
-
-    /// The same, from JSON.
-    pub(crate) fn from_json(json: &Json) -> Self {
-        match json {
-            Json::Null => Self::Nil,
-            Json::Bool(value) => Self::Bool(*value),
-            Json::Number(number) => {
-                number.as_i64().map_or_else(|| Self::Double(number.as_f64().unwrap_or(f64::NAN)), Self::Int)
-            }
-            Json::String(text) => Self::String(text.clone()),
-            Json::Array(items) => items.iter().map(Self::from_json).collect(),
-            Json::Object(members) => Self::Struct(
-                members.iter().map(|(name, value)| (name.clone(), Self::from_json(value))).collect(),
-            ),
         }
     }
 }

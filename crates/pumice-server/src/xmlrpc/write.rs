@@ -49,7 +49,9 @@ fn write(text: &mut String, value: &Value) {
         Value::Binary(bytes) => element(text, "base64", &BASE64_STANDARD.encode(bytes)),
         Value::Array(items) => {
             text.push_str("<array><data>\n");
-            items.iter().for_each(|item| write(text, item));
+            for item in items {
+                write(text, item);
+            }
             text.push_str("</data></array>");
         }
         Value::Struct(members) => {

@@ -72,7 +72,7 @@ fn lavacli_manages_device_types() {
 
 #[test]
 fn lavacli_manages_workers() {
-    check("workers", 24);
+    check("workers", 22);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The server from outside: its doors, with the clients and the workers that use them.
 
 #![expect(clippy::unwrap_used, reason = "a check that cannot go on has failed")]
+#![expect(clippy::print_stdout, reason = "a test that is skipped says why")]
 
 mod access;
 mod callbacks;

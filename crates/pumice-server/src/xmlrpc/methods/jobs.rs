@@ -42,6 +42,7 @@ pub(in super::super) async fn cancel(call: Call) -> Answer {
     Ok(Value::Bool(true))
 }
 
+#[expect(clippy::unused_async, reason = "every method has one form")]
 pub(in super::super) async fn validate(call: Call) -> Answer {
     let (text, strict) = (call.arguments.text(0)?, call.arguments.flag(1)?);
     let mistake = match definition::read(&text, &call.shared.config.rules()) {

@@ -250,10 +250,12 @@ pub(in super::super) async fn import_dictionary(call: Call) -> Answer {
 }
 
 /// LAVA's usual answer, from which clients take a port. Nobody listens there: events come over the WebSocket.
+#[expect(clippy::unused_async, reason = "every method has one form")]
 pub(in super::super) async fn event_socket(_: Call) -> Answer {
     Ok("tcp://*:5500".into())
 }
 
+#[expect(clippy::unused_async, reason = "every method has one form")]
 pub(in super::super) async fn validate_yaml(call: Call) -> Answer {
     let text = call.arguments.text(0)?;
     let mistake = match definition::read(&text, &call.shared.config.rules()) {

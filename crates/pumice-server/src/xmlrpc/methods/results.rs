@@ -1,5 +1,7 @@
 //! `results.*`
 
+use std::fmt::Write as _;
+
 use pumice_db::{Case, Condition, Job, Page, Suite};
 use serde_json::{Value as Json, json};
 
@@ -105,10 +107,10 @@ pub(in super::super) async fn suites_yaml(call: Call) -> Answer {
 
 pub(in super::super) async fn suites_csv(call: Call) -> Answer {
     let (job, suites) = suites(&call).await?;
-    let lines: String = suites
-        .iter()
-        .map(|suite| format!("\"{}\",\"{job}\",\"{}\"\r\n", suite.name.replace('"', "\"\""), suite.id))
-        .collect();
+    let mut lines = String::new();
+    for suite in &suites {
+        let _ = write!(lines, "\"{}\",\"{job}\",\"{}\"\r\n", suite.name.replace('"', "\"\""), suite.id);
+    }
     Ok(format!("\"name\",\"job\",\"id\"\r\n{lines}").into())
 }
 
