@@ -72,7 +72,7 @@ async fn every_fact_holds_on_postgresql() {
     }
 }
 
-/// An open database with users `admin` (superuser, key 1) and `alice` (key 2), type `qemu`, worker `w1`, and
+/// An open database with users `admin` (superuser, key 1) and `alice` (key 2), type `virtual`, worker `w1`, and
 /// devices `d1` and `d2`.
 async fn small_lab(url: &str) -> Database {
     let database = Database::open(url).await.unwrap();
