@@ -1,5 +1,7 @@
 //! The words of the command line.
 
+pub(crate) mod lab;
+
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -22,6 +24,8 @@ enum Command {
     Check(CheckArgs),
     /// Show what a job would do, with every timeout resolved
     Plan(PlanArgs),
+    #[command(flatten)]
+    Lab(lab::LabCommand),
     /// Show devices as a job would meet them, and the mistakes in them
     #[command(subcommand)]
     Device(DeviceCommand),
@@ -362,6 +366,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(args) => commands::run::main(&args).into(),
         Command::Check(args) => commands::check::main(&args).into(),
         Command::Plan(args) => commands::plan::main(&args).into(),
+        Command::Lab(command) => commands::lab(&command),
         Command::Device(command) => commands::device::main(&command).into(),
         Command::Schema(args) => commands::schema::main(&args).into(),
         Command::Lsp => commands::lsp::main().into(),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 use pumice_device::DeviceTypes;
 
 /// The device types that ship with pumice, by file name.
-const SHIPPED: &[(&str, &str)] = &[
+pub(crate) const SHIPPED: &[(&str, &str)] = &[
     ("base.jinja2", include_str!("../../../library/device-types/base.jinja2")),
     ("command.jinja2", include_str!("../../../library/device-types/command.jinja2")),
     ("docker.jinja2", include_str!("../../../library/device-types/docker.jinja2")),

@@ -7,6 +7,7 @@ mod corpus;
 mod flood;
 mod harness;
 mod kill;
+mod lab;
 mod models;
 mod tuxrun;
 mod uml;

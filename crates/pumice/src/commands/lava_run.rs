@@ -35,8 +35,8 @@ impl Sink for StandardError {
 
 pub(crate) fn main(args: &LavaRunArgs) -> ExitCode {
     match run(args) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(outcome) if outcome.verdict == Verdict::Complete => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
         Err(failure) => {
             print_error(&failure.message);
             ExitCode::FAILURE
@@ -44,8 +44,8 @@ pub(crate) fn main(args: &LavaRunArgs) -> ExitCode {
     }
 }
 
-/// Whether the job is complete.
-fn run(args: &LavaRunArgs) -> Result<bool, Failure> {
+/// Runs it, and leaves what LAVA's runner leaves.
+pub(crate) fn run(args: &LavaRunArgs) -> Result<Outcome, Failure> {
     let output_dir = written(&args.output_dir, std::path::absolute(&args.output_dir))?;
     written(&output_dir, fs::create_dir_all(&output_dir))?;
     let platforms = pumice_platforms::all();
@@ -58,7 +58,7 @@ fn run(args: &LavaRunArgs) -> Result<bool, Failure> {
         let reporter = reporter(&output_dir)?;
         written(&output_dir, files::write_plan(&output_dir, plan, &job.secrets.mask()))?;
         reporter.info("the definition is valid");
-        return Ok(true);
+        return Ok(Outcome { verdict: Verdict::Complete, failure: None, results: reporter.results() });
     }
     let scratch = scratch_dir(args);
     let execution = Execution {
@@ -72,7 +72,7 @@ fn run(args: &LavaRunArgs) -> Result<bool, Failure> {
         scratch_dir: scratch.as_deref(),
         sinks: vec![Box::new(StandardError(String::new()))],
     };
-    Ok(execution.run()?.outcome.verdict == Verdict::Complete)
+    Ok(execution.run()?.outcome)
 }
 
 fn reporter(output_dir: &Path) -> Result<Reporter, Failure> {
@@ -81,7 +81,7 @@ fn reporter(output_dir: &Path) -> Result<Reporter, Failure> {
 }
 
 /// A definition with mistakes ends as LAVA ends it: a log, the result of the job, nothing started.
-fn refuse(input: &Input, output_dir: &Path) -> Result<bool, Failure> {
+fn refuse(input: &Input, output_dir: &Path) -> Result<Outcome, Failure> {
     let reporter = reporter(output_dir)?;
     let mut first = None;
     for diagnostic in &input.diagnostics {
@@ -106,7 +106,7 @@ fn refuse(input: &Input, output_dir: &Path) -> Result<bool, Failure> {
     let outcome =
         Outcome { verdict: Verdict::Incomplete, failure: Some(failure), results: reporter.results() };
     written(output_dir, files::write_outcome(output_dir, &outcome))?;
-    Ok(false)
+    Ok(outcome)
 }
 
 /// `dispatcher_download_dir` of the worker's settings: where there is room for images.

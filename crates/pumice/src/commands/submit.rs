@@ -1,0 +1,83 @@
+//! `pumice submit` and `pumice resubmit`.
+
+use std::fs;
+
+use pumice_client::{LabClient, Submitted};
+use pumice_types::{Cause, Failure, JobId};
+use serde_json::json;
+
+use super::results;
+use crate::{
+    cli::{
+        Format,
+        lab::{JobArgs, SubmitArgs},
+    },
+    exit::Exit,
+    lab::{self, asked, connect, wait_for_end},
+    terminal::{self, print, print_error},
+};
+
+pub(crate) fn main(args: &SubmitArgs) -> Exit {
+    lab::exit(submit(args))
+}
+
+/// The same job again, as another.
+pub(crate) fn again(args: &JobArgs) -> Exit {
+    let ask = || {
+        let client = connect(&args.lab)?;
+        tell(&asked(client.resubmit(JobId(args.id)))?, args.lab.format);
+        Ok(Exit::Success)
+    };
+    lab::exit(ask())
+}
+
+fn submit(args: &SubmitArgs) -> Result<Exit, Failure> {
+    let text = fs::read_to_string(&args.job).map_err(|error| {
+        Failure::new(Cause::InvalidDefinition, format!("cannot read `{}`: {error}", args.job.display()))
+    })?;
+    let client = connect(&args.lab)?;
+    let submitted = asked(client.submit(&text))?;
+    tell(&submitted, args.lab.format);
+    if !args.wait {
+        return Ok(Exit::Success);
+    }
+    let mut exit = Exit::Success;
+    for id in submitted.job_ids {
+        let ended = end(&client, id, args.lab.format)?;
+        exit = if exit == Exit::Success { ended } else { exit };
+    }
+    Ok(exit)
+}
+
+fn tell(submitted: &Submitted, format: Format) {
+    for id in &submitted.job_ids {
+        match format {
+            Format::Text => print_error(&format!("job {id} was submitted")),
+            Format::Json => print(&json!({ "submitted": id }).to_string()),
+        }
+    }
+}
+
+/// Waits for a job, prints its results, and says how `pumice run` would have ended.
+fn end(client: &LabClient, id: JobId, format: Format) -> Result<Exit, Failure> {
+    let job = wait_for_end(client, id, |_| ())?;
+    let cases = results::all(client, id)?;
+    results::show(&cases, format);
+    let why = asked(client.why(id))?;
+    if format == Format::Json {
+        print(&json!({ "job": id, "health": job.health, "failure": why.failure }).to_string());
+    } else {
+        print(&format!("job {id}: {}", job.health));
+    }
+    if let Some(failure) = &why.failure {
+        terminal::show_failure(failure);
+    }
+    let failed = cases.iter().any(|case| case.result == "fail" && case.suite != results::RUNNER);
+    Ok(match (job.health.as_str(), why.failure) {
+        ("Complete", _) if failed => Exit::TestsFailed,
+        ("Complete", _) => Exit::Success,
+        ("Canceled", _) => Exit::Cancelled,
+        (_, Some(failure)) => Exit::of_fault(failure.fault),
+        (_, None) => Exit::JobFailed,
+    })
+}

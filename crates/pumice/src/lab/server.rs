@@ -1,0 +1,102 @@
+//! A lab's server in its state directory.
+
+use std::{
+    fs,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+};
+
+use pumice_db::Database;
+use pumice_server::{App, Config};
+use pumice_types::Failure;
+use tokio::net::TcpListener;
+
+use super::{LabDirectory, host_refused, private_directory, write_private};
+use crate::{cli::lab::ServerArgs, library::SHIPPED, terminal::print};
+
+/// The first administrator.
+const ADMIN: &str = "admin";
+
+/// A server that is ready to serve.
+pub(crate) struct Server {
+    /// It.
+    pub(crate) app: App,
+    /// Where it listens.
+    pub(crate) listener: TcpListener,
+    /// How it is reached from this host.
+    pub(crate) url: String,
+}
+
+impl Server {
+    /// Opens the database, takes hold of the address, and makes the first administrator where there is none.
+    pub(crate) async fn open(directory: &LabDirectory, args: &ServerArgs) -> Result<Self, Failure> {
+        let listener = TcpListener::bind(args.listen)
+            .await
+            .map_err(|error| host_refused(&format!("cannot listen on {}", args.listen), &error))?;
+        let bound = listener.local_addr().map_err(|error| host_refused("cannot listen", &error))?;
+        let url = format!("http://{}", reachable(bound));
+        let library = directory.device_types();
+        private_directory(&library)?;
+        for (name, text) in SHIPPED {
+            write_private(&library.join(name), text)?;
+        }
+        let database = args.database.clone().unwrap_or_else(|| directory.database_url());
+        let database = Database::open(&database)
+            .await
+            .map_err(|error| host_refused("cannot open the lab's database", &error))?;
+        let mut config = Config::in_directory(directory.server());
+        config.library = vec![library];
+        let app = App::new(config, database)
+            .await
+            .map_err(|error| host_refused("cannot start the server", &error))?;
+        admit_admin(&app, directory).await?;
+        Ok(Self { app, listener, url })
+    }
+
+    /// Tells this host's clients, and whoever reads standard output, where the lab is.
+    pub(crate) fn announce(&self, directory: &LabDirectory) -> Result<(), Failure> {
+        write_private(&directory.address(), &self.url)?;
+        print(&format!("the lab is at {}", self.url));
+        Ok(())
+    }
+}
+
+/// The first administrator's token is shown once, and kept. One whose file was lost gets another.
+async fn admit_admin(app: &App, directory: &LabDirectory) -> Result<(), Failure> {
+    let refused = |error| host_refused("cannot make the first administrator", &error);
+    let path = directory.admin_token();
+    let mut token = app.first_admin(ADMIN).await.map_err(refused)?;
+    if token.is_none() && !fs::exists(&path).unwrap_or(true) {
+        token = app.new_token(ADMIN, "first administrator, again").await.map_err(refused)?;
+    }
+    if let Some(token) = token {
+        write_private(&path, &token)?;
+        print(&format!("the token of {ADMIN}: {token}"));
+        print(&format!("it is kept in {}", path.display()));
+    }
+    Ok(())
+}
+
+/// An address that listens everywhere is reached on the loopback.
+fn reachable(mut bound: SocketAddr) -> SocketAddr {
+    if bound.ip().is_unspecified() {
+        bound.set_ip(if bound.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+    }
+    bound
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(bound: &str, expected: &str) {
+        assert_eq!(reachable(bound.parse().unwrap()).to_string(), expected);
+    }
+
+    #[test]
+    fn a_server_that_listens_everywhere_is_reached_on_the_loopback() {
+        check("0.0.0.0:8000", "127.0.0.1:8000");
+        check("[::]:8000", "[::1]:8000");
+        check("192.0.2.1:80", "192.0.2.1:80");
+    }
+}
