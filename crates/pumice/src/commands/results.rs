@@ -68,10 +68,7 @@ pub(crate) fn all(client: &LabClient, id: JobId) -> Result<Vec<Case>, Failure> {
 /// A case names its suite in its metadata, `definition` (lava-compat 7.3).
 fn suite(metadata: &str) -> String {
     let (node, _) = pumice_yaml::parse(metadata, SourceId::default());
-    node.as_ref()
-        .and_then(|node| node.get("definition"))
-        .map(|name| name.text().to_string())
-        .unwrap_or_default()
+    node.as_ref().and_then(|node| node.get("definition")).map(|name| name.text().clone()).unwrap_or_default()
 }
 
 /// Prints cases: one a line, or a list.

@@ -48,7 +48,7 @@ pub(crate) fn look(directory: &Path, name: &WorkerName) -> Result<Host, Failure>
             if let Availability::Ready(facts) = platform.probe(None, &prepared.host.host).await
                 && facts.program.is_some()
             {
-                let version = facts.version.map(|version| version.to_string()).unwrap_or_default();
+                let version = facts.version.unwrap_or_default();
                 ready.push(Versioned { name: platform.name().to_owned(), version });
             }
         }

@@ -31,7 +31,8 @@ pub(crate) fn host_refused(what: &str, error: &dyn std::error::Error) -> Failure
     let mut message = format!("{what}: {error}");
     let mut source = error.source();
     while let Some(cause) = source {
-        message.push_str(&format!(": {cause}"));
+        message.push_str(": ");
+        message.push_str(&cause.to_string());
         source = cause.source();
     }
     Failure::new(Cause::HostRefused, message)
