@@ -6,11 +6,11 @@ use pumice_db::{Condition, DeviceType, DeviceTypeChange, ObjectKind};
 
 use super::{
     super::{Answer, Call, Value},
-    devices::{ALL, permission_list},
+    devices::{ALL, list_permissions, permission_list, set_permission},
     small,
 };
 use crate::{
-    lab::{device_types, library, permissions},
+    lab::{device_types, library},
     refusal::Refusal,
 };
 
@@ -171,24 +171,14 @@ pub(in super::super) async fn alias_list(call: Call) -> Answer {
     Ok(reader.aliases_of(&name).await?.into())
 }
 
-async fn set_permission(call: Call, has_it: bool) -> Answer {
-    let (name, group, permission) =
-        (call.arguments.text(0)?, call.arguments.text(1)?, call.arguments.text(2)?);
-    permissions::set(&call.shared, &call.who, ObjectKind::DeviceType, &name, &group, &permission, has_it)
-        .await?;
-    Ok(Value::Nil)
-}
-
 pub(in super::super) async fn perms_add(call: Call) -> Answer {
-    set_permission(call, true).await
+    set_permission(call, ObjectKind::DeviceType, true).await
 }
 
 pub(in super::super) async fn perms_delete(call: Call) -> Answer {
-    set_permission(call, false).await
+    set_permission(call, ObjectKind::DeviceType, false).await
 }
 
 pub(in super::super) async fn perms_list(call: Call) -> Answer {
-    let granted =
-        permissions::list(&call.shared, &call.who, ObjectKind::DeviceType, &call.arguments.text(0)?).await?;
-    Ok(permission_list(granted))
+    list_permissions(call, ObjectKind::DeviceType).await
 }

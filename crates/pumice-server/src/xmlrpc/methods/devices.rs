@@ -147,25 +147,29 @@ pub(in super::super) async fn tag_list(call: Call) -> Answer {
     Ok(reader.device_tags(&hostname).await?.into())
 }
 
-async fn set_permission(call: Call, has_it: bool) -> Answer {
-    let (hostname, group, permission) =
+/// Gives a group a permission for an object, or takes it.
+pub(super) async fn set_permission(call: Call, kind: ObjectKind, has_it: bool) -> Answer {
+    let (name, group, permission) =
         (call.arguments.text(0)?, call.arguments.text(1)?, call.arguments.text(2)?);
-    permissions::set(&call.shared, &call.who, ObjectKind::Device, &hostname, &group, &permission, has_it)
-        .await?;
+    permissions::set(&call.shared, &call.who, kind, &name, &group, &permission, has_it).await?;
     Ok(Value::Nil)
 }
 
 pub(in super::super) async fn perms_add(call: Call) -> Answer {
-    set_permission(call, true).await
+    set_permission(call, ObjectKind::Device, true).await
 }
 
 pub(in super::super) async fn perms_delete(call: Call) -> Answer {
-    set_permission(call, false).await
+    set_permission(call, ObjectKind::Device, false).await
 }
 
 pub(in super::super) async fn perms_list(call: Call) -> Answer {
-    let granted =
-        permissions::list(&call.shared, &call.who, ObjectKind::Device, &call.arguments.text(0)?).await?;
+    list_permissions(call, ObjectKind::Device).await
+}
+
+/// The permissions for an object.
+pub(super) async fn list_permissions(call: Call, kind: ObjectKind) -> Answer {
+    let granted = permissions::list(&call.shared, &call.who, kind, &call.arguments.text(0)?).await?;
     Ok(permission_list(granted))
 }
 
