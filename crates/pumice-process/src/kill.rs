@@ -150,7 +150,10 @@ impl Tree<'_> {
 /// The processes that became our children because they were orphaned below us. Those that have ended are
 /// collected and left out.
 fn adopted() -> BTreeSet<i32> {
-    let own_session = rustix::process::getsid(None).map_or(0, |session| session.as_raw_nonzero().get());
+    let own = rustix::process::getpid().as_raw_nonzero().get();
+    // Not `getsid(2)`: in a PID namespace the leader of our session may be outside, and its id is then 0, which
+    // rustix takes for impossible. `/proc` says 0 of what shares that session too.
+    let own_session = Process::read(own).map_or(0, |process| process.session);
     let direct = DIRECT.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let mut adopted = BTreeSet::new();
     for process in Process::children() {

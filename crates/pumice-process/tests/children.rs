@@ -1,6 +1,7 @@
 //! One child under a guard: streams, ends, signals, and what it leaves.
 
 use std::{
+    ffi::OsString,
     fs,
     io::Read as _,
     time::{Duration, Instant},
@@ -43,6 +44,21 @@ fn pipes_carry_what_the_child_says_and_the_exit_is_seen_by_every_waiter() {
         assert_eq!(child.wait().await.status, Status::Code(3));
         world.finish().await;
     });
+}
+
+/// As in a container entered from outside: the leader of our session is in the namespace above, and has no id here.
+#[test]
+fn a_session_led_from_outside_our_pid_namespace_is_no_obstacle() {
+    let unshare = ["--user", "--map-root-user", "--pid", "--fork", "--mount-proc"];
+    let run = |argv: &[OsString]| std::process::Command::new("unshare").args(unshare).args(argv).output();
+    if !run(&["true".into()]).is_ok_and(|output| output.status.success()) {
+        println!("skipped: this host lets nobody make a PID namespace");
+        return;
+    }
+    let test = "pipes_carry_what_the_child_says_and_the_exit_is_seen_by_every_waiter";
+    let output = run(&world::one_test(test)).unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }
 
 #[test]
