@@ -46,8 +46,9 @@ pub struct Job {
     pub health_check: bool,
     #[serde(default)]
     pub requested_device_type: Option<String>,
+    /// Keys of [`Tag`]s.
     #[serde(default)]
-    pub tags: Vec<String>,
+    pub tags: Vec<i64>,
     #[serde(default)]
     pub actual_device: Option<String>,
     #[serde(default)]
@@ -81,12 +82,23 @@ pub struct Device {
     pub device_type: String,
     #[serde(default)]
     pub description: Option<String>,
+    /// Keys of [`Tag`]s.
     #[serde(default)]
-    pub tags: Vec<String>,
+    pub tags: Vec<i64>,
     pub state: String,
     pub health: String,
     #[serde(default)]
     pub worker_host: Option<String>,
+}
+
+/// A tag, as LAVA's REST API tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are LAVA's (lava-compat 7.3)")]
+pub struct Tag {
+    pub id: i64,
+    pub name: String,
+    #[serde(default)]
+    pub description: Option<String>,
 }
 
 /// A worker, as LAVA's REST API tells it.
@@ -138,6 +150,37 @@ pub struct Submitted {
     pub message: String,
     /// The jobs: one, or all of a MultiNode group.
     pub job_ids: Vec<JobId>,
+}
+
+/// How the results of two jobs differ.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// The job that came first.
+    pub before: JobId,
+    /// The other.
+    pub after: JobId,
+    /// Each case that is not the same in both.
+    pub changes: Vec<Change>,
+}
+
+/// A case that two jobs differ in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// The suite.
+    pub suite: String,
+    /// The case.
+    pub name: String,
+    /// The unit of its measurements; may be empty.
+    #[serde(default)]
+    pub unit: String,
+    /// The result in the first job, if it is there.
+    pub before: Option<String>,
+    /// The result in the other, if it is there.
+    pub after: Option<String>,
+    /// What the first job measured.
+    pub measurement_before: Option<f64>,
+    /// What the other measured.
+    pub measurement_after: Option<f64>,
 }
 
 /// A piece of a job's log.
@@ -274,6 +317,16 @@ impl LabClient {
         self.0
             .send("POST", &path, Body::json(&json!({ "health": health, "reason": reason })), NO_WAIT)
             .map(drop)
+    }
+
+    /// Tags, by whose keys jobs and devices name them.
+    pub fn tags(&self, limit: u32, offset: u64) -> Result<Page<Tag>, ClientError> {
+        self.list("tags", &[], limit, offset)
+    }
+
+    /// How the results of two jobs differ: `before` is what `after` is held against.
+    pub fn compare(&self, before: JobId, after: JobId) -> Result<Comparison, ClientError> {
+        self.get(&format!("{REST}jobs/{after}/compare/{before}/"))
     }
 
     /// Workers.

@@ -15,6 +15,8 @@ mod worker;
 pub use backoff::Backoff;
 pub use connection::{Address, Connection, Credentials, Options, PlainHttp};
 pub use error::ClientError;
-pub use lab::{Device, Job, JobFilter, LabClient, LogPiece, Page, Submitted, TestCase, Worker};
+pub use lab::{
+    Change, Comparison, Device, Job, JobFilter, LabClient, LogPiece, Page, Submitted, Tag, TestCase, Worker,
+};
 pub use lava_worker::{LavaJob, LavaOrders, LavaPackage, LavaResult, LavaWorkerClient};
 pub use worker::{ChannelPiece, WorkerClient};

@@ -2,9 +2,10 @@
 
 use crate::{
     Condition, DbError, DeviceHealth, DeviceState, Listing, ObjectKind, Order, Page, Reader, UnknownField,
-    Viewer, Writer,
-    query::{self, Field, Kind, Where, field, related},
+    Viewer, Writer, device_type, group,
+    query::{self, Field, Kind, Relation, Where, field},
     row::{Row, params},
+    tag, user, worker,
 };
 
 /// A device.
@@ -114,7 +115,8 @@ fn columns() -> String {
     )
 }
 
-const FIELDS: &[Field] = &[
+/// What may be asked; the key first.
+pub(crate) const FIELDS: &[Field] = &[
     field("hostname", Kind::Text, "d.hostname"),
     field("device_version", Kind::Text, "d.device_version"),
     field("description", Kind::Text, "d.description"),
@@ -122,35 +124,37 @@ const FIELDS: &[Field] = &[
     field("health", Kind::Word, "d.health"),
     field("is_synced", Kind::Flag, "d.is_synced"),
     field("device_type", Kind::Text, "d.device_type"),
-    field("device_type__name", Kind::Text, "d.device_type"),
     field("worker_host", Kind::Text, "d.worker"),
-    field("worker_host__hostname", Kind::Text, "d.worker"),
     field("last_health_report_job", Kind::Int, "d.last_health_job"),
     field("last_health_report_job__id", Kind::Int, "d.last_health_job"),
-    related(
-        "device_type__display",
-        Kind::Flag,
-        "y.display",
-        "EXISTS (SELECT 1 FROM device_types y WHERE y.name = d.device_type AND $)",
-    ),
-    related(
-        "physical_owner__username",
-        Kind::Text,
-        "u.username",
-        "EXISTS (SELECT 1 FROM users u WHERE u.id = d.physical_owner AND $)",
-    ),
-    related(
-        "physical_group__name",
-        Kind::Text,
-        "g.name",
-        "EXISTS (SELECT 1 FROM groups g WHERE g.id = d.physical_group AND $)",
-    ),
-    related(
-        "tags__name",
-        Kind::Text,
-        "t.name",
-        "EXISTS (SELECT 1 FROM device_tags dt JOIN tags t ON t.id = dt.tag_id WHERE dt.device = d.hostname AND $)",
-    ),
+];
+
+const RELATIONS: &[Relation] = &[
+    Relation {
+        prefix: "device_type",
+        fields: device_type::FIELDS,
+        around: "EXISTS (SELECT 1 FROM device_types y WHERE y.name = d.device_type AND $)",
+    },
+    Relation {
+        prefix: "physical_owner",
+        fields: user::FIELDS,
+        around: "EXISTS (SELECT 1 FROM users u WHERE u.id = d.physical_owner AND $)",
+    },
+    Relation {
+        prefix: "physical_group",
+        fields: group::FIELDS,
+        around: "EXISTS (SELECT 1 FROM groups g WHERE g.id = d.physical_group AND $)",
+    },
+    Relation {
+        prefix: "tags",
+        fields: tag::FIELDS,
+        around: "EXISTS (SELECT 1 FROM device_tags dt JOIN tags t ON t.id = dt.tag_id WHERE dt.device = d.hostname AND $)",
+    },
+    Relation {
+        prefix: "worker_host",
+        fields: worker::FIELDS,
+        around: "EXISTS (SELECT 1 FROM workers w WHERE w.hostname = d.worker AND $)",
+    },
 ];
 
 fn device(row: &Row) -> Result<Device, DbError> {
@@ -179,7 +183,7 @@ fn device(row: &Row) -> Result<Device, DbError> {
 impl Condition {
     /// A condition on devices.
     pub fn on_devices(name: &str, value: &str) -> Result<Self, UnknownField> {
-        query::condition(FIELDS, name, value)
+        query::related_condition(FIELDS, RELATIONS, name, value)
     }
 
     /// Leaves out devices that will not come back.

@@ -85,7 +85,8 @@ const COLUMNS: &str = "y.name, y.description, y.display, y.owners_only, y.health
                        y.health_denominator, y.architecture, y.processor, y.cpu_model, y.bits, y.cores, \
                        y.core_count, y.template, y.health_check";
 
-const FIELDS: &[Field] = &[
+/// What may be asked; the key first.
+pub(crate) const FIELDS: &[Field] = &[
     field("name", Kind::Text, "y.name"),
     field("description", Kind::Text, "y.description"),
     field("cpu_model", Kind::Text, "y.cpu_model"),

@@ -15,7 +15,8 @@ pub struct Group {
     pub name: String,
 }
 
-const FIELDS: &[Field] = &[field("id", Kind::Int, "g.id"), field("name", Kind::Text, "g.name")];
+/// What may be asked; the key first.
+pub(crate) const FIELDS: &[Field] = &[field("id", Kind::Int, "g.id"), field("name", Kind::Text, "g.name")];
 
 impl Condition {
     /// A condition on groups.

@@ -3,16 +3,14 @@
 use pumice_types::JobId;
 
 use crate::{
-    Condition, DbError, Job, Listing, Order, Page, Reader, UnknownField, Viewer,
+    Condition, DbError, Job, Listing, Order, Page, Reader, Timestamp, UnknownField, Viewer, Writer, device,
+    device_type, group,
     job::{COLUMNS, job},
-    query::{self, Field, Kind, Where, field, related},
+    query::{self, Field, Kind, Relation, Where, field, related},
     row::params,
+    tag, user,
 };
 
-const OF_TAG: &str =
-    "EXISTS (SELECT 1 FROM job_tags jt JOIN tags t ON t.id = jt.tag_id WHERE jt.job_id = j.id AND $)";
-const OF_GROUP: &str = "EXISTS (SELECT 1 FROM job_viewing_groups v JOIN groups g ON g.id = v.group_id \
-                        WHERE v.job_id = j.id AND $)";
 const OF_TEXT: &str = "EXISTS (SELECT 1 FROM job_texts x WHERE x.job_id = j.id AND $)";
 
 const FIELDS: &[Field] = &[
@@ -28,17 +26,41 @@ const FIELDS: &[Field] = &[
     field("description", Kind::Text, "j.description"),
     field("failure_comment", Kind::Text, "j.failure_comment"),
     field("requested_device_type", Kind::Text, "j.requested_device_type"),
-    field("requested_device_type__name", Kind::Text, "j.requested_device_type"),
     field("actual_device", Kind::Text, "j.actual_device"),
-    field("actual_device__hostname", Kind::Text, "j.actual_device"),
     field("worker", Kind::Text, "j.worker"),
     field("submitter", Kind::Text, "s.username"),
-    field("submitter__username", Kind::Text, "s.username"),
     related("definition", Kind::Text, "x.definition", OF_TEXT),
     related("original_definition", Kind::Text, "x.original", OF_TEXT),
     related("multinode_definition", Kind::Text, "x.multinode", OF_TEXT),
-    related("tags__name", Kind::Text, "t.name", OF_TAG),
-    related("viewing_groups__name", Kind::Text, "g.name", OF_GROUP),
+];
+
+const RELATIONS: &[Relation] = &[
+    Relation {
+        prefix: "requested_device_type",
+        fields: device_type::FIELDS,
+        around: "EXISTS (SELECT 1 FROM device_types y WHERE y.name = j.requested_device_type AND $)",
+    },
+    Relation {
+        prefix: "actual_device",
+        fields: device::FIELDS,
+        around: "EXISTS (SELECT 1 FROM devices d WHERE d.hostname = j.actual_device AND $)",
+    },
+    Relation {
+        prefix: "tags",
+        fields: tag::FIELDS,
+        around: "EXISTS (SELECT 1 FROM job_tags jt JOIN tags t ON t.id = jt.tag_id WHERE jt.job_id = j.id AND $)",
+    },
+    Relation {
+        prefix: "viewing_groups",
+        fields: group::FIELDS,
+        around: "EXISTS (SELECT 1 FROM job_viewing_groups v JOIN groups g ON g.id = v.group_id \
+                 WHERE v.job_id = j.id AND $)",
+    },
+    Relation {
+        prefix: "submitter",
+        fields: user::FIELDS,
+        around: "EXISTS (SELECT 1 FROM users u WHERE u.id = j.submitter_id AND $)",
+    },
 ];
 
 impl Condition {
@@ -46,7 +68,7 @@ impl Condition {
     pub fn on_jobs(name: &str, value: &str) -> Result<Self, UnknownField> {
         match name.strip_prefix("metadata__") {
             Some(rest) => Self::on_job_metadata(rest, value),
-            None => query::condition(FIELDS, name, value),
+            None => query::related_condition(FIELDS, RELATIONS, name, value),
         }
     }
 
@@ -94,6 +116,16 @@ impl Reader {
         self.rows(sql, params![]).await?.iter().map(job).collect()
     }
 
+    /// Jobs that ended before a moment, the oldest first, at most `limit`. What still refers to a device as its last
+    /// health check stays.
+    pub async fn jobs_ended_before(&mut self, moment: Timestamp, limit: u64) -> Result<Vec<JobId>, DbError> {
+        let sql = format!(
+            "SELECT j.id FROM jobs j WHERE j.end_time < $1 AND j.state NOT IN ('submitted', 'scheduled', 'running', 'cancelling') \
+             AND NOT EXISTS (SELECT 1 FROM devices d WHERE d.last_health_job = j.id) ORDER BY j.end_time LIMIT {limit}"
+        );
+        self.rows(sql, params![moment]).await?.iter().map(|row| Ok(JobId(row.int("id")?))).collect()
+    }
+
     /// The jobs given to a worker that have not ended, oldest first.
     pub async fn jobs_of_worker(&mut self, hostname: &str) -> Result<Vec<Job>, DbError> {
         let sql = format!(
@@ -119,5 +151,12 @@ impl Reader {
         viewer.limit_jobs(&mut clause);
         let sql = format!("SELECT COUNT(*) AS n FROM jobs j{}", clause.clause());
         Ok(self.count(sql, clause.params).await? > 0)
+    }
+}
+
+impl Writer {
+    /// Removes a job with all that is known of it; `false` when there is none.
+    pub async fn delete_job(&mut self, id: JobId) -> Result<bool, DbError> {
+        Ok(self.execute("DELETE FROM jobs WHERE id = $1", params![id]).await? > 0)
     }
 }

@@ -12,6 +12,8 @@ use crate::{Timestamp, row::Param, words::JOB_STATES};
 pub enum Lookup {
     /// Equal.
     Exact,
+    /// Another.
+    Ne,
     /// Equal but for large and small letters.
     IExact,
     /// One of a comma-separated list.
@@ -40,6 +42,7 @@ impl Lookup {
     fn from_suffix(suffix: &str) -> Option<Self> {
         Some(match suffix {
             "exact" => Self::Exact,
+            "ne" => Self::Ne,
             "iexact" => Self::IExact,
             "in" => Self::In,
             "contains" => Self::Contains,
@@ -61,6 +64,8 @@ impl Lookup {
 pub(crate) enum Kind {
     Text,
     Int,
+    /// A number that need not be whole.
+    Number,
     Flag,
     Time,
     /// The job's state column, asked by LAVA's state word.
@@ -95,6 +100,15 @@ pub(crate) const fn related(
     around: &'static str,
 ) -> Field {
     Field { name, kind, sql, around, sorts: false }
+}
+
+/// Another table whose fields may be asked for behind `prefix__`; `around` is how it is joined, `$` the comparison.
+/// `prefix` alone, and `prefix__LOOKUP`, ask for the first of its fields, which is its key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Relation {
+    pub(crate) prefix: &'static str,
+    pub(crate) fields: &'static [Field],
+    pub(crate) around: &'static str,
 }
 
 /// One condition of a list, ready to be asked.
@@ -169,6 +183,38 @@ pub(crate) fn condition(fields: &[Field], name: &str, value: &str) -> Result<Con
     compare(field, lookup, value)
 }
 
+/// A condition on a table's own fields, or else on those of its relations.
+pub(crate) fn related_condition(
+    fields: &[Field],
+    relations: &[Relation],
+    name: &str,
+    value: &str,
+) -> Result<Condition, UnknownField> {
+    let own = condition(fields, name, value);
+    if !matches!(own, Err(UnknownField::Name)) {
+        return own;
+    }
+    let relation = relations.iter().find_map(|relation| {
+        let rest = name.strip_prefix(relation.prefix)?;
+        let rest = rest.strip_prefix("__").or_else(|| rest.is_empty().then_some(""))?;
+        Some((relation, rest))
+    });
+    let (relation, rest) = relation.ok_or(UnknownField::Name)?;
+    let key = relation.fields.first().map_or("", |field| field.name);
+    let inner = match condition(relation.fields, rest, value) {
+        Err(UnknownField::Name) if rest.is_empty() => condition(relation.fields, key, value)?,
+        Err(UnknownField::Name) => condition(relation.fields, &format!("{key}__{rest}"), value)?,
+        found => found?,
+    };
+    Ok(Condition { sql: put_into(relation.around, &inner.sql), params: inner.params })
+}
+
+/// A comparison at its place in what stands around it.
+fn put_into(around: &str, comparison: &str) -> String {
+    // `$?` in the comparison is a placeholder, not a place.
+    around.replace('$', &format!("({})", comparison.replace('$', "\u{1}"))).replace('\u{1}', "$")
+}
+
 pub(crate) fn order(fields: &[Field], name: &str) -> Option<Order> {
     let (name, direction) = name.strip_prefix('-').map_or((name, "ASC"), |name| (name, "DESC"));
     let field = fields.iter().find(|field| field.sorts && field.name == name)?;
@@ -236,6 +282,7 @@ fn compare(field: &Field, lookup: Lookup, value: &str) -> Result<Condition, Unkn
         let template = match lookup {
             Lookup::In => one_of(sql, wanted.clone(), &mut params),
             Lookup::Exact => ordered("="),
+            Lookup::Ne => ordered("<>"),
             Lookup::Lt => ordered("<"),
             Lookup::Lte => ordered("<="),
             Lookup::Gt => ordered(">"),
@@ -256,13 +303,7 @@ fn compare(field: &Field, lookup: Lookup, value: &str) -> Result<Condition, Unkn
         }
         template
     };
-    Ok(Condition {
-        sql: field
-            .around
-            .replace('$', &format!("({})", comparison.replace('$', "\u{1}")))
-            .replace('\u{1}', "$"),
-        params,
-    })
+    Ok(Condition { sql: put_into(field.around, &comparison), params })
 }
 
 fn one_of(sql: &str, wanted: Vec<Param>, params: &mut Vec<Param>) -> String {
@@ -277,6 +318,10 @@ fn one_of(sql: &str, wanted: Vec<Param>, params: &mut Vec<Param>) -> String {
 fn bind(field: &Field, value: &str) -> Result<Param, UnknownField> {
     match field.kind {
         Kind::Int => value.trim().parse::<i64>().map(Param::from).map_err(|_| misfit(field, "a number")),
+        Kind::Number => {
+            let number = value.trim().parse::<f64>().ok().filter(|number| number.is_finite());
+            number.map(Param::from).ok_or_else(|| misfit(field, "a number"))
+        }
         Kind::Flag => flag(value).map(Param::from).ok_or_else(|| misfit(field, "true or false")),
         Kind::Time => Timestamp::parse(value)
             .map(Param::from)
@@ -395,6 +440,24 @@ mod tests {
             "a,b",
             "EXISTS (SELECT 1 FROM tags t WHERE (t.name IN ($?, $?))) <- 2 values",
         );
+    }
+
+    #[test]
+    fn a_relation_is_asked_by_its_fields_or_its_key() {
+        const OF_TYPE: Relation = Relation {
+            prefix: "kind",
+            fields: &[field("name", Kind::Text, "y.name"), field("cores", Kind::Int, "y.cores")],
+            around: "EXISTS (SELECT 1 FROM types y WHERE y.name = j.kind AND $)",
+        };
+        let sql = |name: &str| related_condition(FIELDS, &[OF_TYPE], name, "7").map(|found| found.sql);
+        let of_type =
+            |inner: &str| Ok(format!("EXISTS (SELECT 1 FROM types y WHERE y.name = j.kind AND (({inner})))"));
+        assert_eq!(sql("kind"), of_type("y.name = $?"));
+        assert_eq!(sql("kind__in"), of_type("y.name IN ($?)"));
+        assert_eq!(sql("kind__cores__gt"), of_type("y.cores > $?"));
+        assert_eq!(sql("id"), Ok("(j.id = $?)".to_owned()));
+        assert_eq!(sql("kind__password"), Err(UnknownField::Name));
+        assert_eq!(sql("kinds"), Err(UnknownField::Name));
     }
 
     #[test]

@@ -32,6 +32,7 @@ param_from! {
     Option<Timestamp> => value, Int(value.map(|time| time.0));
     pumice_types::JobId => value, Int(Some(value.0));
     Option<pumice_types::JobId> => value, Int(value.map(|id| id.0));
+    f64 => value, Double(Some(value));
     Option<f64> => value, Double(value);
     &str => value, Text(Some(value.to_owned()));
     Option<&str> => value, Text(value.map(str::to_owned));

@@ -17,7 +17,8 @@ pub struct Tag {
     pub description: Option<String>,
 }
 
-const FIELDS: &[Field] = &[
+/// What may be asked; the key first.
+pub(crate) const FIELDS: &[Field] = &[
     field("id", Kind::Int, "t.id"),
     field("name", Kind::Text, "t.name"),
     field("description", Kind::Text, "t.description"),

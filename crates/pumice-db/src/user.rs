@@ -72,7 +72,8 @@ pub struct UserChange {
 const COLUMNS: &str = "u.id, u.username, u.first_name, u.last_name, u.email, u.is_active, u.is_staff, \
                        u.is_superuser, u.password_hash, u.date_joined, u.last_login";
 
-const FIELDS: &[Field] = &[
+/// What may be asked; the key first.
+pub(crate) const FIELDS: &[Field] = &[
     field("id", Kind::Int, "u.id"),
     field("username", Kind::Text, "u.username"),
     field("email", Kind::Text, "u.email"),

@@ -65,7 +65,8 @@ const COLUMNS: &str = "w.hostname, w.state, w.health, w.description, w.last_ping
                        CASE WHEN w.env IS NULL THEN 0 ELSE 1 END AS has_env, \
                        CASE WHEN w.env_dut IS NULL THEN 0 ELSE 1 END AS has_env_dut";
 
-const FIELDS: &[Field] = &[
+/// What may be asked; the key first.
+pub(crate) const FIELDS: &[Field] = &[
     field("hostname", Kind::Text, "w.hostname"),
     field("description", Kind::Text, "w.description"),
     field("last_ping", Kind::Time, "w.last_ping"),

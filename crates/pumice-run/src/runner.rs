@@ -295,7 +295,8 @@ impl<'a> Runner<'a> {
                 self.reporter.log(LogLevel::Error, format!("hint: {hint}"));
             }
         } else {
-            self.reporter.info("the job ended as planned");
+            // The words by which readers of logs know it (clients.md 2).
+            self.reporter.info("Job finished correctly");
         }
         self.reporter.result(record);
         let results = self.reporter.results();

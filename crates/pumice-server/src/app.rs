@@ -2,7 +2,11 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{
+    Router,
+    extract::connect_info::Connected,
+    serve::{IncomingStream, Listener},
+};
 use pumice_db::{Database, DbError, NewUser};
 use tokio::{
     net::TcpListener,
@@ -15,12 +19,14 @@ use crate::{
     access::Limiter,
     clock::Clock,
     events::EventBus,
-    front, lab, notify, pages,
+    front::{self, Peer},
+    lab, notify, pages, purge,
     refusal::{Refusal, with_sources},
     results::LogBook,
     scheduler::{self, Scheduler},
     secrets::{self, ServerKey},
     storage::{Directory, Storage},
+    tls::{Tls, TlsListener},
     worker_api,
 };
 
@@ -131,7 +137,11 @@ impl App {
             scheduler,
             storage,
         });
-        let tasks = vec![unstarted.run(Arc::clone(&shared)), notify::spawn_delivery(Arc::clone(&shared))];
+        let tasks = vec![
+            unstarted.run(Arc::clone(&shared)),
+            notify::spawn_delivery(Arc::clone(&shared)),
+            purge::spawn(Arc::clone(&shared)),
+        ];
         Ok(Self { shared, tasks })
     }
 
@@ -198,8 +208,21 @@ impl App {
 
     /// Serves until [`Stopper::stop`], then lets requests in flight end and writes what is to be written.
     pub async fn serve(self, listener: TcpListener) -> Result<(), ServeError> {
+        self.serve_on(listener).await
+    }
+
+    /// As [`App::serve`], with every connection encrypted.
+    pub async fn serve_tls(self, listener: TcpListener, tls: Tls) -> Result<(), ServeError> {
+        self.serve_on(TlsListener::new(listener, tls)).await
+    }
+
+    async fn serve_on<L>(self, listener: L) -> Result<(), ServeError>
+    where
+        L: Listener<Addr = SocketAddr>,
+        Peer: for<'a> Connected<IncomingStream<'a, L>>,
+    {
         let shared = Arc::clone(&self.shared);
-        let service = self.router().into_make_service_with_connect_info::<SocketAddr>();
+        let service = self.router().into_make_service_with_connect_info::<Peer>();
         let served = axum::serve(listener, service)
             .with_graceful_shutdown(async move { shared.stopping().await })
             .await;

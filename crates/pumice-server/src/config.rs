@@ -4,6 +4,15 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use pumice_types::ByteSize;
 
+/// How mail goes out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mail {
+    /// The relay, `HOST:PORT`: it is spoken to in plain SMTP, so it belongs on this host or in a network that is trusted.
+    pub relay: String,
+    /// The sender's address.
+    pub from: String,
+}
+
 /// The server's settings. [`Config::in_directory`] gives what suits a lab of one machine.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -19,6 +28,10 @@ pub struct Config {
     pub callback_hosts: Vec<String>,
     /// Whether callbacks may go to private, loopback and link-local addresses.
     pub private_callbacks: bool,
+    /// How mail about jobs goes out; `None` to send none.
+    pub mail: Option<Mail>,
+    /// How long jobs are kept after they ended; `None` for ever.
+    pub keep_jobs: Option<Duration>,
     /// How long a callback may take.
     pub callback_timeout: Duration,
     /// Whether a LAVA worker that nobody added may add itself, and from which networks (address and prefix length).
@@ -51,6 +64,8 @@ impl Config {
             public_url: None,
             callback_hosts: vec!["*".to_owned()],
             private_callbacks: false,
+            mail: None,
+            keep_jobs: None,
             callback_timeout: Duration::from_secs(5),
             worker_networks: Vec::new(),
             offered_devices: true,

@@ -1,23 +1,44 @@
 //! The front: every request passes here, whatever door it goes to.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Instant,
-};
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{ConnectInfo, DefaultBodyLimit, Request, State},
+    extract::{ConnectInfo, DefaultBodyLimit, Request, State, connect_info::Connected},
     http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
     routing::{get, post},
+    serve::IncomingStream,
 };
 use serde_json::json;
+use tokio::net::TcpListener;
 use tower_service::Service;
 
-use crate::{app::Shared, events, lava_worker, pages, plain, refusal::Refusal, rest, worker_api, xmlrpc};
+use crate::{
+    app::Shared, events, lava_worker, pages, plain, refusal::Refusal, rest, tls::TlsListener, worker_api,
+    xmlrpc,
+};
+
+/// Where a connection comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+impl Connected<IncomingStream<'_, TcpListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
+        Self(*stream.remote_addr())
+    }
+}
+
+impl Connected<IncomingStream<'_, TlsListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
+        Self(*stream.remote_addr())
+    }
+}
+
+/// What a page may load: what this server has, and nothing from anywhere else (Content Security Policy, level 3).
+const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+                              connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Every route behind the front.
 pub(crate) fn router(shared: &Arc<Shared>) -> Router {
@@ -62,11 +83,11 @@ async fn wrong_method(method: Method) -> Response {
 
 /// Counts the request, mends its path, and lets it in.
 async fn enter(State(mut front): State<Front>, mut request: Request) -> Response {
-    let from = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let from = request.extensions().get::<ConnectInfo<Peer>>().map(|info| info.0.0.ip());
     let now = Instant::now();
     if let Some(from) = from
         && (!front.shared.requests.take(from, now)
-            || !may_log_in(&front.shared, from, now, request.headers()))
+            || tries_to_log_in(&request) && !front.shared.failures.has_left(from, now))
     {
         return (
             StatusCode::TOO_MANY_REQUESTS,
@@ -83,14 +104,15 @@ async fn enter(State(mut front): State<Front>, mut request: Request) -> Response
         }
         Mended::Unchanged => {}
     }
-    let tried_to_log_in = request.headers().contains_key(header::AUTHORIZATION);
+    let (tried_to_log_in, is_password) = (tries_to_log_in(&request), brings_password(&request));
     let mut response = match front.doors.call(request).await {
         Ok(response) => response,
         Err(never) => match never {},
     };
     if let Some(from) = from
         && tried_to_log_in
-        && response.status() == StatusCode::UNAUTHORIZED
+        && (response.status() == StatusCode::UNAUTHORIZED
+            || is_password && response.status() == StatusCode::BAD_REQUEST)
     {
         front.shared.failures.take(from, now);
     }
@@ -99,15 +121,24 @@ async fn enter(State(mut front): State<Front>, mut request: Request) -> Response
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "same-origin"),
+        (header::CONTENT_SECURITY_POLICY, CONTENT_POLICY),
     ] {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }
 
-/// Whether an address that shows credentials has not failed too often.
-fn may_log_in(shared: &Shared, from: IpAddr, now: Instant, headers: &HeaderMap) -> bool {
-    !headers.contains_key(header::AUTHORIZATION) || shared.failures.has_left(from, now)
+/// Whether a request shows credentials: in its headers, in its address, or as a form or a body.
+fn tries_to_log_in(request: &Request) -> bool {
+    request.headers().contains_key(header::AUTHORIZATION)
+        || brings_password(request)
+        || request.uri().query().is_some_and(|query| query.split('&').any(|pair| pair.starts_with("token=")))
+}
+
+/// Whether a request brings a name and a password: LAVA refuses wrong ones with 400.
+fn brings_password(request: &Request) -> bool {
+    let path = request.uri().path().trim_end_matches('/');
+    request.method() == Method::POST && (path == "/login" || path.ends_with("/token"))
 }
 
 enum Mended {

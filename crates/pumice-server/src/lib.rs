@@ -22,18 +22,21 @@ mod lava_worker;
 mod notify;
 mod pages;
 mod plain;
+mod purge;
 mod refusal;
 mod rest;
 mod results;
 mod scheduler;
 mod secrets;
 pub mod storage;
+mod tls;
 mod worker_api;
 mod xmlrpc;
 mod yaml;
 
 pub use app::{App, ServeError, StartError, Stopper};
-pub use config::Config;
+pub use config::{Config, Mail};
+pub use tls::{Tls, TlsError};
 
 /// The version of LAVA whose interfaces these are; clients choose their calls by it (clients.md 2).
 pub(crate) const LAVA_VERSION: &str = "2026.07";

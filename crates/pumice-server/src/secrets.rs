@@ -2,11 +2,16 @@
 
 use std::{io, path::Path};
 
+use base64::{Engine as _, prelude::BASE64_STANDARD_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use sha2::{Digest as _, Sha256};
 
 /// Bytes of a random secret: 256 bits.
 const SECRET_BYTES: usize = 32;
+
+/// What a sealed text begins with; the number is that of the form.
+const SEALED: &str = "sealed:1:";
 
 /// The letters of a token: no sign that an address, a shell or a header would change.
 const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -59,6 +64,36 @@ impl ServerKey {
     /// Whether `token` is [`ServerKey::derive`]'s, compared in constant time.
     pub(crate) fn verify(&self, purpose: &str, name: &str, token: &str) -> bool {
         self.same(&self.derive(purpose, name), token)
+    }
+
+    /// A secret as the database keeps it: encrypted (ChaCha20-Poly1305, RFC 8439) with a key from this one, so that a
+    /// dump of the database shows none.
+    pub(crate) fn seal(&self, secret: &str) -> io::Result<String> {
+        let broken = |_| io::Error::other("a secret could not be sealed");
+        let mut nonce = [0; NONCE_LEN];
+        getrandom::fill(&mut nonce).map_err(|error| io::Error::other(error.to_string()))?;
+        let mut text = secret.as_bytes().to_vec();
+        let sealing = self.sealing().map_err(broken)?;
+        sealing
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut text)
+            .map_err(broken)?;
+        Ok(format!("{SEALED}{}", BASE64_STANDARD_NO_PAD.encode([&nonce[..], &text].concat())))
+    }
+
+    /// The secret that was sealed; `None` when it was sealed with another key. A text that never was sealed is itself.
+    pub(crate) fn unseal(&self, kept: &str) -> Option<String> {
+        let Some(encoded) = kept.strip_prefix(SEALED) else { return Some(kept.to_owned()) };
+        let mut bytes = BASE64_STANDARD_NO_PAD.decode(encoded).ok()?;
+        let (nonce, text) = bytes.split_at_mut_checked(NONCE_LEN)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let opened = self.sealing().ok()?.open_in_place(nonce, Aad::empty(), text).ok()?;
+        String::from_utf8(opened.to_vec()).ok()
+    }
+
+    fn sealing(&self) -> Result<LessSafeKey, ring::error::Unspecified> {
+        let mut digest = self.mac();
+        digest.update(b"seal");
+        UnboundKey::new(&CHACHA20_POLY1305, &digest.finalize().into_bytes()).map(LessSafeKey::new)
     }
 
     /// Whether two texts are the same, in a time that does not say where they differ.
@@ -131,6 +166,18 @@ mod tests {
         assert!(!key.verify("job", "w1", &token));
         assert_ne!(key.derive("a", "bc"), key.derive("ab", "c"));
         assert!(!ServerKey([8; SECRET_BYTES]).verify("worker", "w1", &token));
+    }
+
+    #[test]
+    fn what_is_sealed_is_opened_by_the_same_key_only() {
+        let (key, other) = (ServerKey([7; SECRET_BYTES]), ServerKey([8; SECRET_BYTES]));
+        let sealed = key.seal("s3cret").unwrap();
+        assert!(sealed.starts_with(SEALED) && !sealed.contains("s3cret"));
+        assert_eq!(key.unseal(&sealed).as_deref(), Some("s3cret"));
+        assert_eq!(other.unseal(&sealed), None);
+        assert_eq!(key.unseal(&sealed[..sealed.len() - 1]), None);
+        assert_ne!(key.seal("s3cret").unwrap(), sealed, "the same secret twice looks different");
+        assert_eq!(key.unseal("from before").as_deref(), Some("from before"));
     }
 
     #[test]

@@ -34,7 +34,7 @@ function onKey(event) {
   if (/^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) return;
   if (after === "g" && places[event.key]) { location.href = places[event.key]; after = null; return; }
   after = event.key === "g" ? "g" : null;
-  if (event.key === "/") { const box = one("input[type=search]"); if (box) { box.focus(); event.preventDefault(); } }
+  if (event.key === "/") { const box = one("main input[type=search]"); if (box) { box.focus(); event.preventDefault(); } }
   if (event.key === "?") { const help = one("#keys"); if (help) help.showModal(); }
   if (event.key === "T") switchTheme();
   if (event.key === "j" || event.key === "k") {
@@ -44,78 +44,6 @@ function onKey(event) {
     const next = Math.max(0, Math.min(links.length - 1, at + (event.key === "j" ? 1 : -1)));
     links[next].focus();
   }
-}
-
-// The live log.
-function followLog(box) {
-  const levels = ["debug", "info", "warning", "error", "input", "target", "feedback", "results"];
-  const hidden = new Set(JSON.parse(localStorage.getItem("hidden-levels") || "[]"));
-  const bar = one(".levels .row");
-  for (const level of levels) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = level;
-    const apply = () => {
-      box.classList.toggle("no-" + level, hidden.has(level));
-      button.setAttribute("aria-pressed", String(!hidden.has(level)));
-    };
-    button.addEventListener("click", () => {
-      hidden.has(level) ? hidden.delete(level) : hidden.add(level);
-      localStorage.setItem("hidden-levels", JSON.stringify([...hidden]));
-      apply();
-    });
-    apply();
-    bar.append(button);
-  }
-  const follow = one("#follow");
-  let chunk = null, seen = 0;
-  const wanted = location.hash.match(/^#L(\d+)$/);
-  let jumped = !wanted;
-  const append = (lines) => {
-    const fragment = document.createDocumentFragment();
-    for (const [number, time, level, text, failed] of lines) {
-      if (number < seen) continue;
-      seen = number + 1;
-      if (!chunk || chunk.childElementCount >= 500) {
-        chunk = document.createElement("div");
-        chunk.className = "chunk";
-        fragment.append(chunk);
-      }
-      const line = document.createElement("div");
-      line.className = "l " + level + (failed ? " failed" : "");
-      line.id = "L" + number;
-      const anchor = document.createElement("a");
-      anchor.className = "n"; anchor.href = "#L" + number; anchor.textContent = number;
-      const at = document.createElement("span");
-      at.className = "t"; at.textContent = time;
-      const message = document.createElement("span");
-      message.className = "m"; message.textContent = text;
-      line.append(anchor, at, message);
-      chunk.append(line);
-    }
-    box.append(fragment);
-    if (!jumped && wanted && seen > Number(wanted[1])) {
-      jumped = true;
-      const line = one(location.hash);
-      if (line) { line.classList.add("marked"); line.scrollIntoView({ block: "center" }); }
-    } else if (follow && follow.checked) {
-      scrollTo(0, document.body.scrollHeight);
-    }
-  };
-  const stream = new EventSource(box.dataset.stream);
-  stream.addEventListener("lines", (event) => append(JSON.parse(event.data)));
-  stream.addEventListener("state", (event) => {
-    const said = JSON.parse(event.data);
-    const badge = one("#state");
-    if (badge && badge.textContent !== said.word) {
-      badge.textContent = said.word;
-      badge.className = "badge " + said.word.toLowerCase();
-    }
-  });
-  stream.addEventListener("end", () => {
-    stream.close();
-    if (box.dataset.finished === "false") location.reload();
-  });
 }
 
 // The live check of a definition.
@@ -159,8 +87,6 @@ document.addEventListener("DOMContentLoaded", () => {
   showTimes();
   const theme = one("#theme");
   if (theme) theme.addEventListener("click", switchTheme);
-  const log = one(".log[data-stream]");
-  if (log) followLog(log);
   const definition = one("textarea[data-check]");
   if (definition) checkDefinition(definition);
   for (const form of all("form[data-ask]")) {

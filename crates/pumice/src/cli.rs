@@ -4,7 +4,7 @@ pub(crate) mod lab;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::{commands, library::Library};
 
@@ -37,6 +37,18 @@ enum Command {
     Model(ModelCommandArgs),
     /// Show what this host can do, and what to do about the rest
     Doctor(DoctorArgs),
+    /// Print what a shell needs to complete this program's words
+    #[command(after_help = "Examples:\n  pumice completions bash > /etc/bash_completion.d/pumice\n  \
+                            pumice completions zsh > /usr/local/share/zsh/site-functions/_pumice")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write manual pages, one for each command
+    Manual {
+        /// Where to
+        directory: PathBuf,
+    },
     /// Cleans up after a run that was killed.
     #[command(name = "__watch", hide = true)]
     Watch {
@@ -372,14 +384,14 @@ pub(crate) fn main() -> ExitCode {
         Command::Lsp => commands::lsp::main().into(),
         Command::Model(args) => commands::model::main(&args).into(),
         Command::Doctor(args) => commands::doctor::main(&args).into(),
+        Command::Completions { shell } => commands::shell::completions(Cli::command(), shell).into(),
+        Command::Manual { directory } => commands::shell::manual(Cli::command(), &directory).into(),
         Command::Watch { ledger } => pumice_process::watcher_main(&ledger),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

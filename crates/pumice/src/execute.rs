@@ -12,6 +12,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{cli::Places, config::Config, host::Prepared};
 
+/// The version of LAVA whose log this is.
+const LAVA_VERSION: &str = "2026.07";
+
 /// What is executed, and where what it leaves goes.
 pub(crate) struct Execution<'a> {
     pub(crate) job: &'a Job,
@@ -59,7 +62,9 @@ impl Execution<'_> {
         let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(log)];
         sinks.extend(self.sinks);
         let reporter = Reporter::new(mask.clone(), sinks);
-        reporter.info(format!("pumice {}", env!("CARGO_PKG_VERSION")));
+        // How LAVA's runner begins: readers of logs know it by these words.
+        let version = env!("CARGO_PKG_VERSION");
+        reporter.info(format!("lava-dispatcher, installed at version: {LAVA_VERSION} (pumice {version})"));
         for line in &prepared.reclaimed {
             reporter.log(LogLevel::Info, line);
         }

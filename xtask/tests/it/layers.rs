@@ -41,7 +41,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that put the rest together, or only help tests: they may use everything.
-const ASSEMBLERS: &[&str] = &["pumice", "pumice-testkit", "xtask", "e2e", "model-standin"];
+const ASSEMBLERS: &[&str] = &["pumice", "pumice-testkit", "xtask", "e2e", "lava-api-client", "model-standin"];
 
 #[test]
 fn every_edge_between_crates_is_in_the_table() {

@@ -34,6 +34,15 @@ fn jobs_are_filtered_with_lavas_words_and_unknown_fields_are_ignored() {
 }
 
 #[test]
+fn tags_come_as_keys() {
+    let body = r#"{"count": 1, "results": [{"hostname": "d", "device_type": "t", "tags": [7], "state": "Idle",
+        "health": "Good", "worker_host": null}]}"#;
+    let (server, _) = answering(Answer::json(200, body));
+    let page = client(&server).devices(false, 10, 0).unwrap();
+    assert_eq!(page.results[0].tags, [7]);
+}
+
+#[test]
 fn a_log_is_followed_by_offset_until_it_ends() {
     let answer = Answer {
         status: 200,

@@ -1,5 +1,6 @@
 //! What can be asked of the lab, whichever door the question comes through.
 
+pub(crate) mod artifact_tokens;
 pub(crate) mod definition;
 pub(crate) mod device_types;
 pub(crate) mod devices;
@@ -37,7 +38,7 @@ pub(crate) fn deed(
     }
 }
 
-/// What Python's `str()` makes of an optional name, for messages that clients know.
+/// Refuses a name that does not fit an address or a file.
 pub(crate) fn valid_name(kind: &str, name: &str) -> Result<(), crate::refusal::Refusal> {
     match name.parse::<pumice_types::Name>() {
         Ok(_) => Ok(()),

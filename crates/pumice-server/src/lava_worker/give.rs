@@ -5,7 +5,12 @@ use pumice_types::SourceId;
 use pumice_yaml::Map;
 use serde_json::Value;
 
-use crate::{app::Shared, lab::render, refusal::Refusal, yaml};
+use crate::{
+    app::Shared,
+    lab::{artifact_tokens, render},
+    refusal::Refusal,
+    yaml,
+};
 
 /// The token of one giving of a job.
 pub(crate) fn job_token(shared: &Shared, job: &Job) -> String {
@@ -53,9 +58,13 @@ fn context_of(definition: &str) -> Map {
 
 /// The definition with the names of the submitter's remote artifact tokens replaced by their secrets: in the headers of
 /// `deploy` and `test` actions, and in `secrets` (lava-compat 6.3). What is kept has only the names.
-pub(crate) async fn definition_with_secrets(reader: &mut Reader, job: &Job) -> Result<String, Refusal> {
+pub(crate) async fn definition_with_secrets(
+    shared: &Shared,
+    reader: &mut Reader,
+    job: &Job,
+) -> Result<String, Refusal> {
     let text = reader.job_text(job.id).await?.ok_or_else(|| Refusal::missing("Definition of job", job.id))?;
-    let tokens = reader.artifact_tokens(job.submitter_id).await?;
+    let tokens = artifact_tokens::of_user(reader, &shared.key, job.submitter_id).await?;
     if tokens.is_empty() {
         return Ok(text.definition);
     }

@@ -1,9 +1,6 @@
 //! `/scheduler/internal/v1/`
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-};
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     Form, Json, Router,
@@ -23,7 +20,7 @@ use super::{
     finish,
     give::{configuration_for, definition_with_secrets, job_token, token_fits},
 };
-use crate::{app::Shared, lab::workers, rest::check_password, results, storage::StoreError};
+use crate::{app::Shared, front::Peer, lab::workers, rest::check_password, results, storage::StoreError};
 
 /// The routes.
 pub(crate) fn routes() -> Router<Arc<Shared>> {
@@ -63,7 +60,7 @@ async fn register(
             return Err(Error::forbidden(format!("User '{username}' may not register workers")));
         }
     } else {
-        let address = extensions.get::<ConnectInfo<SocketAddr>>().map(|from| from.0.ip());
+        let address = extensions.get::<ConnectInfo<Peer>>().map(|from| from.0.0.ip());
         if shared.config.worker_networks.is_empty() {
             return Err(Error::forbidden("Auto registration is disabled"));
         }
@@ -178,7 +175,7 @@ async fn fetch(State(shared): State<Arc<Shared>>, headers: HeaderMap, Path(id): 
     let mut reader = shared.database.read().await?;
     let given = configuration_for(&shared, &mut reader, &job).await?;
     let given = given.map_err(|reason| Error(StatusCode::CONFLICT, reason))?;
-    let definition = definition_with_secrets(&mut reader, &job).await?;
+    let definition = definition_with_secrets(&shared, &mut reader, &job).await?;
     drop(reader);
     let mut writer = shared.database.write().await?;
     writer.set_job_configuration(job.id, &given).await?;

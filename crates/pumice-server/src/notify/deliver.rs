@@ -6,7 +6,7 @@ use pumice_db::{Callback, CallbackState};
 use serde_json::{Map, Value};
 use tokio::task::JoinHandle;
 
-use super::{address, payload};
+use super::{address, mail, payload};
 use crate::{
     app::Shared,
     refusal::{Refusal, with_sources},
@@ -90,6 +90,18 @@ async fn deliver(shared: &Arc<Shared>, callback: &Callback) -> Result<(), Troubl
     let job = async { shared.database.read().await?.job(what.job_id).await }.await;
     let job = job.map_err(|error| Trouble::Passing(with_sources(&error)))?;
     let Some(job) = job else { return Err(Trouble::Final("the job is gone".to_owned())) };
+    if what.method == mail::METHOD {
+        let mail = mail::text(shared, &job, &what).await;
+        let mail = mail.map_err(|refusal| Trouble::Passing(refusal.to_string()))?;
+        let sent = mail::send(shared.config.mail.as_ref(), &what.url, &mail).await;
+        return sent.map_err(|error| Trouble::Passing(format!("mail to `{}`: {error}", what.url)));
+    }
+    let mut what = what;
+    if let Some(sealed) = what.header_value.take() {
+        let opened = shared.key.unseal(&sealed);
+        let lost = || Trouble::Final("its token was sealed with another server's key".to_owned());
+        what.header_value = Some(opened.ok_or_else(lost)?);
+    }
     let token = what.header_value.as_deref();
     let fields = payload::payload(shared, &job, &what.dataset, token).await;
     let fields = fields.map_err(|refusal| Trouble::Passing(refusal.to_string()))?;

@@ -1,11 +1,17 @@
 //! Which callbacks a job's new state calls for.
 
-use pumice_db::{DbError, Job, JobHealthWord, JobStateWord, NewCallback, Timestamp, Writer};
+use pumice_db::{
+    Condition, DbError, Job, JobHealthWord, JobStateWord, NewCallback, Page, Reader, Timestamp, Viewer,
+    Writer,
+};
 use pumice_job::{Callback, CallbackDataset, CallbackMethod, Notify};
 use pumice_types::{JobState, Verdict};
 
-use super::payload;
-use crate::{app::Shared, lab::definition};
+use super::{mail, payload};
+use crate::{
+    app::Shared,
+    lab::{artifact_tokens, definition},
+};
 
 /// Keeps the callbacks that a job's present state calls for; `true` when there are any.
 pub(crate) async fn enqueue(
@@ -25,14 +31,61 @@ pub(crate) async fn enqueue(
     let Some(notify) = checked.job.notify.filter(|notify| calls_for(notify, job.state)) else {
         return Ok(false);
     };
+    if let Some(kind) = &notify.criteria.kind
+        && !has_turned(writer, job, &kind.value).await?
+    {
+        return Ok(false);
+    }
     for callback in &notify.callbacks {
         let header_value = match &callback.token {
-            Some(token) => Some(secret(writer, job.submitter_id, &token.value).await?),
+            Some(token) => Some(secret(writer, shared, job.submitter_id, &token.value).await?),
             None => None,
+        };
+        // Until it is delivered it is kept, and a dump of the database must not show it.
+        let header_value = match header_value.map(|value| shared.key.seal(&value)).transpose() {
+            Ok(sealed) => sealed,
+            Err(error) => {
+                tracing::error!(error = error.to_string(), job.id = job.id.0, "a callback is not sent");
+                continue;
+            }
         };
         writer.insert_callback(&described(job, callback, header_value), now).await?;
     }
-    Ok(!notify.callbacks.is_empty())
+    let mut is_any = !notify.callbacks.is_empty();
+    if shared.config.mail.is_some() {
+        for address in mail::addresses(writer, job, &notify).await? {
+            writer.insert_callback(&mail::described(job, &notify, &address), now).await?;
+            is_any = true;
+        }
+    }
+    Ok(is_any)
+}
+
+/// The last job of the same name and submitter that ended before this one.
+pub(super) async fn previous(reader: &mut Reader, job: &Job) -> Result<Option<Job>, DbError> {
+    let id = job.id.to_string();
+    let alike = [
+        ("description", job.description.as_str()),
+        ("submitter", &job.submitter),
+        ("id__lt", &id),
+        ("state", "Finished"),
+    ];
+    let alike: Vec<_> =
+        alike.iter().filter_map(|(name, value)| Condition::on_jobs(name, value).ok()).collect();
+    let found = reader.jobs(&Viewer::everything(), &alike, &[], Page { limit: 1, offset: 0 }).await?;
+    Ok(found.rows.into_iter().next())
+}
+
+/// Whether a job got worse (`regression`) or better (`progression`) than the one before it.
+async fn has_turned(reader: &mut Reader, job: &Job, kind: &str) -> Result<bool, DbError> {
+    let JobState::Finished(verdict) = job.state else { return Ok(false) };
+    let Some(before) = previous(reader, job).await? else { return Ok(false) };
+    let was_complete = before.state == JobState::Finished(Verdict::Complete);
+    let is_complete = verdict == Verdict::Complete;
+    Ok(match kind {
+        "regression" => was_complete && !is_complete,
+        _ => !was_complete && is_complete,
+    })
 }
 
 /// Whether the criteria name this state. They are asked once when a job starts and once when it ends.
@@ -55,8 +108,9 @@ fn calls_for(notify: &Notify, state: JobState) -> bool {
 
 /// A callback's token: the submitter's secret of that name, else the text itself. LAVA also takes the description of one
 /// of the submitter's API tokens; ours are kept as hashes, so that they cannot leave.
-async fn secret(writer: &mut Writer, user_id: i64, name: &str) -> Result<String, DbError> {
-    let known = writer.artifact_tokens(user_id).await?.into_iter().find(|token| token.name == name);
+async fn secret(writer: &mut Writer, shared: &Shared, user_id: i64, name: &str) -> Result<String, DbError> {
+    let known = artifact_tokens::of_user(writer, &shared.key, user_id).await?;
+    let known = known.into_iter().find(|token| token.name == name);
     Ok(known.map_or_else(|| name.to_owned(), |token| token.secret))
 }
 

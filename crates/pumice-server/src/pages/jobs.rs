@@ -68,11 +68,6 @@ pub(super) async fn all(page: Page, Query(pairs): Pairs) -> Answer {
     list(page, pairs, Vec::new(), "jobs", "Jobs").await
 }
 
-pub(super) async fn queue(page: Page, Query(pairs): Pairs) -> Answer {
-    let waiting = Condition::on_jobs("state", "Submitted").into_iter().collect();
-    list(page, pairs, waiting, "queue", "Queue").await
-}
-
 pub(super) async fn active(page: Page, Query(pairs): Pairs) -> Answer {
     list(page, pairs, vec![Condition::unfinished_jobs()], "jobs", "Active jobs").await
 }
@@ -92,8 +87,23 @@ pub(super) async fn find(page: Page, id: &str) -> Result<(Page, Job), super::pag
     }
 }
 
-pub(super) async fn one(page: Page, Path(id): Path<String>) -> Answer {
+/// How a job's page is asked for.
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    /// Every line of the log, however many there are.
+    whole: Option<String>,
+}
+
+/// Lines of a log that a page shows unless it is asked for the whole: what a browser holds with ease.
+const LOG_LINES: u64 = 30_000;
+
+/// Failed tests that stand at the top of a job's page.
+const FAILED_CASES: u64 = 10;
+
+pub(super) async fn one(page: Page, Path(id): Path<String>, Query(asked): Query<Asked>) -> Answer {
     let (page, job) = find(page, &id).await?;
+    let lines = reading::size(&page.shared, reading::place(&job)).await.map_err(Refusal::from)?.lines;
+    let log_first = if asked.whole.is_some() { 0 } else { lines.saturating_sub(LOG_LINES) };
     let shared = Arc::clone(&page.shared);
     let now = shared.clock.now();
     let why = jobs::why(&shared, &job).await?;
@@ -108,9 +118,25 @@ pub(super) async fn one(page: Page, Path(id): Path<String>) -> Answer {
         let size = pumice_types::ByteSize(u64::try_from(file.size_bytes).unwrap_or(0));
         json!({ "name": file.name, "size": size.to_string() })
     };
-    let values = json!({ "job": shown::job(&job, now), "visibility": jobs::visibility_words(&mut reader, &job).await?, "tags": reader.job_tags(job.id).await?, "group": group.iter().map(member).collect::<Vec<_>>(), "files": files.iter().map(file).collect::<Vec<_>>(), "suites": super::results::suites(&mut reader, &job).await?, "timing": timing(&mut reader, &job).await?, "may_change": page.who.may_change_job(&mut reader, &job).await?, "failure": why.get("failure"), "why": why });
+    let failed = super::results::failed(&mut reader, &job, FAILED_CASES).await?;
+    let previous = previous(&mut reader, &page.who.viewer, &job).await?;
+    let values = json!({ "log_first": log_first, "failed_cases": failed.rows.iter().map(shown::case).collect::<Vec<_>>(), "failed_total": failed.total, "previous": previous, "job": shown::job(&job, now), "visibility": jobs::visibility_words(&mut reader, &job).await?, "tags": reader.job_tags(job.id).await?, "group": group.iter().map(member).collect::<Vec<_>>(), "files": files.iter().map(file).collect::<Vec<_>>(), "suites": super::results::suites(&mut reader, &job).await?, "timing": timing(&mut reader, &job).await?, "may_change": page.who.may_change_job(&mut reader, &job).await?, "failure": why.get("failure"), "why": why });
     drop(reader);
     page.show("job.html", "jobs", &format!("Job {}", job.display_id()), values)
+}
+
+/// The last job of the same name that ended before this one, as people see it.
+pub(super) async fn previous(
+    reader: &mut pumice_db::Reader,
+    viewer: &pumice_db::Viewer,
+    job: &Job,
+) -> Result<Option<String>, Refusal> {
+    let id = job.id.to_string();
+    let alike = [("description", job.description.as_str()), ("id__lt", &id), ("state", "Finished")];
+    let alike: Vec<_> =
+        alike.iter().filter_map(|(name, value)| Condition::on_jobs(name, value).ok()).collect();
+    let found = reader.jobs(viewer, &alike, &[], Part { limit: 1, offset: 0 }).await?;
+    Ok(found.rows.first().map(Job::display_id))
 }
 
 /// The longest of the runner's own steps.

@@ -1,10 +1,13 @@
 //! Web pages: rendered here, with a style and a few scripts of our own.
 
 mod account;
+mod compare;
 mod context;
 mod devices;
+mod help;
 mod jobs;
 mod page;
+mod queue;
 mod results;
 mod routes;
 mod stream;

@@ -26,15 +26,8 @@ const PLACES: [(&str, &str, &str); 7] = [
     ("submit", "/scheduler/jobsubmit", "Submit"),
 ];
 
-/// Scripts and styles come from us alone, and nobody frames a page.
-const HEADERS: [(header::HeaderName, &str); 2] = [
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; \
-         form-action 'self'; base-uri 'none'",
-    ),
-    (header::CACHE_CONTROL, "no-store"),
-];
+/// A page shows what is; nothing of it is kept.
+const HEADERS: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
 
 /// Who looks at a page.
 pub(super) struct Page {

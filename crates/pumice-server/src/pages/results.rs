@@ -1,7 +1,7 @@
 //! Results: lately, of a job, of a suite, one.
 
 use axum::extract::{Path, Query};
-use pumice_db::{Condition, Job, Page as Part, Reader};
+use pumice_db::{Case, Condition, Job, Listing, Page as Part, Reader};
 use serde_json::{Value, json};
 
 use super::{
@@ -10,6 +10,9 @@ use super::{
     page::{Answer, Page},
 };
 use crate::refusal::Refusal;
+
+/// Failed tests that are listed at once.
+const FAILED: u64 = 500;
 
 /// The suites of a job with counts.
 pub(super) async fn suites(reader: &mut Reader, job: &Job) -> Result<Vec<Value>, Refusal> {
@@ -21,6 +24,14 @@ pub(super) async fn suites(reader: &mut Reader, job: &Job) -> Result<Vec<Value>,
         json!({ "name": suite.name, "pass": count("pass"), "fail": count("fail"), "other": other })
     };
     Ok(suites.iter().map(one).collect())
+}
+
+/// Tests that failed; the runner's own steps aside.
+pub(super) async fn failed(reader: &mut Reader, job: &Job, limit: u64) -> Result<Listing<Case>, Refusal> {
+    let failed = [("result", "fail"), ("suite__name__ne", "lava")];
+    let failed: Vec<_> =
+        failed.iter().filter_map(|(name, value)| Condition::on_cases(name, value).ok()).collect();
+    Ok(reader.cases(job.id, &failed, &[], Part { limit, offset: 0 }).await?)
 }
 
 pub(super) async fn lately(page: Page, Query(pairs): Query<Vec<(String, String)>>) -> Answer {
@@ -36,7 +47,15 @@ pub(super) async fn of_job(page: Page, Path(id): Path<String>) -> Answer {
     let (page, job) = find(page, &id).await?;
     let now = page.shared.clock.now();
     let mut reader = page.shared.database.read().await?;
-    let values = json!({ "job": shown::job(&job, now), "suites": suites(&mut reader, &job).await? });
+    let failed = failed(&mut reader, &job, FAILED).await?;
+    let failed = failed.rows.iter().map(|case| {
+        let mut shown = shown::case(case);
+        shown["with_suite"] = json!(true);
+        shown
+    });
+    let failed: Vec<_> = failed.collect();
+    let previous = super::jobs::previous(&mut reader, &page.who.viewer, &job).await?;
+    let values = json!({ "job": shown::job(&job, now), "suites": suites(&mut reader, &job).await?, "failed_cases": failed, "previous": previous });
     drop(reader);
     page.show("results.html", "results", &format!("Results of job {}", job.display_id()), values)
 }

@@ -9,7 +9,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{account, devices, jobs, results, stream, submit, workers};
+use super::{account, compare, devices, help, jobs, queue, results, stream, submit, workers};
 use crate::app::Shared;
 
 /// The routes of the pages.
@@ -20,7 +20,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/scheduler/alljobs", get(jobs::all))
         .route("/scheduler/activejobs", get(jobs::active))
         .route("/scheduler/myjobs", get(jobs::mine))
-        .route("/scheduler/queue", get(jobs::queue))
+        .route("/scheduler/queue", get(queue::waiting))
         .route("/scheduler/job/{id}", get(jobs::one))
         .route("/scheduler/job/{id}/", get(jobs::one))
         .route("/scheduler/job/{id}/definition", get(jobs::definition))
@@ -39,9 +39,11 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/scheduler/allworkers", get(workers::all))
         .route("/scheduler/worker/{hostname}", get(workers::one))
         .route("/results/", get(results::lately))
+        .route("/results/compare", get(compare::two))
         .route("/results/{id}", get(results::of_job))
         .route("/results/{id}/{suite}", get(results::of_suite))
         .route("/results/testcase/{id}", get(results::case))
+        .route("/api/help/", get(help::apis))
         .route("/login", get(account::form).post(account::login))
         .route("/logout", post(account::logout))
         .route("/me/", get(account::me))
@@ -49,6 +51,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/me/tokens/{id}/delete", post(account::end))
         .route("/static/style.css", get(style))
         .route("/static/app.js", get(script))
+        .route("/static/log.js", get(log_script))
 }
 
 async fn style() -> Response {
@@ -57,6 +60,10 @@ async fn style() -> Response {
 
 async fn script() -> Response {
     asset("text/javascript; charset=utf-8", include_str!("../../static/app.js"))
+}
+
+async fn log_script() -> Response {
+    asset("text/javascript; charset=utf-8", include_str!("../../static/log.js"))
 }
 
 /// The address has the version, so that a browser may keep it.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use axum::{
-    extract::Path,
+    extract::{Path, Query},
     response::{
         IntoResponse,
         sse::{Event, KeepAlive, Sse},
@@ -19,6 +19,7 @@ use futures_core::Stream;
 use pumice_db::Job;
 use pumice_record::{LogLevel, LogRecord, Message, read_line};
 use pumice_types::JobId;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -43,13 +44,20 @@ impl Stream for Received {
     }
 }
 
+/// Where to begin.
+#[derive(Deserialize)]
+pub(super) struct From {
+    #[serde(default)]
+    first: u64,
+}
+
 /// Lines as they come, the state as it changes, and the end.
-pub(super) async fn log(page: Page, Path(id): Path<String>) -> Answer {
+pub(super) async fn log(page: Page, Path(id): Path<String>, Query(from): Query<From>) -> Answer {
     let (page, job) = find(page, &id).await?;
     let (sender, receiver) = mpsc::channel(4);
     let shared = Arc::clone(&page.shared);
     tokio::spawn(async move {
-        if let Err(refusal) = follow(&shared, job, &sender).await {
+        if let Err(refusal) = follow(&shared, job, from.first, &sender).await {
             refusal.log();
         }
     });
@@ -58,9 +66,14 @@ pub(super) async fn log(page: Page, Path(id): Path<String>) -> Answer {
         .into_response())
 }
 
-async fn follow(shared: &Arc<Shared>, job: Job, sender: &mpsc::Sender<Event>) -> Result<(), Refusal> {
+async fn follow(
+    shared: &Arc<Shared>,
+    job: Job,
+    first: u64,
+    sender: &mpsc::Sender<Event>,
+) -> Result<(), Refusal> {
     let id: JobId = job.id;
-    let mut next = 0;
+    let mut next = first;
     let mut place = results::place(&job);
     let mut said = "";
     loop {

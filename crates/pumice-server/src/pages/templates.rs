@@ -17,7 +17,7 @@ macro_rules! templates {
 templates! {
     "base.html", "parts.html", "home.html", "jobs.html", "job.html", "text.html", "results.html", "suite.html",
     "case.html", "devices.html", "device.html", "device_types.html", "device_type.html", "workers.html", "worker.html",
-    "submit.html", "login.html", "me.html", "refused.html",
+    "submit.html", "compare.html", "queue.html", "help.html", "login.html", "me.html", "refused.html",
 }
 
 /// The templates of the pages.

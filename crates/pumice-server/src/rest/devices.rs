@@ -1,6 +1,6 @@
 //! Devices.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{
     Json,
@@ -85,6 +85,15 @@ pub(super) struct DeviceBody {
     health: Option<String>,
     description: Option<String>,
     reason: Option<String>,
+    tags: Option<Vec<TagName>>,
+}
+
+/// A tag by its key, as LAVA has it, or by its name.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum TagName {
+    Key(i64),
+    Name(String),
 }
 
 impl DeviceBody {
@@ -101,14 +110,44 @@ impl DeviceBody {
     }
 }
 
+/// The names of the tags a body gives a device; refused when one of the keys is nobody's.
+async fn tag_names(shared: &Shared, tags: Vec<TagName>) -> Result<BTreeSet<String>, Refusal> {
+    let known = shared.database.read().await?.tags(&[]).await?;
+    let named = tags.into_iter().map(|tag| match tag {
+        TagName::Name(name) => Ok(name),
+        TagName::Key(key) => {
+            let tag = known.iter().find(|tag| tag.id == key);
+            tag.map(|tag| tag.name.clone()).ok_or_else(|| Refusal::Invalid(format!("there is no tag {key}")))
+        }
+    });
+    named.collect()
+}
+
+/// Gives a device exactly these tags.
+async fn set_tags(
+    shared: &Arc<Shared>,
+    who: &Who,
+    hostname: &str,
+    wanted: &BTreeSet<String>,
+) -> Result<(), Refusal> {
+    let present = shared.database.read().await?.device_tags(hostname).await?;
+    let present: BTreeSet<String> = present.into_iter().collect();
+    for tag in wanted.symmetric_difference(&present) {
+        devices::set_tag(shared, who, hostname, tag, wanted.contains(tag)).await?;
+    }
+    Ok(())
+}
+
 pub(super) async fn add(
     State(shared): State<Arc<Shared>>,
     who: Who,
-    Body(body): Body<DeviceBody>,
+    Body(mut body): Body<DeviceBody>,
 ) -> Answer<(StatusCode, Json<Value>)> {
     let hostname =
         body.hostname.clone().ok_or_else(|| Refusal::Invalid("`hostname` is missing".to_owned()))?;
+    let tags = tag_names(&shared, body.tags.take().unwrap_or_default()).await?;
     devices::add(&shared, &who, &hostname, &body.described()).await?;
+    set_tags(&shared, &who, &hostname, &tags).await?;
     Ok((StatusCode::CREATED, one(&shared, &who, &hostname).await?))
 }
 
@@ -116,9 +155,16 @@ pub(super) async fn change(
     State(shared): State<Arc<Shared>>,
     who: Who,
     Path(hostname): Path<String>,
-    Body(body): Body<DeviceBody>,
+    Body(mut body): Body<DeviceBody>,
 ) -> Answer {
+    let tags = match body.tags.take() {
+        Some(tags) => Some(tag_names(&shared, tags).await?),
+        None => None,
+    };
     devices::change(&shared, &who, &hostname, &body.described()).await?;
+    if let Some(tags) = tags {
+        set_tags(&shared, &who, &hostname, &tags).await?;
+    }
     one(&shared, &who, &hostname).await
 }
 

@@ -10,6 +10,7 @@ mod openapi;
 mod permissions;
 mod results;
 mod routes;
+mod schema;
 mod small;
 mod system;
 mod token;
@@ -17,5 +18,6 @@ mod workers;
 
 pub(crate) use answer::{Refused, Who};
 pub(crate) use list::encoded;
+pub(crate) use openapi::described;
 pub(crate) use routes::routes;
 pub(crate) use token::{check_password, make as make_token};

@@ -1,6 +1,6 @@
 //! Suites and test cases, and the exports.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Json,
@@ -241,38 +241,13 @@ pub(super) async fn suite_test(
     Ok(Json(case_shown(&query, &found)))
 }
 
-/// The last result of each case, by suite and name.
-fn last_results(cases: &[Case]) -> BTreeMap<(String, String), &Case> {
-    let tests = cases.iter().filter(|case| case.suite != "lava");
-    tests.map(|case| ((case.suite.clone(), case.name.clone()), case)).collect()
-}
-
 pub(super) async fn compare(
     State(shared): State<Arc<Shared>>,
     who: Who,
     Path((id, other)): Path<(String, String)>,
 ) -> Answer {
     let (before, after) = (find(&shared, &who, &other).await?, find(&shared, &who, &id).await?);
-    let (before_cases, after_cases) =
-        (all(&shared, &before, None, ALL).await?, all(&shared, &after, None, ALL).await?);
-    let (before_last, after_last) = (last_results(&before_cases), last_results(&after_cases));
-    let mut changes = Vec::new();
-    for (key, new) in &after_last {
-        let old = before_last.get(key);
-        let changed = old.is_none_or(|old| old.result != new.result || old.measurement != new.measurement);
-        if changed {
-            changes.push(json!({
-                "suite": key.0, "name": key.1, "unit": new.units,
-                "before": old.map(|old| old.result.as_str()), "after": new.result.as_str(),
-                "measurement_before": old.and_then(|old| old.measurement), "measurement_after": new.measurement,
-            }));
-        }
-    }
-    for (key, old) in before_last.iter().filter(|(key, _)| !after_last.contains_key(*key)) {
-        changes.push(json!({
-            "suite": key.0, "name": key.1, "unit": old.units, "before": old.result.as_str(), "after": null,
-            "measurement_before": old.measurement, "measurement_after": null,
-        }));
-    }
-    Ok(Json(json!({"before": before.id, "after": after.id, "changes": changes})))
+    let mut reader = shared.database.read().await?;
+    let found = results::compare(&mut reader, &before, &after).await?;
+    Ok(Json(json!({"before": before.id, "after": after.id, "changes": found.changes})))
 }

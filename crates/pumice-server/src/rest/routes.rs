@@ -104,7 +104,7 @@ routes! {
     "/workers/{hostname}/env/" ["get" "The runner's environment.", "post" "Sets it."]
         get(workers::env).post(workers::set_env),
     "/remote-artifact-tokens/" ["get" "Lists one's secrets for jobs.", "post" "Adds one."]
-        get(small::artifact_tokens).post(small::add_artifact_token),
+        get(small::own_artifact_tokens).post(small::add_artifact_token),
     "/remote-artifact-tokens/{id}/" ["get" "Shows one.", "delete" "Removes one."]
         get(small::artifact_token).delete(small::delete_artifact_token),
     "/groups/" ["get" "Lists groups.", "post" "Adds one."] get(accounts::groups).post(accounts::add_group),

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     access::Scope,
     app::Shared,
-    lab::{devices::refresh_all, valid_name},
+    lab::{artifact_tokens, devices::refresh_all, valid_name},
     refusal::Refusal,
 };
 
@@ -152,10 +152,15 @@ fn token_shown(token: &ArtifactToken) -> Value {
 
 async fn own_tokens(shared: &Shared, who: &Who) -> Result<Vec<ArtifactToken>, Refused> {
     let user = who.using(Scope::Manage)?.id;
-    Ok(shared.database.read().await?.artifact_tokens(user).await?)
+    let mut reader = shared.database.read().await?;
+    Ok(artifact_tokens::of_user(&mut reader, &shared.key, user).await?)
 }
 
-pub(super) async fn artifact_tokens(State(shared): State<Arc<Shared>>, who: Who, query: ListQuery) -> Answer {
+pub(super) async fn own_artifact_tokens(
+    State(shared): State<Arc<Shared>>,
+    who: Who,
+    query: ListQuery,
+) -> Answer {
     query.answer(&query.cut(own_tokens(&shared, &who).await?)?, token_shown)
 }
 
@@ -181,7 +186,7 @@ pub(super) async fn add_artifact_token(
 ) -> Answer<(StatusCode, Json<Value>)> {
     let user = who.using(Scope::Manage)?.id;
     let mut writer = shared.database.write().await?;
-    let id = writer.put_artifact_token(user, &body.name, &body.token).await?;
+    let id = artifact_tokens::put(&mut writer, &shared.key, user, &body.name, &body.token).await?;
     writer.commit().await?;
     Ok((StatusCode::CREATED, Json(json!({"id": id, "name": body.name, "token": body.token}))))
 }

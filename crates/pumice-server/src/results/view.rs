@@ -8,9 +8,10 @@ use pumice_record::{
 use pumice_types::{JobState, Mask};
 use serde_json::{Map, Value, json};
 
-/// A measurement as Django prints a decimal of ten places: `42.0000000000`, and `0E-10` for zero.
+/// A measurement with the ten places of LAVA's column (lava-compat 8.1). LAVA's exports say `0E-10` for zero, which few
+/// readers but Python's take for a number.
 pub(crate) fn decimal(number: f64) -> String {
-    if number == 0.0 { "0E-10".to_owned() } else { format!("{number:.10}") }
+    format!("{number:.10}")
 }
 
 /// A result's other fields, a mapping under `extra` as a list of mappings of one key (lava-compat 7.4).
@@ -152,8 +153,8 @@ mod tests {
     }
 
     #[test]
-    fn decimals_have_ten_places_and_zero_is_special() {
+    fn decimals_have_ten_places() {
         assert_eq!(decimal(42.0), "42.0000000000");
-        assert_eq!(decimal(0.0), "0E-10");
+        assert_eq!(decimal(0.0), "0.0000000000");
     }
 }

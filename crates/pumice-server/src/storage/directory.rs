@@ -16,7 +16,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use pumice_types::Name;
+use pumice_types::{JobId, Name};
 use sha2::{Digest as _, Sha256};
 
 use super::{FileAim, FileSize, LogSize, Place, Storage, StoreError, index};
@@ -242,6 +242,14 @@ impl Storage for Directory {
         fs_err::rename(temporary, directory.join(name))
     }
 
+    fn remove(&self, job: JobId) -> io::Result<()> {
+        let path = self.root.join((job.0 / 1000).to_string()).join(job.0.to_string());
+        match fs_err::remove_dir_all(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     fn text(&self, place: Place, name: &str) -> io::Result<Option<String>> {
         match fs_err::read_to_string(self.place(place).join(name)) {
             Ok(text) => Ok(Some(text)),
@@ -300,8 +308,6 @@ fn digest(path: &Path) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use pumice_types::JobId;
-
     use super::*;
 
     const PLACE: Place = Place { job: JobId(12345), fence: 3 };

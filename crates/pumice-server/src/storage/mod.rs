@@ -100,4 +100,7 @@ pub trait Storage: Send + Sync {
 
     /// Reads such a text.
     fn text(&self, place: Place, name: &str) -> io::Result<Option<String>>;
+
+    /// Removes everything of a job that has ended, whichever giving it is of. What is gone already is no error.
+    fn remove(&self, job: JobId) -> io::Result<()>;
 }

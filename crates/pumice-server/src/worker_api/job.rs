@@ -56,7 +56,7 @@ pub(super) async fn package(
     let mut reader = shared.database.read().await?;
     let given = configuration_for(&shared, &mut reader, &job).await?;
     let given = given.map_err(|reason| Refused::new(ProblemCode::Conflict, reason))?;
-    let definition = definition_with_secrets(&mut reader, &job).await?;
+    let definition = definition_with_secrets(&shared, &mut reader, &job).await?;
     drop(reader);
     let mut writer = shared.database.write().await?;
     writer.set_job_configuration(job.id, &given).await?;

@@ -12,6 +12,11 @@ mod write;
 
 pub(crate) use door::answer;
 
+/// Every method for people: its name, its arguments, and what it does.
+pub(crate) fn described() -> impl Iterator<Item = (&'static str, &'static [&'static str], &'static str)> {
+    table::all().iter().map(|method| (method.name, method.parameters, method.does))
+}
+
 use arguments::Arguments;
 use call::{Answer, Call, Fault};
 use value::Value;

@@ -3,49 +3,10 @@
 
 use serde_json::{Value, json};
 
-use crate::lab::Lab;
-
-struct LavaWorker<'l> {
-    lab: &'l Lab,
-    token: String,
-}
-
-impl LavaWorker<'_> {
-    fn ask(&self, method: &str, path: &str, token: &str, form: &str) -> (u16, Value) {
-        let headers = [
-            ("LAVA-Token", token),
-            ("User-Agent", "lava-worker 2026.07"),
-            ("Accept", "application/json"),
-            ("Content-Type", "application/x-www-form-urlencoded"),
-        ];
-        let path = format!("/scheduler/internal/v1{path}");
-        let (status, text) = self.lab.send(method, &path, &headers, form.as_bytes());
-        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
-    }
-
-    fn ping(&self) -> Value {
-        let (status, answer) = self.ask("GET", "/workers/worker1/?version=2026.07", &self.token, "");
-        assert_eq!(status, 200, "{answer}");
-        answer
-    }
-
-    /// The job that the ping offers, with its token.
-    fn offered(&self) -> (i64, String) {
-        let offer = self.ping()["start"][0].clone();
-        (offer["id"].as_i64().unwrap(), offer["token"].as_str().unwrap().to_owned())
-    }
-}
-
-fn encoded(text: &str) -> String {
-    text.bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02X}"))
-}
-
-const LOG: [&str; 4] = [
-    r#"- {"dt": "2026-11-22T11:23:43.757260+00:00", "lvl": "info", "msg": "lava-dispatcher, installed at version: 2026.07"}"#,
-    r#"- {"dt": "2026-11-22T11:23:43.803566+00:00", "lvl": "results", "msg": {"definition": "0_five", "case": "t3", "result": "pass", "measurement": ! "42.0", "units": "ms", "starttc": ! "441", "endtc": ! "441"}}"#,
-    r#"- {"dt": "2026-11-22T11:23:44.803566+00:00", "lvl": "results", "msg": {"definition": "lava", "case": "job", "result": "fail", "error_type": "Infrastructure", "error_msg": "no room"}}"#,
-    r#"- {"dt": "2026-11-22T11:23:45+00:00", "lvl": "info", "msg": "the end"}"#,
-];
+use crate::{
+    exchange::{LOG, LavaWorker, encoded},
+    lab::Lab,
+};
 
 fn scenario(database: Option<String>) {
     let lab = Lab::start_with(database, |_| {});

@@ -8,28 +8,10 @@ use std::{
 
 use crate::lab::Lab;
 
-/// The version the checks were written for.
-const LAVACLI: &str = "lavacli==3.1.0";
-
-/// `lavacli` in an environment of its own, made once for all tests; or why there is none.
-fn lavacli() -> Result<PathBuf, String> {
-    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("lavacli");
-    std::fs::create_dir_all(&home).map_err(|error| error.to_string())?;
-    // Tests are processes: one makes it while the others wait.
-    let lock = std::fs::File::create(home.join("lock")).map_err(|error| error.to_string())?;
-    lock.lock().map_err(|error| error.to_string())?;
-    let program = home.join("venv/bin/lavacli");
-    if program.exists() {
-        return Ok(program);
-    }
-    let run = |command: &mut Command| match command.output() {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-        Err(error) => Err(error.to_string()),
-    };
-    run(Command::new("python3").args(["-m", "venv"]).arg(home.join("venv")))?;
-    run(Command::new(home.join("venv/bin/pip")).args(["install", "--quiet", LAVACLI]))?;
-    Ok(program)
+/// `lavacli` as the set-up installs it, in `target/python`.
+fn lavacli() -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/python/bin/lavacli");
+    path.is_file().then_some(path)
 }
 
 fn check(section: &str, least: usize) {
@@ -38,12 +20,9 @@ fn check(section: &str, least: usize) {
         println!("skipped: there is no {}", checks.display());
         return;
     }
-    let lavacli = match lavacli() {
-        Ok(lavacli) => lavacli,
-        Err(reason) => {
-            println!("skipped: lavacli cannot be installed: {reason}");
-            return;
-        }
+    let Some(lavacli) = lavacli() else {
+        println!("skipped: there is no lavacli in target/python: run `cargo xtask setup`");
+        return;
     };
     let lab = Lab::start();
     let output = Command::new("bash")

@@ -5,9 +5,12 @@
 
 mod access;
 mod callbacks;
+mod clients;
+mod exchange;
 mod lab;
 mod lava_worker;
 mod lavacli;
+mod openapi;
 mod own_worker;
 #[path = "../../../pumice-db/tests/it/postgres.rs"]
 mod postgres;

@@ -6,25 +6,51 @@ use clap::{Args, Subcommand};
 
 use super::{Format, LavaRunArgs};
 
+const SUBMIT_EXAMPLES: &str = "Examples:
+  pumice submit job.yaml                  prints the job's number
+  pumice submit job.yaml --wait           ends as `pumice run` would: 0 when all tests passed
+  pumice submit job.yaml --format json | jq .submitted";
+
+const JOBS_EXAMPLES: &str = "Examples:
+  pumice jobs --state-is Running
+  pumice jobs --where health=Incomplete --where requested_device_type=qemu --limit 5
+  pumice jobs --where metadata__branch=main --format json";
+
+const RESULTS_EXAMPLES: &str = "Examples:
+  pumice results 42
+  pumice results 42 --export junit > junit.xml";
+
+const TOKENS_EXAMPLES: &str = "Examples:
+  pumice tokens                                          lists one's tokens
+  pumice tokens create ci --scope submit --days 90       prints the secret, this once
+  pumice tokens end 7";
+
 /// What there is to do with a lab.
 #[derive(Debug, Subcommand)]
 pub(crate) enum LabCommand {
     /// Start a lab on this host: a server and one worker in one process
     Up(UpArgs),
     /// Start a lab's server
-    Server(ServerArgs),
+    Server(ServeArgs),
     /// Start a worker, for our server or for a LAVA server
     Worker(WorkerArgs),
     /// Submit a job
+    #[command(after_help = SUBMIT_EXAMPLES)]
     Submit(SubmitArgs),
     /// List jobs, the newest first
+    #[command(after_help = JOBS_EXAMPLES)]
     Jobs(JobsArgs),
+    /// List the jobs that wait, and what each waits for
+    Queue(QueueArgs),
     /// Show a job
     Show(JobArgs),
     /// Print a job's log
     Logs(LogsArgs),
     /// Print a job's results
+    #[command(after_help = RESULTS_EXAMPLES)]
     Results(ResultsArgs),
+    /// Show how the results of two jobs differ; ends with 100 when a test that passed does not any more
+    Compare(CompareArgs),
     /// End a job
     Cancel(JobArgs),
     /// Submit a job again
@@ -35,6 +61,9 @@ pub(crate) enum LabCommand {
     Devices(LabArgs),
     /// List workers
     Workers(LabArgs),
+    /// List, make and end tokens
+    #[command(after_help = TOKENS_EXAMPLES)]
+    Tokens(TokensArgs),
     /// Runs the job in a worker's directory (docs/protocol/job-directory.md).
     #[command(name = "__job", hide = true)]
     Job {
@@ -75,12 +104,40 @@ pub(crate) struct UpArgs {
 pub(crate) struct ServerArgs {
     #[command(flatten)]
     pub(crate) state: StateArgs,
+    /// The address people use, when it is another than the one that is listened on
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<String>,
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8000")]
     pub(crate) listen: SocketAddr,
+    /// Send the mail that jobs ask for through this relay, `HOST:PORT`, in plain SMTP
+    #[arg(long, value_name = "HOST:PORT", requires = "mail_from")]
+    pub(crate) smtp: Option<String>,
+    /// The sender of that mail
+    #[arg(long, value_name = "ADDRESS", requires = "smtp")]
+    pub(crate) mail_from: Option<String>,
+    /// Remove jobs, with their logs, results and files, so many days after they ended
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) keep_days: Option<u32>,
+    /// Show nothing to people who are not logged in
+    #[arg(long)]
+    pub(crate) require_login: bool,
     /// The database [default: `sqlite:STATE/lab.db`]
     #[arg(long, value_name = "URL", env = "PUMICE_DATABASE", hide_env_values = true)]
     pub(crate) database: Option<String>,
+}
+
+/// Arguments of `pumice server`.
+#[derive(Args, Debug)]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// The server's certificate with those that signed it, PEM: connections are encrypted
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The certificate's key, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
 }
 
 /// Arguments of `pumice worker`.
@@ -101,6 +158,9 @@ pub(crate) struct WorkerArgs {
     /// Where it keeps its jobs [default: `$XDG_STATE_HOME/pumice/worker`]
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
+    /// Certificates to trust instead of those of the public authorities, PEM
+    #[arg(long, value_name = "FILE", env = "PUMICE_CA_CERT")]
+    pub(crate) ca_cert: Option<PathBuf>,
     /// Allow `http://` to other hosts: the token travels in the clear
     #[arg(long)]
     pub(crate) plain_http: bool,
@@ -115,6 +175,9 @@ pub(crate) struct LabArgs {
     /// The user's token; that of this host's lab by default
     #[arg(long, env = "PUMICE_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
+    /// Certificates to trust instead of those of the public authorities, PEM
+    #[arg(long, value_name = "FILE", env = "PUMICE_CA_CERT")]
+    pub(crate) ca_cert: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) state: StateArgs,
     /// How to print
@@ -140,11 +203,70 @@ pub(crate) struct JobsArgs {
     /// Only jobs in this state: Submitted, Scheduling, Scheduled, Running, Canceling, Finished
     #[arg(long)]
     pub(crate) state_is: Option<String>,
+    /// Only jobs with this, by LAVA's names: `submitter=ann`, `end_time__gt=2026-11-01T00:00:00Z`, `metadata__branch=main`
+    #[arg(long = "where", value_name = "FIELD=VALUE")]
+    pub(crate) filters: Vec<String>,
     /// How many
     #[arg(long, default_value_t = 25)]
     pub(crate) limit: u32,
     #[command(flatten)]
     pub(crate) lab: LabArgs,
+}
+
+/// Arguments of `pumice queue`.
+#[derive(Args, Debug)]
+pub(crate) struct QueueArgs {
+    /// How many
+    #[arg(long, default_value_t = 25)]
+    pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) lab: LabArgs,
+}
+
+/// Arguments of `pumice compare`.
+#[derive(Args, Debug)]
+pub(crate) struct CompareArgs {
+    /// The job that is held against
+    pub(crate) before: i64,
+    /// The job that is looked at
+    pub(crate) after: i64,
+    #[command(flatten)]
+    pub(crate) lab: LabArgs,
+}
+
+/// Arguments of `pumice tokens`.
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct TokensArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<TokensCommand>,
+    #[command(flatten)]
+    pub(crate) lab: LabArgs,
+}
+
+/// What `pumice tokens` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokensCommand {
+    /// Make a token and print its secret
+    Create {
+        /// What it is for
+        description: String,
+        /// What it may be used for: read, submit, manage; everything when none is given
+        #[arg(long, value_name = "SCOPE", value_parser = ["read", "submit", "manage"])]
+        scope: Vec<String>,
+        /// For how many days; for ever when absent
+        #[arg(long, value_name = "N")]
+        days: Option<u32>,
+        #[command(flatten)]
+        lab: LabArgs,
+    },
+    /// End a token
+    End {
+        /// Its number
+        id: i64,
+        #[command(flatten)]
+        lab: LabArgs,
+    },
 }
 
 /// A job that is there.

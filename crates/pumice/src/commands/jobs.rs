@@ -1,6 +1,9 @@
 //! `pumice jobs`, `devices` and `workers`: what a lab has.
 
-use pumice_types::Failure;
+use std::collections::BTreeMap;
+
+use pumice_client::LabClient;
+use pumice_types::{Cause, Failure};
 use serde::Serialize;
 use serde_json::json;
 
@@ -23,8 +26,13 @@ pub(crate) fn main(args: &JobsArgs) -> Exit {
 
 fn jobs(args: &JobsArgs) -> Result<Exit, Failure> {
     let client = connect(&args.lab)?;
-    let state = args.state_is.as_deref().map(|state| ("state", state));
-    let page = asked(client.jobs(state.as_slice(), args.limit, 0))?;
+    let mut filters: Vec<_> = args.state_is.as_deref().map(|state| ("state", state)).into_iter().collect();
+    for filter in &args.filters {
+        filters.push(filter.split_once('=').ok_or_else(|| {
+            Failure::new(Cause::InvalidDefinition, format!("`{filter}` is not FIELD=VALUE"))
+        })?);
+    }
+    let page = asked(client.jobs(&filters, args.limit, 0))?;
     list(&page.results, args.lab.format, |job| {
         let device = job.actual_device.as_deref().or(job.requested_device_type.as_deref()).unwrap_or("-");
         let name = job.description.as_deref().unwrap_or_default();
@@ -36,10 +44,13 @@ fn jobs(args: &JobsArgs) -> Result<Exit, Failure> {
 /// `pumice devices`.
 pub(crate) fn devices(args: &LabArgs) -> Exit {
     let ask = || {
-        let page = asked(connect(args)?.devices(false, MANY, 0))?;
+        let client = connect(args)?;
+        let page = asked(client.devices(false, MANY, 0))?;
+        let tag_names = tag_names(&client)?;
         list(&page.results, args.format, |device| {
             let worker = device.worker_host.as_deref().unwrap_or("-");
-            let tags = device.tags.join(",");
+            let known = |key: &i64| tag_names.get(key).map_or("?", String::as_str);
+            let tags = device.tags.iter().map(known).collect::<Vec<_>>().join(",");
             format!(
                 "{:20} {:16} {:10} {:12} {worker:16} {tags}",
                 device.hostname, device.device_type, device.state, device.health
@@ -48,6 +59,11 @@ pub(crate) fn devices(args: &LabArgs) -> Exit {
         Ok(Exit::Success)
     };
     lab::exit(ask())
+}
+
+fn tag_names(client: &LabClient) -> Result<BTreeMap<i64, String>, Failure> {
+    let tags = asked(client.tags(MANY, 0))?.results;
+    Ok(tags.into_iter().map(|tag| (tag.id, tag.name)).collect())
 }
 
 /// `pumice workers`.

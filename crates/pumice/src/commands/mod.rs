@@ -2,6 +2,7 @@
 
 pub(crate) mod cancel;
 pub(crate) mod check;
+pub(crate) mod compare;
 pub(crate) mod device;
 pub(crate) mod doctor;
 pub(crate) mod job_process;
@@ -11,12 +12,15 @@ pub(crate) mod logs;
 pub(crate) mod lsp;
 pub(crate) mod model;
 pub(crate) mod plan;
+pub(crate) mod queue;
 pub(crate) mod results;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod server;
+pub(crate) mod shell;
 pub(crate) mod show;
 pub(crate) mod submit;
+pub(crate) mod tokens;
 pub(crate) mod up;
 pub(crate) mod why;
 pub(crate) mod worker;
@@ -33,14 +37,17 @@ pub(crate) fn lab(command: &LabCommand) -> ExitCode {
         LabCommand::Worker(args) => worker::main(args),
         LabCommand::Submit(args) => submit::main(args),
         LabCommand::Jobs(args) => jobs::main(args),
+        LabCommand::Queue(args) => queue::main(args),
         LabCommand::Show(args) => show::main(args),
         LabCommand::Logs(args) => logs::main(args),
         LabCommand::Results(args) => results::main(args),
+        LabCommand::Compare(args) => compare::main(args),
         LabCommand::Cancel(args) => cancel::main(args),
         LabCommand::Resubmit(args) => submit::again(args),
         LabCommand::Why(args) => why::main(args),
         LabCommand::Devices(args) => jobs::devices(args),
         LabCommand::Workers(args) => jobs::workers(args),
+        LabCommand::Tokens(args) => tokens::main(args),
         LabCommand::Job { directory } => return job_process::main(directory),
         LabCommand::Keep { directory } => {
             return pumice_worker::keeper_main(directory, vec![program(), OsString::from("__watch")]);

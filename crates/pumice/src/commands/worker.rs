@@ -29,7 +29,8 @@ fn work(args: &WorkerArgs) -> Result<Exit, Failure> {
     let name = lab::worker_name(args.name.as_deref());
     let plain = if args.plain_http { PlainHttp::Anywhere } else { PlainHttp::Loopback };
     let url = args.server.as_ref().or(args.lava_server.as_ref()).map_or("", String::as_str);
-    let options = Options::new(asked(Address::parse(url, plain))?, Credentials::None);
+    let mut options = Options::new(asked(Address::parse(url, plain))?, Credentials::None);
+    options.certificates.clone_from(&args.ca_cert);
     let connection = asked(Connection::new(options))?;
     if args.lava_server.is_some() {
         return for_lava(args, &connection, state, &name);

@@ -26,7 +26,9 @@ pub(crate) fn connect(args: &LabArgs) -> Result<LabClient, Failure> {
     let token = args.token.clone().or_else(own);
     let address = asked(Address::parse(&url, PlainHttp::Loopback))?;
     let credentials = token.map_or(Credentials::None, Credentials::Token);
-    Ok(LabClient::new(asked(Connection::new(Options::new(address, credentials)))?))
+    let mut options = Options::new(address, credentials);
+    options.certificates.clone_from(&args.ca_cert);
+    Ok(LabClient::new(asked(Connection::new(options))?))
 }
 
 /// Waits until a job is over, telling `piece` each piece of its log.

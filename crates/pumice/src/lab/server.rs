@@ -3,10 +3,11 @@
 use std::{
     fs,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
 };
 
 use pumice_db::Database;
-use pumice_server::{App, Config};
+use pumice_server::{App, Config, Mail};
 use pumice_types::Failure;
 use tokio::net::TcpListener;
 
@@ -33,7 +34,8 @@ impl Server {
             .await
             .map_err(|error| host_refused(&format!("cannot listen on {}", args.listen), &error))?;
         let bound = listener.local_addr().map_err(|error| host_refused("cannot listen", &error))?;
-        let url = format!("http://{}", reachable(bound));
+        let address = || format!("http://{}", reachable(bound));
+        let url = args.public_url.clone().unwrap_or_else(address);
         let library = directory.device_types();
         private_directory(&library)?;
         for (name, text) in SHIPPED {
@@ -45,6 +47,13 @@ impl Server {
             .map_err(|error| host_refused("cannot open the lab's database", &error))?;
         let mut config = Config::in_directory(directory.server());
         config.library = vec![library];
+        config.public_url.clone_from(&args.public_url);
+        let mail = args.smtp.clone().zip(args.mail_from.clone());
+        config.mail = mail.map(|(relay, from)| Mail { relay, from });
+        let day = Duration::from_secs(24 * 3600);
+        config.keep_jobs = args.keep_days.map(|days| day * days);
+        config.require_login = args.require_login;
+        config.secure_cookies = url.starts_with("https://");
         let app = App::new(config, database)
             .await
             .map_err(|error| host_refused("cannot start the server", &error))?;

@@ -3,7 +3,11 @@
 use pumice_db::DbError;
 
 use super::super::{Answer, Call, Value};
-use crate::{access::Scope, lab::valid_name, refusal::Refusal};
+use crate::{
+    access::Scope,
+    lab::{artifact_tokens, valid_name},
+    refusal::Refusal,
+};
 
 /// Adds an alias of a device type.
 pub(super) async fn add_alias(call: &Call, alias: &str, device_type: &str) -> Answer {
@@ -103,7 +107,7 @@ pub(in super::super) async fn artifact_token_add(call: Call) -> Answer {
     let user = call.who.using(Scope::Manage)?.id;
     let (name, secret) = (call.arguments.text(0)?, call.arguments.text(1)?);
     let mut writer = call.shared.database.write().await?;
-    writer.put_artifact_token(user, &name, &secret).await?;
+    artifact_tokens::put(&mut writer, &call.shared.key, user, &name, &secret).await?;
     writer.commit().await?;
     Ok(Value::Nil)
 }
@@ -121,7 +125,8 @@ pub(in super::super) async fn artifact_token_delete(call: Call) -> Answer {
 
 pub(in super::super) async fn artifact_token_list(call: Call) -> Answer {
     let user = call.who.using(Scope::Manage)?.id;
-    let tokens = call.shared.database.read().await?.artifact_tokens(user).await?;
+    let mut reader = call.shared.database.read().await?;
+    let tokens = artifact_tokens::of_user(&mut reader, &call.shared.key, user).await?;
     Ok(tokens
         .into_iter()
         .map(|token| Value::members([("name", token.name.into()), ("token", token.secret.into())]))
@@ -131,7 +136,8 @@ pub(in super::super) async fn artifact_token_list(call: Call) -> Answer {
 pub(in super::super) async fn artifact_token_show(call: Call) -> Answer {
     let user = call.who.using(Scope::Manage)?.id;
     let name = call.arguments.text(0)?;
-    let tokens = call.shared.database.read().await?.artifact_tokens(user).await?;
+    let mut reader = call.shared.database.read().await?;
+    let tokens = artifact_tokens::of_user(&mut reader, &call.shared.key, user).await?;
     let token = tokens.into_iter().find(|token| token.name == name);
     Ok(token.ok_or_else(|| Refusal::missing("Token", &name))?.secret.into())
 }

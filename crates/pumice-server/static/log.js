@@ -1,0 +1,183 @@
+// The live log of a job: levels, folding by action, search, failures.
+"use strict";
+
+(() => {
+  const box = document.querySelector(".log[data-stream]");
+  if (!box) return;
+  const one = (selector) => document.querySelector(selector);
+  const LEVELS = ["debug", "info", "warning", "error", "input", "target", "feedback", "results"];
+  // Colours and cursor moves of a terminal (ECMA-48): they say nothing here.
+  const ESCAPES = /\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_]|\][^\x07]*(?:\x07|$))/g;
+  const kept = (name, absent) => { try { return JSON.parse(localStorage.getItem(name)) ?? absent; } catch { return absent; } };
+  const keep = (name, value) => localStorage.setItem(name, JSON.stringify(value));
+
+  one(".levels").hidden = false;
+
+  // Levels: a button for each.
+  const hidden = new Set(kept("hidden-levels", []));
+  for (const level of LEVELS) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = level;
+    const apply = () => {
+      box.classList.toggle("no-" + level, hidden.has(level));
+      button.setAttribute("aria-pressed", String(!hidden.has(level)));
+    };
+    button.addEventListener("click", () => {
+      hidden.has(level) ? hidden.delete(level) : hidden.add(level);
+      keep("hidden-levels", [...hidden]);
+      apply();
+    });
+    apply();
+    one("#levels").append(button);
+  }
+
+  const times = one("#times");
+  times.checked = kept("log-times", true);
+  const showTimes = () => box.classList.toggle("no-times", !times.checked);
+  times.addEventListener("change", () => { keep("log-times", times.checked); showTimes(); });
+  showTimes();
+
+  // Lines stand in chunks, which the browser leaves out while they are out of sight; chunks in the action they belong to.
+  const follow = one("#follow");
+  const lines = [];
+  let place = box, chunk = null, step = null, seen = Number(box.dataset.first || 0);
+  const wanted = location.hash.match(/^#L(\d+)$/);
+  if (wanted && Number(wanted[1]) < seen) { location.replace("?whole=yes" + location.hash); return; }
+  let jumped = !wanted;
+
+  const begin = (name) => {
+    step = document.createElement("details");
+    step.className = "step";
+    step.open = true;
+    const summary = document.createElement("summary");
+    const title = document.createElement("b");
+    title.textContent = name;
+    const took = document.createElement("span");
+    took.className = "took";
+    summary.append(title, took);
+    step.append(summary);
+    box.append(step);
+    place = step;
+    chunk = null;
+  };
+  const end = (duration) => {
+    if (step && duration) step.querySelector(".took").textContent = duration;
+    step = null;
+    place = box;
+    chunk = null;
+  };
+
+  const append = (entries) => {
+    for (const [number, time, level, raw, failed] of entries) {
+      if (number < seen) continue;
+      seen = number + 1;
+      const text = raw.replace(ESCAPES, "");
+      // What the runner says of its main actions: `start: 2 boot-image-retry (timeout …)`, `end: 2 boot-image-retry (duration 00:00:12)`.
+      const started = level !== "target" && text.match(/^start: (\d+) (\S+)/);
+      if (started) begin(started[1] + " " + started[2]);
+      if (!chunk || chunk.childElementCount >= 500) {
+        chunk = document.createElement("div");
+        chunk.className = "chunk";
+        place.append(chunk);
+      }
+      const line = document.createElement("div");
+      line.className = "l " + level + (failed ? " failed" : "");
+      line.id = "L" + number;
+      const anchor = document.createElement("a");
+      anchor.className = "n"; anchor.href = "#L" + number; anchor.textContent = number;
+      const at = document.createElement("span");
+      at.className = "t"; at.textContent = time;
+      const message = document.createElement("span");
+      message.className = "m"; message.textContent = text;
+      line.append(anchor, at, message);
+      chunk.append(line);
+      lines.push(line);
+      if (step && (failed || level === "error" || level === "exception")) step.classList.add("failed");
+      const ended = level !== "target" && text.match(/^end: (\d+) \S+(?: \(duration ([^)]+)\))?/);
+      if (ended) end(ended[2]);
+    }
+    if (!jumped && seen > Number(wanted[1])) {
+      jumped = true;
+      show(one(location.hash));
+    } else if (follow.checked) {
+      scrollTo(0, document.body.scrollHeight);
+    }
+  };
+
+  const show = (line) => {
+    if (!line) return;
+    const around = line.closest("details");
+    if (around) around.open = true;
+    for (const old of box.querySelectorAll(".marked")) old.classList.remove("marked");
+    line.classList.add("marked");
+    line.scrollIntoView({ block: "center" });
+  };
+  addEventListener("hashchange", () => { if (/^#L\d+$/.test(location.hash)) { follow.checked = false; show(one(location.hash)); } });
+
+  // Search: every line with the text is marked; Enter walks through them.
+  const find = one("#find"), found = one("#found");
+  let matches = [], at = -1;
+  const search = () => {
+    for (const line of matches) line.classList.remove("match");
+    const text = find.value.toLowerCase();
+    matches = text ? lines.filter((line) => line.lastChild.textContent.toLowerCase().includes(text)) : [];
+    for (const line of matches) line.classList.add("match");
+    at = -1;
+    found.textContent = text ? matches.length + " found" : "";
+  };
+  const walk = (by) => {
+    if (!matches.length) return;
+    follow.checked = false;
+    at = (at + by + matches.length) % matches.length;
+    found.textContent = at + 1 + " of " + matches.length;
+    show(matches[at]);
+  };
+  let timer = null;
+  find.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(search, 150); });
+  find.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") { event.preventDefault(); if (!matches.length) search(); walk(event.shiftKey ? -1 : 1); }
+    if (event.key === "Escape") { find.value = ""; search(); find.blur(); }
+  });
+
+  const nextFailure = () => {
+    const failures = lines.filter((line) => line.matches(".failed, .error, .exception"));
+    if (!failures.length) { found.textContent = "no failure"; return; }
+    follow.checked = false;
+    const current = lines.indexOf(box.querySelector(".marked"));
+    show(failures.find((line) => lines.indexOf(line) > current) || failures[0]);
+  };
+  one("#next-failure").addEventListener("click", nextFailure);
+
+  const fold = one("#fold");
+  fold.addEventListener("click", () => {
+    const steps = [...box.querySelectorAll("details.step")];
+    const open = steps.some((step) => step.open);
+    for (const step of steps) step.open = !open;
+    fold.textContent = open ? "Unfold all" : "Fold all";
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) return;
+    if (event.key === "f") nextFailure();
+    if (event.key === "n") walk(1);
+    if (event.key === "N") walk(-1);
+    if (event.key === "e") scrollTo(0, document.body.scrollHeight);
+  });
+
+  const stream = new EventSource(box.dataset.stream);
+  stream.addEventListener("lines", (event) => append(JSON.parse(event.data)));
+  stream.addEventListener("state", (event) => {
+    const said = JSON.parse(event.data);
+    const badge = one("#state");
+    if (badge && badge.textContent !== said.word) {
+      badge.textContent = said.word;
+      badge.className = "badge " + said.word.toLowerCase();
+    }
+  });
+  stream.addEventListener("end", () => {
+    stream.close();
+    if (find.value) search();
+    if (box.dataset.finished === "false") location.reload();
+  });
+})();
