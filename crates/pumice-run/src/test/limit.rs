@@ -24,7 +24,7 @@ const QUIT: &[u8] = b"\x1c";
 
 /// Whose turn it is among the definitions of a block, and how long each may take.
 pub(super) struct Limits<'a> {
-    limits: &'a BTreeMap<String, RunLimit>,
+    by_run: &'a BTreeMap<String, RunLimit>,
     order: Vec<String>,
     turn: Option<String>,
     since: Instant,
@@ -34,9 +34,9 @@ pub(super) struct Limits<'a> {
 
 impl<'a> Limits<'a> {
     /// It is the first one's turn.
-    pub(super) fn new(limits: &'a BTreeMap<String, RunLimit>, order: Vec<String>) -> Self {
+    pub(super) fn new(by_run: &'a BTreeMap<String, RunLimit>, order: Vec<String>) -> Self {
         let turn = order.first().cloned();
-        Self { limits, order, turn, since: Instant::now(), told: None }
+        Self { by_run, order, turn, since: Instant::now(), told: None }
     }
 
     /// Takes what the guest says of whose turn it is.
@@ -61,7 +61,7 @@ impl<'a> Limits<'a> {
 
     fn current(&self) -> Option<(&str, RunLimit)> {
         let turn = self.turn.as_deref()?;
-        Some((turn, *self.limits.get(turn)?))
+        Some((turn, *self.by_run.get(turn)?))
     }
 
     /// Resolves when the time of the one whose turn it is is over. Cancel-safe.
