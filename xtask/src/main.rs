@@ -4,6 +4,7 @@
 
 mod apt;
 mod bench;
+mod deb;
 mod demo;
 mod guests;
 mod library_tests;
@@ -19,6 +20,7 @@ cargo xtask demo         set up, build, boot Linux on two virtual platforms, tes
 cargo xtask test         set up, then everything CI checks; the test runner's summary comes last
 cargo xtask bench [NAME] the measurements of SPECIFICATION.md; without a name all, with --list their names
 cargo xtask tests        only build the tests for guests in target/tests, with Debian's cross compilers
+cargo xtask deb          a Debian package in target/debian
 cargo xtask setup        only install what is missing
 cargo xtask guests       only make the Linux guests in target/guests (--update asks for newer packages)";
 
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         ["tests"] => setup::run().and_then(|()| library_tests::run()),
         ["test"] => test::run(),
         ["demo"] => demo::run(),
+        ["deb"] => deb::run(),
         ["bench", names @ ..] => bench::run(names),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

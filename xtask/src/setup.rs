@@ -104,6 +104,18 @@ const TOOLS: &[Tool] = &[
     },
     Tool { programs: &["git"], packages: &["git"], purpose: "fetches test definitions", proof: &[] },
     Tool {
+        programs: &["curl"],
+        packages: &["curl"],
+        purpose: "asks the REST API in the checks of LAVA's client",
+        proof: &[],
+    },
+    Tool {
+        programs: &["openssl"],
+        packages: &["openssl"],
+        purpose: "makes a certificate for the server's tests",
+        proof: &[],
+    },
+    Tool {
         programs: &["python3"],
         packages: &["python3-venv"],
         purpose: "runs programs that drive LAVA's runner in the tests",

@@ -93,6 +93,17 @@ impl Database {
         })
     }
 
+    /// Writes a whole copy of an SQLite database to a file that is not there yet, as it is at one moment, while it is in
+    /// use. PostgreSQL has `pg_dump` for this.
+    pub async fn copy_to(&self, path: &str) -> Result<(), DbError> {
+        if self.engine == Engine::Postgres {
+            return Err(DbError::CopyElsewhere);
+        }
+        let mut connection = self.pool.acquire().await?;
+        connection.execute(sqlx::query("VACUUM INTO $1").bind(path.to_owned())).await?;
+        Ok(())
+    }
+
     /// Closes every connection once its query has ended.
     pub async fn close(&self) {
         self.pool.close().await;

@@ -31,6 +31,9 @@ pub enum DbError {
     /// The address is neither SQLite's nor PostgreSQL's.
     #[error("`{0}` is not a database: write `sqlite:PATH` or `postgres://USER@HOST/NAME`")]
     UnknownEngine(String),
+    /// A copy is not this program's to make.
+    #[error("a PostgreSQL database is copied with `pg_dump`")]
+    CopyElsewhere,
     /// The engine refused or could not be reached.
     #[error("the database failed")]
     Engine(#[source] sqlx::Error),

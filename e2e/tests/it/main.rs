@@ -11,6 +11,7 @@ mod kill;
 mod lab;
 mod lavacli;
 mod models;
+mod server;
 mod ssh;
 mod time;
 mod tuxrun;

@@ -39,6 +39,8 @@ pub fn write_csv_row(job: &str, result: &LoggedResult, mask: &Mask, out: &mut St
     let (measurement, unit) = result.measured();
     let measurement = match measurement {
         None => "None".to_owned(),
+        // A decimal with ten places that is zero, as Python prints it.
+        Some(0.0) => "0E-10".to_owned(),
         Some(number) => format!("{number:.10}"),
     };
     let mut metadata = String::new();

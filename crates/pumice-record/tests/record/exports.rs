@@ -125,8 +125,8 @@ fn csv_is_lavas() {
         "42","0_t","pass","42.5000000000","ms","","","2026-08-04 10:00:00.123458+00:00","","{'definition': '0_t', 'case': 'speed <&""> # é [MASKED]', 'result': 'pass', 'measurement': 42.5, 'units': 'ms'}","/results/testcase/2","speed <&""> # é [MASKED]","2","430","431"
         "42","0_t","fail","None","","","","2026-08-04 10:00:00.123459+00:00","","{'definition': '0_t', 'case': 'broken', 'result': 'fail', 'error_msg': 'bad\nnews'}","/results/testcase/3","broken","3","",""
         "42","0_t","skip","None","","","","2026-08-04 10:00:00.123460+00:00","","{'definition': '0_t', 'case': 'later', 'result': 'skip'}","/results/testcase/4","later","4","",""
-        "42","0_t","unknown","0.0000000000","","","","2026-08-04 10:00:00.123461+00:00","","{'definition': '0_t', 'case': 'odd', 'result': 'unknown', 'measurement': 0.0}","/results/testcase/5","odd","5","",""
-        "42","lava","fail","0.0000000000","seconds","","","2026-08-04 10:00:00.123462+00:00","","{'definition': 'lava', 'case': '0_t', 'uuid': '42_1.1', 'repository': 'https://example.org/r', 'path': 't.yaml', 'duration': '0.00', 'result': 'fail'}","/results/testcase/6","0_t","6","",""
+        "42","0_t","unknown","0E-10","","","","2026-08-04 10:00:00.123461+00:00","","{'definition': '0_t', 'case': 'odd', 'result': 'unknown', 'measurement': 0.0}","/results/testcase/5","odd","5","",""
+        "42","lava","fail","0E-10","seconds","","","2026-08-04 10:00:00.123462+00:00","","{'definition': 'lava', 'case': '0_t', 'uuid': '42_1.1', 'repository': 'https://example.org/r', 'path': 't.yaml', 'duration': '0.00', 'result': 'fail'}","/results/testcase/6","0_t","6","",""
     "#]].assert_eq(&write_csv(&report(), &mask()).replace("\r\n", "\n"));
 }
 

@@ -62,6 +62,11 @@ impl Identity {
         }
     }
 
+    /// What the token may be used for.
+    pub(crate) fn scopes(&self) -> &Scopes {
+        &self.scopes
+    }
+
     /// Whether the user has a global permission, `app.codename`.
     pub(crate) fn has(&self, permission: &str) -> bool {
         self.is_superuser() || self.permissions.contains(permission)

@@ -36,6 +36,11 @@ impl Scopes {
             .map(Self)
     }
 
+    /// Whether everything that is asked for is allowed here: nobody gives more than they have.
+    pub(crate) fn cover(&self, asked: &Self) -> bool {
+        self.0.is_empty() || !asked.0.is_empty() && asked.0.iter().all(|scope| self.allow(*scope))
+    }
+
     /// Whether a use is allowed. Whoever may do more may look.
     pub(crate) fn allow(&self, wanted: Scope) -> bool {
         self.0.is_empty() || self.0.contains(&wanted) || wanted == Scope::Read
@@ -52,5 +57,13 @@ mod tests {
         let ci = Scopes::parse("read submit").unwrap();
         assert!(ci.allow(Scope::Submit) && ci.allow(Scope::Read) && !ci.allow(Scope::Manage));
         assert!(Scopes::parse("read everything").is_none());
+    }
+
+    #[test]
+    fn nobody_gives_more_than_they_have() {
+        let covers =
+            |own: &str, asked: &str| Scopes::parse(own).unwrap().cover(&Scopes::parse(asked).unwrap());
+        assert!(covers("", "") && covers("", "manage") && covers("manage", "read manage"));
+        assert!(!covers("manage", "submit") && !covers("manage", "") && !covers("read submit", "manage"));
     }
 }

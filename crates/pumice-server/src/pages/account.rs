@@ -142,7 +142,7 @@ pub(super) async fn make(page: Page, Form(form): Form<NewToken>) -> Answer {
         let user = page.who.using(Scope::Manage)?.id;
         let days = form.days.parse::<u32>().ok();
         let lasts = days.map(|days| Duration::from_secs(24 * 3600) * days);
-        make_token(&page.shared, user, &form.description, &form.scopes, lasts).await
+        make_token(&page.shared, user, page.who.scopes(), &form.description, &form.scopes, lasts).await
     };
     match made.await {
         Ok((_, secret)) => me_with(page, Some(secret)).await,

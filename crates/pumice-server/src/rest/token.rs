@@ -49,17 +49,21 @@ pub(crate) async fn check_password(
         .ok_or_else(|| Refusal::Invalid("Unable to log in with provided credentials.".to_owned()))
 }
 
-/// Makes a token for a user: its key and its secret.
+/// Makes a token for a user: its key and its secret. It may be used for no more than `own` allows.
 pub(crate) async fn make(
     shared: &Shared,
     user_id: i64,
+    own: &Scopes,
     description: &str,
     scopes: &str,
     lasts: Option<Duration>,
 ) -> Result<(i64, String), Refusal> {
-    if Scopes::parse(scopes).is_none() {
+    let asked = Scopes::parse(scopes).ok_or_else(|| {
         let known: Vec<_> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
-        return Err(Refusal::Invalid(format!("scopes are words of: {}", known.join(", "))));
+        Refusal::Invalid(format!("scopes are words of: {}", known.join(", ")))
+    })?;
+    if !own.cover(&asked) {
+        return Err(Refusal::Forbidden("A token cannot make one that may do more than itself.".to_owned()));
     }
     let token = secrets::new_token()?;
     let now = shared.clock.now();
@@ -71,14 +75,16 @@ pub(crate) async fn make(
 }
 
 pub(super) async fn give(State(shared): State<Arc<Shared>>, who: Who, Body(body): Body<TokenBody>) -> Answer {
-    let user = match (&body.username, body.password) {
-        (Some(username), Some(password)) => check_password(&shared, username, password).await?,
-        _ => who.using(Scope::Manage)?.clone(),
+    let (user, own) = match (&body.username, body.password) {
+        (Some(username), Some(password)) => {
+            (check_password(&shared, username, password).await?, Scopes::default())
+        }
+        _ => (who.using(Scope::Manage)?.clone(), who.scopes().clone()),
     };
     let description = body.description.unwrap_or_else(|| "from the API".to_owned());
     let scopes = body.scopes.unwrap_or_default();
     let lasts = body.expires_in_days.map(|days| Duration::from_secs(24 * 3600) * days);
-    let (_, token) = make(&shared, user.id, &description, &scopes, lasts).await?;
+    let (_, token) = make(&shared, user.id, &own, &description, &scopes, lasts).await?;
     let mut writer = shared.database.write().await?;
     writer.note(&deed(&shared, &who, "token", "user", &user.username, "a token was made")).await?;
     writer.commit().await?;

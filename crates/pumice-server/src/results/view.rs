@@ -8,8 +8,8 @@ use pumice_record::{
 use pumice_types::{JobState, Mask};
 use serde_json::{Map, Value, json};
 
-/// A measurement with the ten places of LAVA's column (lava-compat 8.1). LAVA's exports say `0E-10` for zero, which few
-/// readers but Python's take for a number.
+/// A measurement with the ten places of LAVA's column (lava-compat 8.1), as its REST API has it. Only the CSV export says
+/// `0E-10` for zero, as LAVA's does.
 pub(crate) fn decimal(number: f64) -> String {
     format!("{number:.10}")
 }

@@ -203,7 +203,8 @@ pub(super) async fn create_token(
 ) -> Answer<CreatedToken> {
     let user = who.0.using(Scope::Manage)?.id;
     let lasts = new.seconds.map(Duration::from_secs);
-    let (id, secret) = make_token(&shared, user, &new.description, &new.scopes.join(" "), lasts).await?;
+    let (id, secret) =
+        make_token(&shared, user, who.0.scopes(), &new.description, &new.scopes.join(" "), lasts).await?;
     Ok(Json(CreatedToken { id, secret }))
 }
 

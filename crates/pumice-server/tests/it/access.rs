@@ -80,6 +80,14 @@ fn scopes_and_ends_of_tokens_hold() {
     let token = made["token"].as_str().unwrap();
     assert_eq!(lab.rest_as(token, "POST", "/jobs/", &json!({"definition": JOB})).0, 201);
     assert_eq!(lab.rest_as(token, "POST", "/tags/", &json!({"name": "t"})).0, 403);
+    let manage = lab.rest("POST", "/token/", &json!({"scopes": "manage"}))["token"].clone();
+    let more =
+        |scopes: &str| lab.rest_as(manage.as_str().unwrap(), "POST", "/token/", &json!({"scopes": scopes})).0;
+    assert_eq!(
+        (more("manage read"), more("submit"), more("")),
+        (200, 403, 403),
+        "nobody gives more than they have"
+    );
     let made = lab.rest("POST", "/token/", &json!({"description": "over", "expires_in_days": 0}));
     assert_eq!(lab.rest_as(made["token"].as_str().unwrap(), "GET", "/jobs/", &Value::Null).0, 401);
     let (status, said) = lab.rest_as(&lab.token, "POST", "/token/", &json!({"scopes": "everything"}));
@@ -122,6 +130,8 @@ fn guessing_is_slowed_down() {
     let lab = Lab::start_with(None, |config| config.failures_per_minute = 3);
     let guess = |token: &str| lab.rest_as(token, "GET", "/jobs/", &Value::Null).0;
     assert_eq!([guess("a"), guess("b"), guess("c"), guess("d")], [401, 401, 401, 429]);
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    assert_eq!(lab.send("POST", "/login", &form, b"username=admin&password=guess").0, 429, "nor on the page");
     assert_eq!(
         lab.send("GET", "/api/v0.2/system/version/", &[], b"").0,
         200,

@@ -12,6 +12,7 @@ mod lava_worker;
 mod lavacli;
 mod openapi;
 mod own_worker;
+mod pages;
 #[path = "../../../pumice-db/tests/it/postgres.rs"]
 mod postgres;
 mod routes;

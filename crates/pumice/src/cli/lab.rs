@@ -32,6 +32,10 @@ pub(crate) enum LabCommand {
     Up(UpArgs),
     /// Start a lab's server
     Server(ServeArgs),
+    /// Copy a lab, its database, logs, files and keys, into one file, while its server runs
+    Backup(BackupArgs),
+    /// Make a lab's state directory from such a file
+    Restore(BackupArgs),
     /// Start a worker, for our server or for a LAVA server
     Worker(WorkerArgs),
     /// Submit a job
@@ -138,6 +142,15 @@ pub(crate) struct ServeArgs {
     /// The certificate's key, PEM
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
+}
+
+/// Arguments of `pumice backup` and `pumice restore`.
+#[derive(Args, Debug)]
+pub(crate) struct BackupArgs {
+    /// The file, a tar archive
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
 }
 
 /// Arguments of `pumice worker`.

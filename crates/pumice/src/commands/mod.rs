@@ -1,5 +1,6 @@
 //! One file a subcommand.
 
+pub(crate) mod backup;
 pub(crate) mod cancel;
 pub(crate) mod check;
 pub(crate) mod compare;
@@ -34,6 +35,8 @@ pub(crate) fn lab(command: &LabCommand) -> ExitCode {
     let exit = match command {
         LabCommand::Up(args) => up::main(args),
         LabCommand::Server(args) => server::main(args),
+        LabCommand::Backup(args) => backup::backup(args),
+        LabCommand::Restore(args) => backup::restore(args),
         LabCommand::Worker(args) => worker::main(args),
         LabCommand::Submit(args) => submit::main(args),
         LabCommand::Jobs(args) => jobs::main(args),

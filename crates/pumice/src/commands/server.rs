@@ -6,7 +6,7 @@ use pumice_types::Failure;
 use crate::{
     cli::lab::ServeArgs,
     exit::Exit,
-    lab::{self, LabDirectory, Server, Signals, host_refused},
+    lab::{self, LabDirectory, Scheme, Server, Signals, host_refused},
 };
 
 pub(crate) fn main(args: &ServeArgs) -> Exit {
@@ -19,10 +19,11 @@ fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
     let tls = args.tls_cert.as_ref().zip(args.tls_key.as_ref());
     let tls = tls.map(|(certificate, key)| Tls::open(certificate, key)).transpose();
     let tls = tls.map_err(|error| host_refused("cannot use TLS", &error))?;
+    let scheme = if tls.is_some() { Scheme::Https } else { Scheme::Http };
     let runtime = tokio::runtime::Runtime::new().map_err(|error| host_refused("cannot start", &error))?;
     runtime.block_on(async {
         let mut signals = Signals::listen().map_err(|error| host_refused("cannot start", &error))?;
-        let server = Server::open(&directory, &args.server).await?;
+        let server = Server::open(&directory, &args.server, scheme).await?;
         server.announce(&directory)?;
         let stopper = server.app.stopper();
         tokio::spawn(async move {

@@ -7,7 +7,7 @@ use pumice_worker::{Agent, StopMode};
 use crate::{
     cli::lab::UpArgs,
     exit::Exit,
-    lab::{self, LabDirectory, Server, Signals, asked, host_refused},
+    lab::{self, LabDirectory, Scheme, Server, Signals, asked, host_refused},
 };
 
 pub(crate) fn main(args: &UpArgs) -> Exit {
@@ -23,7 +23,7 @@ fn up(args: &UpArgs) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Runtime::new().map_err(|error| host_refused("cannot start", &error))?;
     runtime.block_on(async {
         let mut signals = Signals::listen().map_err(|error| host_refused("cannot start", &error))?;
-        let server = Server::open(&directory, &args.server).await?;
+        let server = Server::open(&directory, &args.server, Scheme::Http).await?;
         let token = server.app.join_worker(name.as_str()).await;
         let token = token.map_err(|error| host_refused("cannot add the worker", &error))?;
         let address = asked(Address::parse(&server.url, PlainHttp::Loopback))?;

@@ -48,7 +48,17 @@ impl LabDirectory {
 
     /// The database that is used where none is named.
     pub(crate) fn database_url(&self) -> String {
-        format!("sqlite:{}", self.0.join("lab.db").display())
+        format!("sqlite:{}", self.database_file().display())
+    }
+
+    /// The file of that database.
+    pub(crate) fn database_file(&self) -> PathBuf {
+        self.0.join("lab.db")
+    }
+
+    /// Itself.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 
     /// The first administrator's token.

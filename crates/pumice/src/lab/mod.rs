@@ -10,7 +10,7 @@ mod worker;
 pub(crate) use client::{connect, wait_for_end};
 pub(crate) use directory::{LabDirectory, private_directory, write_private};
 pub(crate) use host::{Host, look, worker_name};
-pub(crate) use server::Server;
+pub(crate) use server::{Scheme, Server};
 pub(crate) use signals::Signals;
 pub(crate) use worker::{keeper, program, worker_config};
 

@@ -17,6 +17,22 @@ use crate::{cli::lab::ServerArgs, library::SHIPPED, terminal::print};
 /// The first administrator.
 const ADMIN: &str = "admin";
 
+/// Whether connections are encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
 /// A server that is ready to serve.
 pub(crate) struct Server {
     /// It.
@@ -29,12 +45,16 @@ pub(crate) struct Server {
 
 impl Server {
     /// Opens the database, takes hold of the address, and makes the first administrator where there is none.
-    pub(crate) async fn open(directory: &LabDirectory, args: &ServerArgs) -> Result<Self, Failure> {
+    pub(crate) async fn open(
+        directory: &LabDirectory,
+        args: &ServerArgs,
+        scheme: Scheme,
+    ) -> Result<Self, Failure> {
         let listener = TcpListener::bind(args.listen)
             .await
             .map_err(|error| host_refused(&format!("cannot listen on {}", args.listen), &error))?;
         let bound = listener.local_addr().map_err(|error| host_refused("cannot listen", &error))?;
-        let address = || format!("http://{}", reachable(bound));
+        let address = || format!("{}://{}", scheme.as_str(), reachable(bound));
         let url = args.public_url.clone().unwrap_or_else(address);
         let library = directory.device_types();
         private_directory(&library)?;
