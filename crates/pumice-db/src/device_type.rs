@@ -79,6 +79,18 @@ pub struct DeviceTypeChange {
     pub health_frequency: Option<i64>,
     /// `hours` or `jobs`.
     pub health_denominator: Option<String>,
+    /// The architecture's name.
+    pub architecture: Option<String>,
+    /// The processor's family.
+    pub processor: Option<String>,
+    /// The processor's model.
+    pub cpu_model: Option<String>,
+    /// The width of a word.
+    pub bits: Option<i64>,
+    /// The names of the cores, separated by commas.
+    pub cores: Option<String>,
+    /// How many cores.
+    pub core_count: Option<i64>,
 }
 
 const COLUMNS: &str = "y.name, y.description, y.display, y.owners_only, y.health_disabled, y.health_frequency, \
@@ -221,7 +233,10 @@ impl Writer {
                 "UPDATE device_types SET description = COALESCE($1, description), display = COALESCE($2, display), \
                  owners_only = COALESCE($3, owners_only), health_disabled = COALESCE($4, health_disabled), \
                  health_frequency = COALESCE($5, health_frequency), \
-                 health_denominator = COALESCE($6, health_denominator) WHERE name = $7",
+                 health_denominator = COALESCE($6, health_denominator), \
+                 architecture = COALESCE($7, architecture), processor = COALESCE($8, processor), \
+                 cpu_model = COALESCE($9, cpu_model), bits = COALESCE($10, bits), cores = COALESCE($11, cores), \
+                 core_count = COALESCE($12, core_count) WHERE name = $13",
                 params![
                     &change.description,
                     flag(change.display),
@@ -229,6 +244,12 @@ impl Writer {
                     flag(change.health_disabled),
                     change.health_frequency,
                     &change.health_denominator,
+                    &change.architecture,
+                    &change.processor,
+                    &change.cpu_model,
+                    change.bits,
+                    &change.cores,
+                    change.core_count,
                     name
                 ],
             )

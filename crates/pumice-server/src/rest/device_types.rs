@@ -70,6 +70,8 @@ pub(super) struct TypeBody {
     architecture: Option<String>,
     processor: Option<String>,
     cpu_model: Option<String>,
+    bits: Option<i64>,
+    cores: Option<Vec<String>>,
     core_count: Option<i64>,
 }
 
@@ -88,6 +90,8 @@ pub(super) async fn add(
     new.architecture = body.architecture;
     new.processor = body.processor;
     new.cpu_model = body.cpu_model;
+    new.bits = body.bits;
+    new.cores = body.cores.map(|cores| cores.join(","));
     new.core_count = body.core_count;
     device_types::add(&shared, &who, &new).await?;
     Ok((StatusCode::CREATED, one(&shared, &who, &name).await?))
@@ -106,6 +110,12 @@ pub(super) async fn change(
         health_disabled: body.disable_health_check,
         health_frequency: body.health_frequency,
         health_denominator: body.health_denominator,
+        architecture: body.architecture,
+        processor: body.processor,
+        cpu_model: body.cpu_model,
+        bits: body.bits,
+        cores: body.cores.map(|cores| cores.join(",")),
+        core_count: body.core_count,
     };
     device_types::change(&shared, &who, &name, &change).await?;
     one(&shared, &who, &name).await

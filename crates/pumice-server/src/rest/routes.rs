@@ -39,7 +39,8 @@ macro_rules! routes {
 
 routes! {
     "/aliases/" ["get" "Lists other names of device types.", "post" "Adds one."] get(small::aliases).post(small::add_alias),
-    "/aliases/{name}/" ["get" "Shows one.", "delete" "Removes one."] get(small::alias).delete(small::delete_alias),
+    "/aliases/{name}/" ["get" "Shows one.", "put" "Changes one.", "patch" "Changes one.", "delete" "Removes one."]
+        get(small::alias).put(small::change_alias).patch(small::change_alias).delete(small::delete_alias),
     "/devices/" ["get" "Lists devices.", "post" "Adds one."] get(devices::list).post(devices::add),
     "/devices/validate/" ["post" "Renders a dictionary and checks it."] post(devices::validate),
     "/devices/{hostname}/" ["get" "Shows one.", "put" "Changes one.", "patch" "Changes one.", "delete" "Removes one."]
@@ -105,8 +106,8 @@ routes! {
         get(workers::env).post(workers::set_env),
     "/remote-artifact-tokens/" ["get" "Lists one's secrets for jobs.", "post" "Adds one."]
         get(small::own_artifact_tokens).post(small::add_artifact_token),
-    "/remote-artifact-tokens/{id}/" ["get" "Shows one.", "delete" "Removes one."]
-        get(small::artifact_token).delete(small::delete_artifact_token),
+    "/remote-artifact-tokens/{id}/" ["get" "Shows one.", "put" "Changes one.", "patch" "Changes one.", "delete" "Removes one."]
+        get(small::artifact_token).put(small::change_artifact_token).patch(small::change_artifact_token).delete(small::delete_artifact_token),
     "/groups/" ["get" "Lists groups.", "post" "Adds one."] get(accounts::groups).post(accounts::add_group),
     "/groups/{id}/" ["get" "Shows one.", "put" "Renames one.", "patch" "Renames one.", "delete" "Removes one."]
         get(accounts::group).put(accounts::rename_group).patch(accounts::rename_group).delete(accounts::delete_group),

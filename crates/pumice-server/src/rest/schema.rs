@@ -9,6 +9,8 @@ use serde_json::{Map, Value, json};
 /// What a client sends: method, path, and the body's line; no line for a request without a body.
 pub(super) const REQUESTS: &[(&str, &str, &str)] = &[
     ("post", "/aliases/", "name!:string device_type!:string"),
+    ("put", "/aliases/{name}/", "device_type:string"),
+    ("patch", "/aliases/{name}/", "device_type:string"),
     (
         "post",
         "/devices/",
@@ -29,17 +31,17 @@ pub(super) const REQUESTS: &[(&str, &str, &str)] = &[
     (
         "post",
         "/devicetypes/",
-        "name!:string description:string? display:boolean health_frequency:integer health_denominator:string disable_health_check:boolean architecture:string? processor:string? cpu_model:string? core_count:integer?",
+        "name!:string description:string? display:boolean health_frequency:integer health_denominator:string disable_health_check:boolean architecture:string? processor:string? cpu_model:string? bits:integer? cores:words core_count:integer?",
     ),
     (
         "put",
         "/devicetypes/{name}/",
-        "description:string? display:boolean health_frequency:integer health_denominator:string disable_health_check:boolean",
+        "description:string? display:boolean health_frequency:integer health_denominator:string disable_health_check:boolean architecture:string? processor:string? cpu_model:string? bits:integer? cores:words core_count:integer?",
     ),
     (
         "patch",
         "/devicetypes/{name}/",
-        "description:string? display:boolean health_frequency:integer health_denominator:string disable_health_check:boolean",
+        "description:string? display:boolean health_frequency:integer health_denominator:string disable_health_check:boolean architecture:string? processor:string? cpu_model:string? bits:integer? cores:words core_count:integer?",
     ),
     ("post", "/devicetypes/{name}/template/", "config!:text"),
     ("post", "/devicetypes/{name}/health_check/", "config!:text"),
@@ -61,6 +63,8 @@ pub(super) const REQUESTS: &[(&str, &str, &str)] = &[
     ("post", "/workers/{hostname}/config/", "config!:text"),
     ("post", "/workers/{hostname}/env/", "env!:text"),
     ("post", "/remote-artifact-tokens/", "name!:string token!:string"),
+    ("put", "/remote-artifact-tokens/{id}/", "token:string"),
+    ("patch", "/remote-artifact-tokens/{id}/", "token:string"),
     ("post", "/groups/", "name!:string"),
     ("put", "/groups/{id}/", "name!:string"),
     ("patch", "/groups/{id}/", "name!:string"),

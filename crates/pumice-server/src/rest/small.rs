@@ -46,6 +46,11 @@ pub(super) struct AliasBody {
     device_type: String,
 }
 
+#[derive(Deserialize)]
+pub(super) struct AliasChange {
+    device_type: Option<String>,
+}
+
 pub(super) async fn add_alias(
     State(shared): State<Arc<Shared>>,
     who: Who,
@@ -60,6 +65,26 @@ pub(super) async fn add_alias(
     writer.insert_alias(&body.name, &body.device_type).await?;
     writer.commit().await?;
     Ok((StatusCode::CREATED, Json(alias_shown(&(body.name, body.device_type)))))
+}
+
+/// Lets an alias stand for another device type.
+pub(super) async fn change_alias(
+    State(shared): State<Arc<Shared>>,
+    who: Who,
+    Path(name): Path<String>,
+    Body(body): Body<AliasChange>,
+) -> Answer {
+    who.needs("lava_scheduler_app.change_devicetype")?;
+    let mut writer = shared.database.write().await?;
+    let known = writer.alias(&name).await?.ok_or_else(|| Refusal::missing("Alias", &name))?;
+    let device_type = body.device_type.unwrap_or(known);
+    if writer.device_type(&device_type).await?.is_none() {
+        return Err(Refusal::Invalid(format!("device type '{device_type}' does not exist")).into());
+    }
+    writer.delete_alias(&name).await?;
+    writer.insert_alias(&name, &device_type).await?;
+    writer.commit().await?;
+    Ok(Json(alias_shown(&(name, device_type))))
 }
 
 pub(super) async fn delete_alias(
@@ -189,6 +214,30 @@ pub(super) async fn add_artifact_token(
     let id = artifact_tokens::put(&mut writer, &shared.key, user, &body.name, &body.token).await?;
     writer.commit().await?;
     Ok((StatusCode::CREATED, Json(json!({"id": id, "name": body.name, "token": body.token}))))
+}
+
+#[derive(Deserialize)]
+pub(super) struct TokenChange {
+    token: Option<String>,
+}
+
+/// Gives one of one's secrets another value.
+pub(super) async fn change_artifact_token(
+    State(shared): State<Arc<Shared>>,
+    who: Who,
+    Path(id): Path<i64>,
+    Body(body): Body<TokenChange>,
+) -> Answer {
+    let user = who.using(Scope::Manage)?.id;
+    let found = own_tokens(&shared, &who).await?.into_iter().find(|token| token.id == id);
+    let mut found = found.ok_or_else(|| Refusal::missing("Token", id))?;
+    if let Some(secret) = body.token {
+        let mut writer = shared.database.write().await?;
+        artifact_tokens::put(&mut writer, &shared.key, user, &found.name, &secret).await?;
+        writer.commit().await?;
+        found.secret = secret;
+    }
+    Ok(Json(token_shown(&found)))
 }
 
 pub(super) async fn delete_artifact_token(

@@ -19,8 +19,9 @@ fn lab() -> (Lab, i64) {
 
 /// The answer to a call of XML-RPC with arguments in XML.
 fn call(lab: &Lab, method: &str, arguments: &[&str]) -> String {
-    let arguments: String =
-        arguments.iter().map(|value| format!("<param><value>{value}</value></param>")).collect();
+    let arguments = arguments
+        .iter()
+        .fold(String::new(), |text, value| text + &format!("<param><value>{value}</value></param>"));
     let call = format!(
         "<?xml version='1.0'?><methodCall><methodName>{method}</methodName><params>{arguments}</params></methodCall>"
     );
@@ -127,6 +128,29 @@ fn the_connector_of_tf_m_asks_both_apis() {
     let address = format!("{}/scheduler/job/{id}/configuration?{token}", lab.url);
     let archive = ureq::get(address).call().unwrap().body_mut().read_to_vec().unwrap();
     assert!(archive.starts_with(b"BZh"), "an archive of bzip2");
+}
+
+#[test]
+fn every_field_of_a_device_type_can_be_set_and_changed() {
+    let lab = Lab::start();
+    let first = json!({"name": "board", "architecture": "arm64", "cores": ["a53", "a57"], "core_count": 6, "bits": 64});
+    lab.rest("POST", "/devicetypes/", &first);
+    let change =
+        json!({"cpu_model": "juno", "core_count": 4, "health_frequency": 12, "health_denominator": "jobs"});
+    let shown = lab.rest("PATCH", "/devicetypes/board/", &change);
+    for (name, expected) in first.as_object().unwrap().iter().chain(change.as_object().unwrap()) {
+        if name != "core_count" {
+            assert_eq!(&shown[name], expected, "{name} of {shown}");
+        }
+    }
+    assert_eq!(shown["core_count"], 4);
+    lab.rest("POST", "/aliases/", &json!({"name": "other", "device_type": "board"}));
+    lab.rest("POST", "/devicetypes/", &json!({"name": "second"}));
+    lab.rest("PUT", "/aliases/other/", &json!({"device_type": "second"}));
+    assert_eq!(lab.rest("GET", "/aliases/other/", &Value::Null)["device_type"], "second");
+    let alike =
+        lab.rest("GET", "/devicetypes/?architecture__name=arm64&cpu_model__contains=jun", &Value::Null);
+    assert_eq!(alike["count"], 1);
 }
 
 #[test]

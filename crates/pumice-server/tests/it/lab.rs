@@ -16,7 +16,7 @@ pub(crate) struct Lab {
     pub(crate) token: String,
     stopper: Option<Stopper>,
     thread: Option<JoinHandle<()>>,
-    _state: tempfile::TempDir,
+    state: tempfile::TempDir,
 }
 
 /// The device types that ship.
@@ -54,13 +54,7 @@ impl Lab {
             });
         });
         let (address, token, stopper) = receiver.recv().unwrap();
-        Self {
-            url: format!("http://{address}"),
-            token,
-            stopper: Some(stopper),
-            thread: Some(thread),
-            _state: state,
-        }
+        Self { url: format!("http://{address}"), token, stopper: Some(stopper), thread: Some(thread), state }
     }
 
     /// Sends a request; the status and the body.
@@ -94,6 +88,23 @@ impl Lab {
         let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
         self.send(method, &format!("/api/v0.2{path}"), &headers, &body)
+    }
+
+    /// Every file that the server keeps: the database with what is not yet written back, logs, texts.
+    pub(crate) fn kept(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut found = Vec::new();
+        let mut directories = vec![self.state.path().to_owned()];
+        while let Some(directory) = directories.pop() {
+            for entry in std::fs::read_dir(directory).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    directories.push(path);
+                } else if let Ok(bytes) = std::fs::read(&path) {
+                    found.push((path, bytes));
+                }
+            }
+        }
+        found
     }
 
     /// A worker `worker1` with a good device `virtual01`; answers the worker's token.

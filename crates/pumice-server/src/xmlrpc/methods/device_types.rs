@@ -35,6 +35,7 @@ pub(in super::super) async fn update(call: Call) -> Answer {
         health_frequency: arguments.maybe_int(4)?,
         health_denominator: arguments.maybe_text(5)?,
         health_disabled: arguments.maybe_flag(6)?,
+        ..DeviceTypeChange::default()
     };
     device_types::change(&call.shared, &call.who, &arguments.text(0)?, &change).await?;
     Ok(Value::Nil)
