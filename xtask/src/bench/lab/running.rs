@@ -56,7 +56,7 @@ impl Simulator {
         let cases = "for case in one two three four five; do echo $case: pass; done";
         format!(
             "{{% extends 'command.jinja2' %}}\n{{% set command = {{'program': 'sh', 'arguments': ['-c', \
-             'echo \"ready>\"; echo BEGIN; {cases}; {last}; read line', '{}'], \
+             'echo Linux version 0; echo \"ready>\"; echo BEGIN; {cases}; {last}; read line', '{}'], \
              'stop': [{{'how': 'terminate', 'grace_seconds': 5}}]}} %}}\n",
             Self::MARK
         )
