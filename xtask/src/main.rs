@@ -6,6 +6,7 @@ mod apt;
 mod bench;
 mod deb;
 mod demo;
+mod fuzz;
 mod guests;
 mod library_tests;
 mod program;
@@ -19,6 +20,8 @@ const USAGE: &str = "\
 cargo xtask demo         set up, build, boot Linux on two virtual platforms, test it, show the results
 cargo xtask test         set up, then everything CI checks; the test runner's summary comes last
 cargo xtask bench [NAME] the measurements of SPECIFICATION.md; without a name all, with --list their names
+cargo xtask fuzz [SECONDS] [TARGET]
+                         the fuzz targets of fuzz/, a minute each if not told otherwise; without a name all
 cargo xtask tests        only build the tests for guests in target/tests, with Debian's cross compilers
 cargo xtask deb          a Debian package in target/debian
 cargo xtask setup        only install what is missing
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         ["test"] => test::run(),
         ["demo"] => demo::run(),
         ["deb"] => deb::run(),
+        ["fuzz", rest @ ..] => fuzz(rest),
         ["bench", names @ ..] => bench::run(names),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
@@ -48,5 +52,14 @@ fn main() -> ExitCode {
             workspace::complain(&error);
             ExitCode::FAILURE
         }
+    }
+}
+
+/// `[SECONDS] [TARGET…]`.
+fn fuzz(arguments: &[&str]) -> anyhow::Result<()> {
+    setup::run()?;
+    match arguments.split_first().map(|(first, names)| (first.parse(), names)) {
+        Some((Ok(seconds), names)) => fuzz::run(seconds, names),
+        _ => fuzz::run(60, arguments),
     }
 }

@@ -5,12 +5,11 @@ mod call;
 mod door;
 mod help;
 mod methods;
-mod read;
 mod table;
-mod value;
-mod write;
 
 pub(crate) use door::answer;
+
+use pumice_api::xmlrpc::Value;
 
 /// Every method for people: its name, its arguments, and what it does.
 pub(crate) fn described() -> impl Iterator<Item = (&'static str, &'static [&'static str], &'static str)> {
@@ -19,4 +18,3 @@ pub(crate) fn described() -> impl Iterator<Item = (&'static str, &'static [&'sta
 
 use arguments::Arguments;
 use call::{Answer, Call, Fault};
-use value::Value;
