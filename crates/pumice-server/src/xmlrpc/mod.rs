@@ -11,10 +11,10 @@ pub(crate) use door::answer;
 
 use pumice_api::xmlrpc::Value;
 
+use arguments::Arguments;
+use call::{Answer, Call, Fault};
+
 /// Every method for people: its name, its arguments, and what it does.
 pub(crate) fn described() -> impl Iterator<Item = (&'static str, &'static [&'static str], &'static str)> {
     table::all().iter().map(|method| (method.name, method.parameters, method.does))
 }
-
-use arguments::Arguments;
-use call::{Answer, Call, Fault};
