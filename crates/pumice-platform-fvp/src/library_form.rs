@@ -17,7 +17,7 @@ const WRAPPED: [(&str, &str); 4] =
     [("kernel", "--kernel"), ("dtb", "--dtb"), ("initrd", "--initrd"), ("ramdisk", "--initrd")];
 
 /// Whether the boot-wrapper loads the image: it does when there is an application to do it.
-fn is_wrapped(label: &str, spec: &MachineSpec, entry: &Entry) -> bool {
+pub(crate) fn is_wrapped(label: &str, spec: &MachineSpec, entry: &Entry) -> bool {
     entry.wrapper_parameter().is_some()
         && WRAPPED.iter().any(|(wrapped, _)| *wrapped == label)
         && (spec.image("axf").is_some() || entry.image_words(label).is_none())

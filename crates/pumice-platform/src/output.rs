@@ -99,6 +99,11 @@ impl Output {
         self.lock().announced.get(from..).unwrap_or_default().to_vec()
     }
 
+    /// The ports announced under this name, in the order of the output.
+    pub(crate) fn ports(&self, name: &str) -> Vec<u16> {
+        self.lock().announced.iter().filter(|one| one.name == name).map(|one| one.port).collect()
+    }
+
     /// The path that the console at this index of the launch announced.
     pub(crate) fn path(&self, console: usize) -> Option<String> {
         self.lock().paths.iter().find(|(index, _)| *index == console).map(|(_, path)| path.clone())
