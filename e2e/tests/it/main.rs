@@ -4,10 +4,13 @@
 
 mod boots;
 mod corpus;
+mod firmware;
 mod flood;
 mod harness;
 mod kill;
 mod lab;
 mod models;
+mod ssh;
+mod time;
 mod tuxrun;
 mod uml;
