@@ -9,13 +9,14 @@
 //! data = ["--data", "{core}={file}@{address}"]   # words for a label `data@ADDRESS`, when not these
 //! overlay_disk = ["-C", "motherboard.virtioblockdevice.image_path={file}"]
 //!
-//! [machine.images]                          # words for an image of that label
+//! [machine.images]                          # words for an image of that label; {directory} holds all files
 //! axf = ["-a", "{core}={file}"]
 //!
 //! [machine.boot_wrapper]                    # kernel, dtb, initrd and command line through semihosting
 //! parameter = "{core}.semihosting-cmd_line"
 //!
-//! [machine.network]                         # the parameters of its card
+//! [machine.network]                         # `card` and `bridge`, the parameters of its card; or words of its own
+//! user = ["--network=nat"]                  # for a mode: `user`, `none`
 //! ```
 
 use std::{collections::BTreeMap, time::Duration};
@@ -119,6 +120,11 @@ impl Entry {
     /// A word of `[machine.network]`.
     pub(crate) fn network(&self, key: &str) -> Option<String> {
         self.machine.at(&["network", key]).and_then(Node::scalar_text)
+    }
+
+    /// The words of `[machine.network]` for a mode, where the model has options of its own for it.
+    pub(crate) fn network_words(&self, mode: &str) -> Option<Vec<String>> {
+        self.machine.at(&["network", mode]).map(|node| texts(Some(node)))
     }
 
     /// Variables for the model's process.

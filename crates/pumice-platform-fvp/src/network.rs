@@ -8,6 +8,21 @@ use crate::{entry::Entry, options};
 /// Passes the network the device or the job describes to the model. Models say nothing when a forward fails, so
 /// each is a [`PortForward`]: looked at before the start and tried after.
 pub(crate) fn attach(launch: &mut Launch, network: &NetworkSpec, entry: &Entry, instance: u32) {
+    let mode = match network {
+        NetworkSpec::None => "none",
+        NetworkSpec::User { .. } => "user",
+        NetworkSpec::Tap { .. } | NetworkSpec::Shared { .. } => "tap",
+    };
+    if let Some(words) = entry.network_words(mode) {
+        launch.args.extend(words);
+        if let NetworkSpec::User { forwards, .. } = network
+            && !forwards.is_empty()
+        {
+            let message = format!("the model {} forwards no ports that pumice could ask it for", entry.name);
+            launch.notes.push(message);
+        }
+        return;
+    }
     let (Some(card), Some(bridge)) = (entry.network("card"), entry.network("bridge")) else {
         launch.notes.push(format!("the model {} has no network card that pumice knows of", entry.name));
         return;

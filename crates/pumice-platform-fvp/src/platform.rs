@@ -107,9 +107,12 @@ impl Platform for Fvp {
             );
         } else {
             if let Some(entry) = &entry {
-                let files = bound.images.iter().map(|(label, path)| (label.clone(), text(path))).collect();
-                let known = &bound.facts.parameters;
-                launch.args = library_form::arguments(spec, &request, entry, &files, known);
+                let filling = library_form::Filling {
+                    files: bound.images.iter().map(|(label, path)| (label.clone(), text(path))).collect(),
+                    directory: text(&bound.work_dir.join(ARTIFACTS)),
+                    known: &bound.facts.parameters,
+                };
+                launch.args = library_form::arguments(spec, &request, entry, &filling);
                 if let Some(disk) = &bound.overlay_disk {
                     let words = entry.words("overlay_disk");
                     launch.args.extend(words.iter().map(|word| word.replace("{file}", &text(disk))));

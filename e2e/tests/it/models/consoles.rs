@@ -1,6 +1,6 @@
 //! Consoles: how they are announced, lost, taken, flooded, or never read.
 
-use std::{collections::BTreeSet, net::TcpListener, time::Duration};
+use std::{collections::BTreeSet, fmt::Write as _, net::TcpListener, time::Duration};
 
 use e2e::Results;
 
@@ -71,7 +71,7 @@ fn a_client_that_took_the_console_first_is_said_to_be_there() {
     ended.failed("Job", "timed out after 6 seconds");
     ended.says("not one byte came from console");
     // One that leaves in time does not matter: what the guest said meanwhile was kept, or was taken.
-    let script = format!("sleep 3\n{}", SHELL);
+    let script = format!("sleep 3\n{SHELL}");
     Rig::new().run(&Job { script, ..with("steal=0,steal_for=1") }).passed();
 }
 
@@ -88,7 +88,7 @@ fn a_console_that_is_broken_off_is_connected_again() {
 fn a_console_that_is_not_announced_is_said_to_hold_up_the_guest() {
     // Nobody can read it, so a guest that writes more than its buffer there stands still.
     let job = Job {
-        script: format!("flood 2 1MiB\n{}", SHELL),
+        script: format!("flood 2 1MiB\n{SHELL}"),
         boot_seconds: 6,
         ..arguments(&["-C bp.terminal_2.quiet=1"])
     };
@@ -109,7 +109,7 @@ fn a_gibibyte_on_one_console_loses_no_result_of_another_and_fills_no_memory() {
     let mut script = format!("{SHELL}expect 0 \"\\n\"\nsay 0 \"BEGIN\\r\\n\"\n");
     for series in RESULTS {
         // The results of a series come while the other console writes a tenth of the gibibyte.
-        script += &format!("background repeat 0 100 \"case-{series}%: pass\\r\\n\"\nflood 2 103MiB\n");
+        let _ = write!(script, "background repeat 0 100 \"case-{series}%: pass\\r\\n\"\nflood 2 103MiB\n");
     }
     script += "say 0 \"END\\r\\n\"\nsay 0 \"root@guest:~# \"\n";
     let job = Job {

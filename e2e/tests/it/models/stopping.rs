@@ -64,7 +64,7 @@ fn a_limit_fails_the_job_although_the_model_exits_with_0() {
 
 #[test]
 fn a_guest_ten_times_slower_boots_within_a_time_that_allows_it_and_not_in_one_that_does_not() {
-    let script = format!("sleep 0.4\n{}", SHELL);
+    let script = format!("sleep 0.4\n{SHELL}");
     let job = |boot_seconds| Job { script: script.clone(), boot_seconds, ..with("slow=10") };
     Rig::new().run(&job(60)).passed();
     Rig::new().run(&job(2)).failed("Job", "timed out after 2 seconds");
