@@ -55,9 +55,10 @@ impl Lines {
         self.lock().iter().any(|known| known.name == name && known.is_broken)
     }
 
-    /// Whether the console on this port is connected.
-    pub(crate) fn holds(&self, port: u16) -> bool {
-        self.lock().iter().any(|known| known.port == port && !known.is_broken)
+    /// Whether a console of this name is connected at this port. Another's port may be free again: a simulator
+    /// that listens for one client only gives the number back.
+    pub(crate) fn holds(&self, name: &str, port: u16) -> bool {
+        self.lock().iter().any(|known| known.name == name && known.port == port && !known.is_broken)
     }
 
     fn add(&self, name: &str, port: u16) -> usize {
@@ -112,7 +113,7 @@ impl Dial {
                 own.into_iter().collect()
             };
             for port in ports {
-                if self.lines.holds(port) {
+                if self.lines.holds(&self.name, port) {
                     continue;
                 }
                 // Models listen on IPv4 only, and `localhost` may mean ::1 (fastmodels 4.1).

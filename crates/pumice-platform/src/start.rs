@@ -382,7 +382,7 @@ async fn announce<R: Recorder + Clone + 'static>(
             if lines.has(&one.name) {
                 // A console that moved, whose line finds it again, or another of the same name.
                 tokio::time::sleep(MOVES).await;
-                if lines.is_broken(&one.name) || lines.holds(one.port) {
+                if lines.is_broken(&one.name) || lines.holds(&one.name, one.port) {
                     continue;
                 }
             }

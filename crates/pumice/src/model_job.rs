@@ -132,7 +132,8 @@ fn rootfs(args: &ModelArgs, path: &Path, scratch: &Path) -> Result<Image, Failur
     } else if let Some((_, compression)) = compressed {
         lines.push(format!("compression: {compression}"));
     }
-    if is_directory || bare.ends_with(".tar") || name.ends_with(".tgz") {
+    let is_archive = Path::new(bare).extension().is_some_and(|end| end == "tar") || name.ends_with(".tgz");
+    if is_directory || is_archive {
         lines.extend(["archive: tar".to_owned(), "filesystem: ext4".to_owned()]);
     }
     let has_initrd = args.initrd.is_some() || args.extract.iter().any(|one| one.starts_with("initrd="));

@@ -337,6 +337,9 @@ async fn signals(subject: &Subject, words: &[String], findings: &mut Vec<Finding
     Ok(())
 }
 
+/// How many seconds of wall time a limit of another kind gets to be reached.
+const AT_MOST: &str = "10";
+
 /// Limits, which end a run with code 0 and a reason (fastmodels 2.5, 4.5).
 async fn limits(subject: &Subject, words: &[String], findings: &mut Vec<Finding>) -> Result<(), Failure> {
     for (option, value, text) in [
@@ -347,7 +350,17 @@ async fn limits(subject: &Subject, words: &[String], findings: &mut Vec<Finding>
     ] {
         let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
         words.extend([option, value]);
+        if option != "--timelimit" {
+            // A model with nothing to run may use neither time nor cycles.
+            words.extend(["--timelimit", AT_MOST]);
+        }
         let ended = subject.start(&words).await.map_err(|error| error.failure())?.wait().await;
+        let idle = ended.text.contains("ime limit has been exceeded") && option != "--timelimit";
+        if idle {
+            let why = format!("the model, with nothing to run, did not reach it in {AT_MOST} s");
+            findings.push(Finding::untried(&format!("`{option} {value}`"), "2.5", why));
+            continue;
+        }
         findings.push(ends(&format!("`{option} {value}`"), "2.5", &ended, CODE_0));
         let reason = Regex::new("Reason: [^\r\n]+").ok().and_then(|regex| regex.find(&ended.text));
         let reason = reason.map_or("none", |found| &ended.text[found.range()]).trim_start_matches("Reason: ");
