@@ -94,11 +94,14 @@ fn shown(launch: &Launch) -> String {
     out
 }
 
+/// The snapshot's name, the model, the labels of its files, more of the boot block, the network.
+type Case = (&'static str, &'static str, &'static [&'static str], &'static str, Option<NetworkSpec>);
+
 #[test]
 fn every_family_and_form_of_boot_has_its_command_line() {
     const WRAPPER: &[&str] = &["axf", "kernel", "dtb", "initrd"];
     let user = || Some(NetworkSpec::User { forwards: Vec::new(), mac: None });
-    let cases: Vec<(&str, &str, &[&str], &str, Option<NetworkSpec>)> = vec![
+    let cases: Vec<Case> = vec![
         ("ve-a15x1-boot-wrapper", "A15x1", WRAPPER, "append: console=ttyAMA0 root=/dev/ram0", user()),
         ("ve-a15x1-sd-card", "A15x1", &["axf", "kernel", "dtb", "sd"], "append: root=/dev/mmcblk0p2", None),
         ("ve-a15x4-a7x4-virtio-block", "A15x4-A7x4", &["axf", "kernel", "dtb", "initrd", "disk"], "", None),
