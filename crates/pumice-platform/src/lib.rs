@@ -23,7 +23,9 @@ pub use launch::{
 pub use machine::{Ended, Machine, StartError, StartOptions, Stopped};
 pub use monitor::{MachineState, Monitor, MonitorError, MonitorEvent};
 pub use output::Measured;
-pub use platform::{Availability, Bound, BoxFuture, Executable, Facts, Host, Platform, Processor};
+pub use platform::{
+    Availability, Bound, BoxFuture, Executable, Facts, Host, Platform, Processor, UsualProgram,
+};
 pub use probe::probe_output;
 pub use start::SIMULATOR;
 pub use words::substitute;

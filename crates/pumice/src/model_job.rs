@@ -132,7 +132,8 @@ fn rootfs(args: &ModelArgs, path: &Path, scratch: &Path) -> Result<Image, Failur
     } else if let Some((_, compression)) = compressed {
         lines.push(format!("compression: {compression}"));
     }
-    let is_archive = Path::new(bare).extension().is_some_and(|end| end == "tar") || name.ends_with(".tgz");
+    let ends = |name: &str, wanted| Path::new(name).extension().is_some_and(|end| end == wanted);
+    let is_archive = ends(bare, "tar") || ends(&name, "tgz");
     if is_directory || is_archive {
         lines.extend(["archive: tar".to_owned(), "filesystem: ext4".to_owned()]);
     }
