@@ -1,9 +1,10 @@
 //! What a deploy block will do.
 
-use pumice_job::{Container, Definition, Format, IsoInstall, OverlayFile, Postprocess, Resource};
+use pumice_job::{Definition, Format, IsoInstall, OverlayFile, Postprocess, Resource};
 use serde::Serialize;
 
 use crate::{
+    container::ContainerPlan,
     machine::{ImageUse, OverlayDelivery},
     plan::OnTimeout,
     scope::Scope,
@@ -50,7 +51,7 @@ pub enum DeployKind {
     /// A container image.
     Container {
         /// The image.
-        container: Container,
+        container: Box<ContainerPlan>,
     },
     /// Nothing but the overlay.
     Overlay,

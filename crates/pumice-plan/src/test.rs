@@ -40,8 +40,12 @@ pub enum TestKind {
         runs: Vec<String>,
         /// The container.
         container: Box<TestContainer>,
-        /// The device's options for it.
+        /// The device's words for the engine's `run`.
         options: Vec<String>,
+        /// The device's words for the engine, before `run`.
+        global_options: Vec<String>,
+        /// What the tests must know to reach the machine, name and value.
+        environment: Vec<(String, String)>,
     },
     /// Patterns looked for in what the console says.
     Monitors {

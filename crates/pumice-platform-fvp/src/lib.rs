@@ -9,7 +9,6 @@
 //! its place in the reference sheet "fastmodels".
 
 mod consoles;
-mod container;
 mod entry;
 mod format;
 mod library_form;

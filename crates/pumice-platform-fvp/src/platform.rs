@@ -14,7 +14,7 @@ use pumice_platform::{
 use pumice_types::Diagnostics;
 
 use crate::{
-    consoles, container,
+    consoles,
     entry::Entry,
     library_form, network, output, parameters, probe,
     request::{ARTIFACT_DIR, Request},
@@ -98,30 +98,21 @@ impl Platform for Fvp {
         let named = request.image.clone().or(first).unwrap_or_default();
         let program = found.unwrap_or_else(|| named.clone());
         let mut launch = Launch::new("fvp", program, &bound.work_dir);
-        let in_container = bound.facts.features.iter().any(|feature| feature == probe::CONTAINER);
-        if let Some(container) = request.container.as_ref().filter(|_| in_container) {
-            launch.args = container::arguments(container, &request, spec, bound, &named);
-            launch.args.extend(request.bound(&container::values(container, bound)));
-            launch.release = Some(
-                ["kill", "--signal", "KILL", &container::name(container, bound)].map(str::to_owned).into(),
-            );
-        } else {
-            if let Some(entry) = &entry {
-                let files = bound.images.iter().map(|(label, path)| (label.clone(), text(path))).collect();
-                let known = &bound.facts.parameters;
-                launch.args = library_form::arguments(spec, &request, entry, &files, known);
-                if let Some(disk) = &bound.overlay_disk {
-                    let words = entry.words("overlay_disk");
-                    launch.args.extend(words.iter().map(|word| word.replace("{file}", &text(disk))));
-                }
-                if let Some(network) = &spec.network {
-                    network::attach(&mut launch, network, entry, bound.instance);
-                }
-                launch.env.extend(entry.environment());
+        if let Some(entry) = &entry {
+            let files = bound.images.iter().map(|(label, path)| (label.clone(), text(path))).collect();
+            let known = &bound.facts.parameters;
+            launch.args = library_form::arguments(spec, &request, entry, &files, known);
+            if let Some(disk) = &bound.overlay_disk {
+                let words = entry.words("overlay_disk");
+                launch.args.extend(words.iter().map(|word| word.replace("{file}", &text(disk))));
             }
-            launch.args.extend(request.bound(&values(bound)));
-            launch.links = links(bound);
+            if let Some(network) = &spec.network {
+                network::attach(&mut launch, network, entry, bound.instance);
+            }
+            launch.env.extend(entry.environment());
         }
+        launch.args.extend(request.bound(&values(bound)));
+        launch.links = links(bound);
         let model = named.rsplit('/').next().unwrap_or(&named).to_owned();
         diagnostics.extend(parameters::check(&launch.args, &bound.facts.parameters, &model));
         if diagnostics.has_errors() {
@@ -149,6 +140,11 @@ impl Platform for Fvp {
             ("model".to_owned(), model),
         ]);
         Ok(launch)
+    }
+
+    /// A licensed model is where the operator put it, and a job written elsewhere names a container for it.
+    fn prefers_own_program(&self) -> bool {
+        true
     }
 
     fn probe<'a>(&'a self, spec: Option<&'a MachineSpec>, host: &'a Host) -> BoxFuture<'a, Availability> {

@@ -72,6 +72,34 @@ fn base(variable: &str, below_home: &str) -> PathBuf {
     given.unwrap_or_else(home).join("pumice")
 }
 
+/// What the client of a container engine finds its engine, its settings and its images by (docker CLI: "Environment
+/// variables"; podman(1), containers.conf(5)): a name, or the beginning of names. Registry passwords are none of them.
+const ENGINE_VARIABLES: [&str; 15] = [
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "XDG_RUNTIME_DIR",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "DOCKER_",
+    "CONTAINER_",
+    "CONTAINERS_",
+    "REGISTRY_AUTH_FILE",
+    "STORAGE_DRIVER",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+];
+
+/// The part of our own environment that an engine's client gets.
+pub(crate) fn engine_environment() -> std::collections::BTreeMap<String, String> {
+    let is_known = |name: &str| {
+        ENGINE_VARIABLES.iter().any(|known| name == *known || known.ends_with('_') && name.starts_with(known))
+    };
+    env::vars().filter(|(name, _)| is_known(&name.to_uppercase())).collect()
+}
+
 impl Prepared {
     /// Cleans up after dead runs, then starts the guard of this one. To be called inside the runtime, before
     /// anything is started.
@@ -122,6 +150,8 @@ impl Prepared {
                 search_path: env::split_paths(&search_path).collect(),
                 cache_dir: Some(cache.join("probes")),
                 programs: config.programs.clone(),
+                engine_environment: engine_environment(),
+                inside: None,
             },
             guard,
             store: Arc::new(store),
@@ -129,6 +159,7 @@ impl Prepared {
             work_dir: work_dir.path().to_owned(),
             output_dir: Some(output_dir.to_owned()),
             instance: std::process::id(),
+            containers: config.containers(),
             licences: Licences::new(&state, config.licences()),
             secrets,
             search_path,

@@ -5,6 +5,7 @@
 //! would turn out to do nothing.
 
 mod boot;
+mod container;
 mod deploy;
 mod look_ahead;
 mod overlay;

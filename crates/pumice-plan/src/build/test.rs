@@ -33,8 +33,15 @@ impl Builder<'_> {
             }
             JobTestKind::Definitions { container: Some(container), .. } => {
                 let (stage, runs) = runs();
-                let options = self.device.container_options("options");
-                let kind = TestKind::Container { stage, runs, container: container.clone(), options };
+                self.check_container(test, container, index);
+                let kind = TestKind::Container {
+                    stage,
+                    runs,
+                    container: container.clone(),
+                    options: self.device.container_options("options"),
+                    global_options: self.device.container_options("global_options"),
+                    environment: self.container_environment(),
+                };
                 (("lava-docker-test", "lava-docker-test-shell"), kind)
             }
             JobTestKind::Monitors(monitors) => (

@@ -1,7 +1,7 @@
 //! What the language knows and no runner of this version does: refused with the plan, at its line, so that no
 //! job waits for a machine only to learn it.
 
-use pumice_job::{Action, Boot, BootDetail, Deploy, Postprocess, ScriptStep, Test, TestKind, TransferMethod};
+use pumice_job::{Action, Boot, BootDetail, Deploy, ScriptStep, Test, TestKind, TransferMethod};
 use pumice_types::{Code, Diagnostic, Span};
 
 use super::Builder;
@@ -30,21 +30,12 @@ impl Builder<'_> {
 /// Where it stands, what it is, and what to do instead.
 type Refused = (Span, String, &'static str);
 
-const CONTAINER: &str = "prepare the files before the job, or run the tests in the guest";
-
 fn in_deploy(deploy: &Deploy) -> Vec<Refused> {
     let help = match deploy.to.value.as_str() {
         "nfs" => "give the machine its root file system as an initramfs or as a disk image",
         "iso-installer" => "install the system once, and deploy the disk image that came out of it",
         "ssh" => "bring files into the guest with `transfer_overlay`, or into its image with `overlays`",
-        "docker" => CONTAINER,
-        _ => {
-            let postprocess = deploy.postprocess.iter();
-            let refused = |postprocess: &Postprocess| {
-                (postprocess.container.span, "`postprocess` in a container".to_owned(), CONTAINER)
-            };
-            return postprocess.map(refused).collect();
-        }
+        _ => return Vec::new(),
     };
     vec![(deploy.to.span, format!("deploying to `{}`", deploy.to.value), help)]
 }
@@ -55,7 +46,6 @@ fn in_boot(boot: &Boot) -> Vec<Refused> {
             "tests see every console of a machine in the log; they can type into the main one"
         }
         "kexec" => "deploy the kernel and boot it, in a deploy and a boot block of its own",
-        "docker" => CONTAINER,
         "ssh" => "boot the machine and log in on its console",
         _ => "",
     };
@@ -83,10 +73,7 @@ fn in_boot(boot: &Boot) -> Vec<Refused> {
 
 fn in_test(test: &Test) -> Vec<Refused> {
     match &test.kind {
-        TestKind::Definitions { container: Some(container), .. } => {
-            vec![(container.container.span, "a test in a container".to_owned(), CONTAINER)]
-        }
-        TestKind::Definitions { definitions, container: None } => {
+        TestKind::Definitions { definitions, .. } => {
             let timeouts = definitions.iter().filter_map(|definition| definition.timeout);
             let help = "give the block a `timeout`, and the definition a block of its own";
             timeouts.map(|timeout| (timeout.span, "`timeout` of one definition".to_owned(), help)).collect()

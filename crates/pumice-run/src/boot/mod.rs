@@ -1,9 +1,11 @@
 //! Boot blocks: bring a machine to where tests can run.
 
 mod bootloader;
+pub(crate) mod container;
 mod login;
 mod minimal;
 mod overlay;
+mod place;
 mod serve;
 mod shell;
 mod silence;
@@ -21,7 +23,7 @@ use tokio::sync::mpsc;
 use crate::{
     console_log::Heard,
     cx::StepCx,
-    deploy::{Deployed, unplanned},
+    deploy::{Deployed, Downloads, unplanned},
     host::RunHost,
     licence::Seat,
 };
@@ -68,6 +70,7 @@ pub(crate) struct BootFacts {
 pub(crate) async fn run(
     plan: &Boot,
     deployed: &Deployed,
+    downloads: &Downloads,
     host: &RunHost,
     facts: &BootFacts,
     cx: &StepCx,
@@ -78,7 +81,7 @@ pub(crate) async fn run(
         _ => Vec::new(),
     };
     // Boxed: the states of so many nested steps are too deep for the compiler in one.
-    let mut booted = Box::pin(tries(plan, deployed, host, facts, &seats, cx)).await?;
+    let mut booted = Box::pin(tries(plan, deployed, downloads, host, facts, &seats, cx)).await?;
     booted.seats = seats;
     Ok(booted)
 }
@@ -86,14 +89,18 @@ pub(crate) async fn run(
 async fn tries(
     plan: &Boot,
     deployed: &Deployed,
+    downloads: &Downloads,
     host: &RunHost,
     facts: &BootFacts,
     seats: &[Seat],
     cx: &StepCx,
 ) -> Result<Booted, Failure> {
     cx.step_with_tries(&plan.scope, Cause::StepTimeout, async |cx| {
-        let BootKind::Machine(machine) = &plan.kind else { return Err(unplanned(&plan.scope.name)) };
-        let mut booted = start::run(machine, deployed, host, facts, seats, cx).await?;
+        let mut booted = match &plan.kind {
+            BootKind::Machine(machine) => start::run(machine, deployed, host, facts, seats, cx).await?,
+            BootKind::Container { .. } => in_container(plan, deployed, downloads, host, facts, cx).await?,
+            _ => return Err(unplanned(&plan.scope.name)),
+        };
         match reach_shell(plan, deployed, &mut booted, cx).await {
             Ok(()) => Ok(booted),
             Err(failure) => {
@@ -102,6 +109,39 @@ async fn tries(
                 Err(failure)
             }
         }
+    })
+    .await
+}
+
+/// A shell in a container, in the place of a machine.
+async fn in_container(
+    plan: &Boot,
+    deployed: &Deployed,
+    downloads: &Downloads,
+    host: &RunHost,
+    facts: &BootFacts,
+    cx: &StepCx,
+) -> Result<Booted, Failure> {
+    let BootKind::Container { command, container, downloads_namespace, prompts, scope } = &plan.kind else {
+        return Err(unplanned(&plan.scope.name));
+    };
+    cx.step(scope, Cause::ContainerFailed, async |cx| {
+        let engine = host.containers.engine(container.options.remote.as_deref(), host, cx).await?;
+        let shell = container::Shell {
+            command,
+            container,
+            environment: &[],
+            mounts: Vec::new(),
+            overlay: deployed.overlay.as_ref(),
+            downloads: downloads_namespace.as_deref(),
+            namespace: &plan.scope.namespace,
+        };
+        let mut booted = container::start(shell, &engine, downloads, host, facts, cx).await?;
+        if !prompts.is_empty() {
+            booted.prompts = Some(patterns(prompts.iter().map(|prompt| prompt.value.as_str()))?);
+        }
+        cx.record(serde_json::json!(booted.machine.launch().extra));
+        Ok(booted)
     })
     .await
 }
@@ -152,6 +192,12 @@ async fn reach_shell(
 async fn expect_shell(booted: &mut Booted, cx: &StepCx) -> Result<(), Failure> {
     let Some(prompts) = booted.prompts.clone() else { return Ok(()) };
     type_line(&booted.console, "", cx).await?;
+    booted.expect(&prompts, cx.deadline()).await.map(drop)
+}
+
+/// Waits for the prompt that a shell shows by itself.
+pub(crate) async fn expect_prompt(booted: &mut Booted, cx: &StepCx) -> Result<(), Failure> {
+    let Some(prompts) = booted.prompts.clone() else { return Ok(()) };
     booted.expect(&prompts, cx.deadline()).await.map(drop)
 }
 

@@ -9,13 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pumice_console::{kernel_watches, reset_watch};
+use pumice_console::{Watch, kernel_watches, reset_watch};
 use pumice_plan::{MachineSpec, NetworkSpec, boot::StartMachine};
-use pumice_platform::{Availability, Bound, ConsoleRole, Launch, Machine, Platform, SIMULATOR, StartOptions};
+use pumice_platform::{Bound, ConsoleRole, Launch, Machine, Monitor, SIMULATOR, StartOptions};
 use pumice_types::{Blame as _, Cause, Diagnostics, Failure};
 use serde_json::json;
 
-use super::{BootFacts, Booted, silence::Silence};
+use super::{BootFacts, Booted, place, silence::Silence};
 use crate::{console_log::ConsoleLog, cx::StepCx, deploy::Deployed, host::RunHost, licence::Seat};
 
 /// Starts it.
@@ -76,17 +76,21 @@ async fn steps(
     let Some(platform) = host.platform(&plan.spec.platform) else {
         return Err(Failure::new(Cause::Bug, format!("no platform `{}`", plan.spec.platform)));
     };
+    let mut known = None;
     if let Some(scope) = &plan.version {
-        cx.step(scope, Cause::SimulatorHung, async |cx| {
-            let found = probe(&*platform, plan, host).await?;
-            cx.record(json!({ "version": found.version }));
-            Ok(())
-        })
-        .await?;
+        let place = cx.step(scope, Cause::SimulatorHung, async |cx| {
+            let place = place::find(&*platform, plan, host, cx).await?;
+            cx.record(json!({ "version": place.facts.version }));
+            Ok(place)
+        });
+        known = Some(place.await?);
     }
     let booted = cx
         .step(&plan.start, Cause::SimulatorHung, async |cx| {
-            let facts_found = probe(&*platform, plan, host).await?;
+            let place = match known.take() {
+                Some(place) => place,
+                None => place::find(&*platform, plan, host, cx).await?,
+            };
             // Short, so that socket paths fit.
             let work_dir = host.work_dir.join(format!("m{}", plan.start.level));
             if work_dir.exists() {
@@ -97,7 +101,7 @@ async fn steps(
                 qcow2: deployed.qcow2.clone(),
                 overlay_disk: deployed.overlay_disk.clone(),
                 work_dir,
-                facts: facts_found,
+                facts: place.facts.clone(),
                 instance: host.instance,
                 licence_env: host.licences.environment(&plan.licences),
             };
@@ -106,9 +110,13 @@ async fn steps(
             for note in &launch.notes {
                 cx.report().warning(note);
             }
+            let monitor = platform.monitor(&launch);
+            let launch = place.enclose(launch, plan, host)?;
             cx.report().info(format!("starting {}", launch.command_line()));
             let extra = json!(launch.extra);
-            let booted = start(&*platform, launch, &plan.spec.namespace, host, facts, seats, cx).await?;
+            let watches = kernel_watches().into_iter().chain([reset_watch()]).collect();
+            let start = Start { launch, monitor, watches, namespace: &plan.spec.namespace };
+            let booted = supervise(start, host, facts, seats, cx).await?;
             cx.record(extra);
             Ok(booted)
         })
@@ -149,48 +157,46 @@ fn refused(diagnostics: &Diagnostics) -> Failure {
     if hints.is_empty() { failure } else { failure.hint(hints.join("; ")) }
 }
 
-async fn probe(
-    platform: &dyn Platform,
-    plan: &StartMachine,
-    host: &RunHost,
-) -> Result<pumice_platform::Facts, Failure> {
-    match platform.probe(Some(&plan.spec), &host.host).await {
-        Availability::Ready(facts) => Ok(facts),
-        Availability::Missing { reason, hint } => {
-            let failure = Failure::new(Cause::SimulatorMissing, reason);
-            Err(match hint {
-                Some(hint) => failure.hint(hint),
-                None => failure,
-            })
-        }
-    }
+/// A launch to be started, and how it is listened to.
+pub(super) struct Start<'a> {
+    /// The launch.
+    pub(super) launch: Launch,
+    /// Its control channel.
+    pub(super) monitor: Option<Box<dyn Monitor>>,
+    /// What is looked for in every line of the main console.
+    pub(super) watches: Vec<Watch>,
+    /// The namespace it is of.
+    pub(super) namespace: &'a str,
 }
 
-async fn start(
-    platform: &dyn Platform,
-    launch: Launch,
-    namespace: &str,
+/// Starts a launch and connects its consoles to the log.
+pub(super) async fn supervise(
+    start: Start<'_>,
     host: &RunHost,
     facts: &BootFacts,
     seats: &[Seat],
     cx: &StepCx,
 ) -> Result<Booted, Failure> {
+    let Start { launch, monitor, watches, namespace } = start;
     let mut roles: HashMap<_, _> =
         launch.consoles.iter().map(|console| (console.name.clone(), console.role)).collect();
     roles.entry(SIMULATOR.to_owned()).or_insert(ConsoleRole::Feedback);
     let file = transcript(host.output_dir.as_deref(), namespace, cx);
     let (log, heard) = ConsoleLog::new(cx.report().clone(), namespace, roles, file, facts.mask.clone());
     let clock = log.start();
-    let monitor = platform.monitor(&launch);
     let options = StartOptions {
         guard: &host.guard,
         search_path: &host.search_path,
-        watches: kernel_watches().into_iter().chain([reset_watch()]).collect(),
+        watches,
         pacing: facts.pacing,
         inherited: seats.iter().filter_map(|seat| seat.share().ok()).collect(),
         deadline: cx.deadline(),
     };
+    let container = launch.container.as_ref().map(|container| container.name.clone());
     let mut machine = Machine::start(launch, monitor, log, options).await.map_err(|error| error.failure())?;
+    if let Some(container) = container {
+        host.containers.runs(namespace, &container);
+    }
     let console = machine
         .take_console(ConsoleRole::Main)
         .ok_or_else(|| Failure::new(Cause::DeviceInvalid, "the device gives the machine no main console"))?;

@@ -5,6 +5,7 @@ mod definitions;
 mod download;
 mod into_image;
 mod overlay;
+mod postprocess;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,10 +16,10 @@ use pumice_plan::deploy::{Deploy, DeployKind};
 use pumice_store::Viewed;
 use pumice_types::{Cause, Failure};
 
-use crate::{cx::StepCx, host::RunHost};
+use crate::{container::bring_image, cx::StepCx, host::RunHost};
 
-pub(crate) use apply::DISK_UUID_TEXT;
-pub(crate) use download::Downloads;
+pub(crate) use apply::{DISK_UUID_TEXT, on_thread};
+pub(crate) use download::{Downloads, cannot_make};
 pub use overlay::BuiltOverlay;
 pub(crate) use overlay::Facts;
 
@@ -89,15 +90,21 @@ pub(crate) async fn run(
         }
         match &plan.kind {
             DeployKind::Images { .. } | DeployKind::Overlay => {}
-            DeployKind::Downloads { postprocess: None, .. } => {
-                downloads.keep(&plan.scope.namespace, &deployed);
+            DeployKind::Downloads { postprocess, .. } => {
+                if let Some((scope, postprocess)) = postprocess {
+                    postprocess::run(postprocess, scope, &directory, host, cx).await?;
+                }
+                downloads.keep(&plan.scope.namespace, &directory, &deployed);
+            }
+            DeployKind::Container { container } => {
+                let engine = host.containers.engine(container.options.remote.as_deref(), host, cx).await?;
+                let id = bring_image(&engine, &container.container, host, cx).await?;
+                cx.record(serde_json::json!({ "image": container.container.image.value, "id": id }));
             }
             // The plan refuses these at their line.
-            DeployKind::Downloads { postprocess: Some(_), .. }
-            | DeployKind::Nfs { .. }
-            | DeployKind::Container { .. }
-            | DeployKind::Ssh
-            | DeployKind::IsoInstaller { .. } => return Err(unplanned(&plan.scope.name)),
+            DeployKind::Nfs { .. } | DeployKind::Ssh | DeployKind::IsoInstaller { .. } => {
+                return Err(unplanned(&plan.scope.name));
+            }
         }
         if let Some(apply) = &plan.apply {
             apply::run(apply, &mut deployed, host, cx).await?;
