@@ -17,9 +17,12 @@ use crate::command::Command;
 /// How long the engine may take to end a container and remove it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long after a container was not found it is looked for again: an engine may still be making what a client
-/// asked for in the moment it was killed.
-const SECOND_LOOK: Duration = Duration::from_millis(300);
+/// How often it is asked.
+const ATTEMPTS: u32 = 5;
+
+/// The pause between two: an engine may still be making what a client asked for in the moment it was killed, or still
+/// be noticing that a container of its has died (podman, whose own helpers are below us).
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// How the client of a container engine is called, by a run and by whoever cleans up after it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,11 +46,20 @@ impl EngineCall {
 
     /// Ends a container, if it is there, and removes it with the volumes that nobody named. It blocks.
     pub fn remove(&self, container: &str) -> io::Result<()> {
-        if self.remove_once(container)? {
-            return Ok(());
+        let mut is_absent = false;
+        let mut refusal = None;
+        for attempt in 0..ATTEMPTS {
+            if attempt > 0 {
+                thread::sleep(PAUSE);
+            }
+            match self.remove_once(container) {
+                Ok(true) => return Ok(()),
+                Ok(false) if is_absent => return Ok(()),
+                Ok(false) => is_absent = true,
+                Err(error) => refusal = Some(error),
+            }
         }
-        thread::sleep(SECOND_LOOK);
-        self.remove_once(container).map(drop)
+        refusal.map_or(Ok(()), Err)
     }
 
     /// Whether it was there.

@@ -33,16 +33,25 @@ const LABEL: &str = "pumice.run";
 /// What the operator says of containers, and what the run knows of its own.
 #[derive(Debug, Default)]
 pub struct Containers {
-    /// Devices of this host that a job may ask for.
-    pub devices: Vec<String>,
-    /// What every container with tests sees beside its overlay.
-    pub test_mounts: Vec<Mount>,
+    devices: Vec<String>,
+    test_mounts: Vec<Mount>,
     engines: RefCell<BTreeMap<Option<String>, Rc<Engine>>>,
     running: RefCell<BTreeMap<String, String>>,
     count: Cell<u32>,
 }
 
 impl Containers {
+    /// `devices` of this host are those that a job may ask for; every container with tests sees `test_mounts` beside
+    /// its overlay.
+    pub fn new(devices: Vec<String>, test_mounts: Vec<Mount>) -> Self {
+        Self { devices, test_mounts, ..Self::default() }
+    }
+
+    /// What every container with tests sees beside its overlay.
+    pub(crate) fn test_mounts(&self) -> Vec<Mount> {
+        self.test_mounts.clone()
+    }
+
     /// The engine, looked for once.
     pub(crate) async fn engine(
         &self,

@@ -103,11 +103,7 @@ impl Config {
             target: mount.target.clone(),
             read_only: mount.read_only,
         });
-        Containers {
-            devices: self.containers.devices.clone(),
-            test_mounts: mounts.collect(),
-            ..Containers::default()
-        }
+        Containers::new(self.containers.devices.clone(), mounts.collect())
     }
 
     /// What must never be shown.

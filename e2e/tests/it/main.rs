@@ -5,10 +5,13 @@
 mod boots;
 mod containers;
 mod corpus;
+mod firmware;
 mod flood;
 mod harness;
 mod kill;
 mod lab;
 mod models;
+mod ssh;
+mod time;
 mod tuxrun;
 mod uml;

@@ -157,7 +157,7 @@ fn rules() -> Vec<OutputRule> {
     };
     vec![
         rule(
-            r"executable file .*not found|(exec|stat) .*: no such file or directory|: permission denied: unknown|OCI permission denied|OCI runtime attempted to invoke a command that was not found",
+            r"executable file .*not found|exec: .*: (no such file or directory|permission denied)|stat .*: no such file or directory|open executable: |attempted to invoke a command that was not found",
             Cause::CommandFailed,
             "the image has no such program; name one that it has, with its whole path",
         ),
@@ -292,6 +292,14 @@ mod tests {
             Some(Cause::ContainerFailed),
         );
         check("docker: Error response from daemon: No such image: x.", Some(Cause::ContainerFailed));
+        check(
+            "Error: crun: open executable: Permission denied: OCI permission denied",
+            Some(Cause::CommandFailed),
+        );
+        check(
+            "Error: crun: setrlimit `RLIMIT_NOFILE`: Operation not permitted: OCI permission denied",
+            Some(Cause::ContainerFailed),
+        );
         check("Booting Linux on physical CPU 0x0", None);
     }
 }

@@ -2,26 +2,60 @@
 
 use std::{path::Path, time::Duration};
 
-use pumice_plan::container::ContainerPlan;
+use pumice_plan::{
+    boot::{Boot, BootKind},
+    container::ContainerPlan,
+};
 use pumice_platform::{
     ConsoleRole, ConsoleSource, Find, Launch, Stdio,
     container::{Container, Engine, Mount, enclosed},
 };
 use pumice_types::{Cause, Failure};
+use serde_json::json;
 
-use super::{
-    BootFacts, Booted,
-    start::{Start, supervise},
-};
+use super::{BootFacts, Booted, patterns, start};
 use crate::{
     container,
     cx::StepCx,
-    deploy::{BuiltOverlay, Downloads, on_thread},
+    deploy::{BuiltOverlay, Deployed, Downloads, on_thread, unplanned},
     host::RunHost,
 };
 
 /// Where a container sees the files of `to: downloads` (lava-compat 4.6).
 const DOWNLOADS: &str = "/lava-downloads";
+
+/// Runs a boot block: a shell in a container, in the place of a machine.
+pub(super) async fn boot(
+    plan: &Boot,
+    deployed: &Deployed,
+    downloads: &Downloads,
+    host: &RunHost,
+    facts: &BootFacts,
+    cx: &StepCx,
+) -> Result<Booted, Failure> {
+    let BootKind::Container { command, container, downloads_namespace, prompts, scope } = &plan.kind else {
+        return Err(unplanned(&plan.scope.name));
+    };
+    cx.step(scope, Cause::ContainerFailed, async |cx| {
+        let engine = host.containers.engine(container.options.remote.as_deref(), host, cx).await?;
+        let shell = Shell {
+            command,
+            container,
+            environment: &[],
+            mounts: Vec::new(),
+            overlay: deployed.overlay.as_ref(),
+            downloads: downloads_namespace.as_deref(),
+            namespace: &plan.scope.namespace,
+        };
+        let mut booted = start(shell, &engine, downloads, host, facts, cx).await?;
+        if !prompts.is_empty() {
+            booted.prompts = Some(patterns(prompts.iter().map(|prompt| prompt.value.as_str()))?);
+        }
+        cx.record(json!(booted.machine.launch().extra));
+        Ok(booted)
+    })
+    .await
+}
 
 /// A program that takes lines on a terminal.
 pub(crate) struct Shell<'a> {
@@ -70,10 +104,10 @@ pub(crate) async fn start(
     launch.extra.insert("image".to_owned(), container.image.clone());
     let launch = enclosed(launch, &container, &engine.call);
     cx.report().info(format!("starting {}", launch.command_line()));
+    let mut booted = start::start(None, launch, shell.namespace, host, facts, &[], cx).await?;
     // No kernel speaks on this console.
-    let start = Start { launch, monitor: None, watches: Vec::new(), namespace: shell.namespace };
-    let mut booted = supervise(start, host, facts, &[], cx).await?;
     booted.minds_kernel = false;
+    booted.console.mind_fatal_watches(false);
     Ok(booted)
 }
 

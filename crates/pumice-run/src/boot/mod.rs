@@ -1,6 +1,7 @@
 //! Boot blocks: bring a machine to where tests can run.
 
 mod bootloader;
+mod connect;
 pub(crate) mod container;
 mod login;
 mod minimal;
@@ -23,7 +24,7 @@ use tokio::sync::mpsc;
 use crate::{
     console_log::Heard,
     cx::StepCx,
-    deploy::{Deployed, Downloads, unplanned},
+    deploy::{Deployed, Downloads},
     host::RunHost,
     licence::Seat,
 };
@@ -98,8 +99,8 @@ async fn tries(
     cx.step_with_tries(&plan.scope, Cause::StepTimeout, async |cx| {
         let mut booted = match &plan.kind {
             BootKind::Machine(machine) => start::run(machine, deployed, host, facts, seats, cx).await?,
-            BootKind::Container { .. } => in_container(plan, deployed, downloads, host, facts, cx).await?,
-            _ => return Err(unplanned(&plan.scope.name)),
+            BootKind::Container { .. } => container::boot(plan, deployed, downloads, host, facts, cx).await?,
+            _ => connect::run(plan, deployed, host, facts, cx).await?,
         };
         match reach_shell(plan, deployed, &mut booted, cx).await {
             Ok(()) => Ok(booted),
@@ -113,48 +114,16 @@ async fn tries(
     .await
 }
 
-/// A shell in a container, in the place of a machine.
-async fn in_container(
-    plan: &Boot,
-    deployed: &Deployed,
-    downloads: &Downloads,
-    host: &RunHost,
-    facts: &BootFacts,
-    cx: &StepCx,
-) -> Result<Booted, Failure> {
-    let BootKind::Container { command, container, downloads_namespace, prompts, scope } = &plan.kind else {
-        return Err(unplanned(&plan.scope.name));
-    };
-    cx.step(scope, Cause::ContainerFailed, async |cx| {
-        let engine = host.containers.engine(container.options.remote.as_deref(), host, cx).await?;
-        let shell = container::Shell {
-            command,
-            container,
-            environment: &[],
-            mounts: Vec::new(),
-            overlay: deployed.overlay.as_ref(),
-            downloads: downloads_namespace.as_deref(),
-            namespace: &plan.scope.namespace,
-        };
-        let mut booted = container::start(shell, &engine, downloads, host, facts, cx).await?;
-        if !prompts.is_empty() {
-            booted.prompts = Some(patterns(prompts.iter().map(|prompt| prompt.value.as_str()))?);
-        }
-        cx.record(serde_json::json!(booted.machine.launch().extra));
-        Ok(booted)
-    })
-    .await
-}
-
 /// Runs a boot block that works on the machine of the block before.
 pub(crate) async fn run_on(
     plan: &Boot,
     deployed: &Deployed,
     booted: &mut Booted,
+    host: &RunHost,
     cx: &StepCx,
 ) -> Result<(), Failure> {
     cx.step_with_tries(&plan.scope, Cause::StepTimeout, async |cx| {
-        minimal::run(plan, booted, cx).await?;
+        minimal::run(plan, booted, host, cx).await?;
         match reach_shell(plan, deployed, booted, cx).await {
             Ok(()) => Ok(()),
             Err(failure) => Err(booted.explained(failure).await),

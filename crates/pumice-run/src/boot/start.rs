@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pumice_console::{Watch, kernel_watches, reset_watch};
+use pumice_console::{kernel_watches, reset_watch};
 use pumice_plan::{MachineSpec, NetworkSpec, boot::StartMachine};
 use pumice_platform::{Bound, ConsoleRole, Launch, Machine, Monitor, SIMULATOR, StartOptions};
 use pumice_types::{Blame as _, Cause, Diagnostics, Failure};
@@ -114,9 +114,8 @@ async fn steps(
             let launch = place.enclose(launch, plan, host)?;
             cx.report().info(format!("starting {}", launch.command_line()));
             let extra = json!(launch.extra);
-            let watches = kernel_watches().into_iter().chain([reset_watch()]).collect();
-            let start = Start { launch, monitor, watches, namespace: &plan.spec.namespace };
-            let booted = supervise(start, host, facts, seats, cx).await?;
+            let namespace = &plan.spec.namespace;
+            let booted = start(monitor, launch, namespace, host, facts, seats, cx).await?;
             cx.record(extra);
             Ok(booted)
         })
@@ -157,27 +156,16 @@ fn refused(diagnostics: &Diagnostics) -> Failure {
     if hints.is_empty() { failure } else { failure.hint(hints.join("; ")) }
 }
 
-/// A launch to be started, and how it is listened to.
-pub(super) struct Start<'a> {
-    /// The launch.
-    pub(super) launch: Launch,
-    /// Its control channel.
-    pub(super) monitor: Option<Box<dyn Monitor>>,
-    /// What is looked for in every line of the main console.
-    pub(super) watches: Vec<Watch>,
-    /// The namespace it is of.
-    pub(super) namespace: &'a str,
-}
-
-/// Starts a launch and connects its consoles to the log.
-pub(super) async fn supervise(
-    start: Start<'_>,
+/// Starts a launch, its consoles recorded as those of `namespace`.
+pub(super) async fn start(
+    monitor: Option<Box<dyn Monitor>>,
+    launch: Launch,
+    namespace: &str,
     host: &RunHost,
     facts: &BootFacts,
     seats: &[Seat],
     cx: &StepCx,
 ) -> Result<Booted, Failure> {
-    let Start { launch, monitor, watches, namespace } = start;
     let mut roles: HashMap<_, _> =
         launch.consoles.iter().map(|console| (console.name.clone(), console.role)).collect();
     roles.entry(SIMULATOR.to_owned()).or_insert(ConsoleRole::Feedback);
@@ -187,7 +175,7 @@ pub(super) async fn supervise(
     let options = StartOptions {
         guard: &host.guard,
         search_path: &host.search_path,
-        watches,
+        watches: kernel_watches().into_iter().chain([reset_watch()]).collect(),
         pacing: facts.pacing,
         inherited: seats.iter().filter_map(|seat| seat.share().ok()).collect(),
         deadline: cx.deadline(),

@@ -64,9 +64,6 @@ pub(crate) async fn run(
         let mut deployed = Deployed::default();
         if let Some(overlay) = &plan.overlay {
             let built = overlay::build(overlay, host, facts, cx).await?;
-            if let Some(scope) = &overlay.compress {
-                deployed.overlay_archive = Some(apply::pack(&built, scope, host, cx).await?);
-            }
             deployed.overlay = Some(built);
         }
         let directory = host.work_dir.join(format!("d{}", plan.scope.level));
@@ -89,7 +86,7 @@ pub(crate) async fn run(
             deployed.views.extend(file.view);
         }
         match &plan.kind {
-            DeployKind::Images { .. } | DeployKind::Overlay => {}
+            DeployKind::Images { .. } | DeployKind::Overlay | DeployKind::Ssh => {}
             DeployKind::Downloads { postprocess, .. } => {
                 if let Some((scope, postprocess)) = postprocess {
                     postprocess::run(postprocess, scope, &directory, host, cx).await?;
@@ -102,9 +99,14 @@ pub(crate) async fn run(
                 cx.record(serde_json::json!({ "image": container.container.image.value, "id": id }));
             }
             // The plan refuses these at their line.
-            DeployKind::Nfs { .. } | DeployKind::Ssh | DeployKind::IsoInstaller { .. } => {
+            DeployKind::Nfs { .. } | DeployKind::IsoInstaller { .. } => {
                 return Err(unplanned(&plan.scope.name));
             }
+        }
+        let compress = plan.overlay.as_ref().and_then(|overlay| overlay.compress.as_ref());
+        if let (Some(scope), Some(overlay)) = (compress, &deployed.overlay) {
+            let files = if plan.kind == DeployKind::Ssh { deployed.files.clone() } else { BTreeMap::new() };
+            deployed.overlay_archive = Some(apply::pack(overlay, &files, scope, host, cx).await?);
         }
         if let Some(apply) = &plan.apply {
             apply::run(apply, &mut deployed, host, cx).await?;

@@ -52,7 +52,8 @@ async fn once(
     facts: &BootFacts,
     cx: &StepCx,
 ) -> Result<(), Failure> {
-    let TestKind::Container { stage, container, options, global_options, environment, .. } = &plan.kind
+    let TestKind::Container { stage, limits, container, options, global_options, environment, .. } =
+        &plan.kind
     else {
         return Err(unplanned(&plan.run.name));
     };
@@ -71,7 +72,7 @@ async fn once(
         command: &command,
         container: &container,
         environment: &variables,
-        mounts: host.containers.test_mounts.clone(),
+        mounts: host.containers.test_mounts(),
         overlay: Some(overlay),
         downloads: own.or_else(|| here.then_some(plan.scope.namespace.as_str())),
         namespace: "docker-test-shell",
@@ -80,7 +81,7 @@ async fn once(
     booted.prompts = Some(boot::patterns([PROMPT_PATTERN])?);
     let test_facts = TestFacts { job: block.job, directory: block.directory, stages: &overlay.stages };
     let outcome = match boot::expect_prompt(&mut booted, cx).await {
-        Ok(()) => shell::run(*stage, &mut booted, &test_facts, cx).await,
+        Ok(()) => shell::run(*stage, limits, &mut booted, &test_facts, cx).await,
         Err(failure) => Err(booted.explained(failure).await),
     };
     let stopped = boot::stop(booted, cx).await;

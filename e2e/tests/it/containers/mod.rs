@@ -15,7 +15,10 @@ const SHELL: &str = "env \"PS1=standin# \" sh -i";
 fn a_container_boots_and_its_tests_report() {
     need!(ContainerEngine::find());
     let mut rig = Rig::new("docker");
-    let steps = ["lava-test-case inside --shell test -d /lava-0/bin", "lava-test-case number --result pass --measurement 7"];
+    let steps = [
+        "lava-test-case inside --shell test -d /lava-1/bin",
+        "lava-test-case number --result pass --measurement 7",
+    ];
     let ended = rig.run(&job("docker", &[&boot(SHELL), &test(&steps, "")]));
     ended.passed(&["0_cases/inside pass", "0_cases/number pass"]);
     assert_eq!(ended.results.measurement("number"), Some(7.0));
@@ -73,7 +76,8 @@ fn a_private_image_is_pulled_with_the_jobs_login_which_nobody_sees() {
     let mut rig = Rig::new("docker");
     let directory = rig.engine.publish("registry.example/private", &[]);
     fs::write(directory.join("private"), "").unwrap();
-    let image = "{name: registry.example/private, login: {registry: registry.example, user: lab, password: $DOOR}}";
+    let image =
+        "{name: registry.example/private, login: {registry: registry.example, user: lab, password: $DOOR}}";
     let blocks = boot(SHELL).replace(&format!("'{IMAGE}'"), image);
     let text = job("docker", &[&blocks, &test(&["lava-test-case one --result pass"], "")])
         .replace("actions:", "secrets: {DOOR: open-sesame}\nactions:");
@@ -88,9 +92,11 @@ fn a_private_image_is_pulled_with_the_jobs_login_which_nobody_sees() {
 fn a_local_image_is_not_pulled_again() {
     need!(ContainerEngine::find());
     let mut rig = Rig::new("docker");
-    fs::create_dir_all(rig.sandbox.path().join("engine/images").join(IMAGE.replace(['/', ':'], "_"))).unwrap();
+    fs::create_dir_all(rig.sandbox.path().join("engine/images").join(IMAGE.replace(['/', ':'], "_")))
+        .unwrap();
     let local = boot(SHELL).replace(&format!("'{IMAGE}'"), &format!("{{name: '{IMAGE}', local: true}}"));
-    rig.run(&job("docker", &[&local, &test(&["lava-test-case one --result pass"], "")])).passed(&["0_cases/one pass"]);
+    rig.run(&job("docker", &[&local, &test(&["lava-test-case one --result pass"], "")]))
+        .passed(&["0_cases/one pass"]);
     assert!(!rig.engine.calls().contains("docker pull"), "{}", rig.engine.calls());
 }
 
@@ -166,7 +172,11 @@ fn a_step_that_fails_and_a_link_that_leads_away_are_the_jobs_mistakes() {
     };
     let blocks = deploy("echo before, 'false', echo after", "downloads://x");
     let ended = Rig::new("docker").run(&job("docker", &[&blocks]));
-    ended.failed("command-failed", "job", "`postprocess` in container image registry.example/tools:12 failed");
+    ended.failed(
+        "command-failed",
+        "job",
+        "`postprocess` in container image registry.example/tools:12 failed",
+    );
     let blocks = deploy("ln -s /etc/passwd away.txt", "downloads://away.txt");
     let ended = Rig::new("docker").run(&job("docker", &[&blocks]));
     ended.failed("download-refused", "job", "no earlier block downloaded a file");
@@ -180,7 +190,8 @@ fn a_model_runs_in_the_container_that_the_job_names() {
     fs::create_dir_all(&models).unwrap();
     // A name of its own for the stand-in: links would lead out of the image.
     fs::copy(built("model-standin"), models.join("FVP_Base_RevC-2xAEMvA")).unwrap();
-    let script = "say 0 \"Linux version 6.1\\r\\nguest login: \"\nexpect 0 \"root\"\nsay 0 \"root@guest:~# \"\n";
+    let script =
+        "say 0 \"Linux version 6.1\\r\\nguest login: \"\nexpect 0 \"root\"\nsay 0 \"root@guest:~# \"\n";
     let script = rig.sandbox.write("image/guest.script", script);
     assert!(script.is_file());
     rig.engine.publish("registry.example/fvp:11.31", &[(&models, "/opt/model")]);
@@ -209,7 +220,8 @@ fn qemu_runs_in_the_container_that_the_job_names() {
     need!(ContainerEngine::find());
     let guest = need!(Guest::find("arm64"));
     let mut rig = Rig::new("docker");
-    let docker = format!("    docker: {{image: '{IMAGE}', binary: /usr/bin/qemu-system-aarch64}}\n    media: tmpfs\n");
+    let docker =
+        format!("    docker: {{image: '{IMAGE}', binary: /usr/bin/qemu-system-aarch64}}\n    media: tmpfs\n");
     let text = e2e::Job::arm64(&guest).text().replace("    media: tmpfs\n", &docker);
     let ended = rig.run(&text);
     ended.passed(&["0_cases/one pass"]);

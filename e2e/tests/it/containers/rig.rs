@@ -101,7 +101,12 @@ impl Ended {
     #[track_caller]
     pub(crate) fn failed(&self, cause: &str, fault: &str, text: &str) {
         let (found_cause, found_fault, message) = self.results.failure().unwrap();
-        assert_eq!((found_cause.as_str(), found_fault.as_str()), (cause, fault), "{message}\n{}", self.finished.stderr);
+        assert_eq!(
+            (found_cause.as_str(), found_fault.as_str()),
+            (cause, fault),
+            "{message}\n{}",
+            self.finished.stderr
+        );
         assert!(message.contains(text), "no `{text}` in `{message}`");
     }
 }
