@@ -133,7 +133,7 @@ run() {
     echo $$ > "$box/client"
     {
         echo "chroot $(quoted "$box/root") /bin/sh -c 'command -v \"\$1\" > /dev/null' sh $(quoted "$1") || {"
-        echo "    echo $(quoted "$program: Error response from daemon: failed to create task for container: exec: \"$1\": executable file not found in \$PATH: unknown.") >&2"
+        echo "    echo $(quoted "[FATAL tini (7)] exec $1 failed: No such file or directory") >&2"
         echo "    exit 127"
         echo "}"
         path=PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -143,7 +143,8 @@ run() {
     box=$state/containers/$name
     trap 'kill -INT "$(cat "$box/pid")"' INT
     trap 'kill -TERM "$(cat "$box/pid")"' TERM
-    echo "$name" > "$state/requests"
+    # In a process of its own: the engine opens our streams, which a shell moves aside while it redirects its own.
+    (echo "$name" > "$state/requests")
     while [ ! -e "$box/status" ]; do
         [ -d "$box" ] || exit 137
         sleep 0.02 &

@@ -147,7 +147,8 @@ pub fn command(container: &Container, engine: &EngineCall, words: &[String]) -> 
     engine.command(container.words(false, false, &[]).into_iter().chain(words.iter().cloned()))
 }
 
-/// What engines and their runtimes print when nothing was started inside (docker CLI, podman, runc and crun). A line
+/// What engines, their runtimes and the first process inside print when nothing was started there (docker CLI, podman;
+/// runc, crun; tini, catatonit). A line
 /// of the program's own could say the same, so they explain an end and cause none.
 fn rules() -> Vec<OutputRule> {
     let rule = |pattern: &str, cause, hint: &str| OutputRule {
@@ -157,7 +158,12 @@ fn rules() -> Vec<OutputRule> {
     };
     vec![
         rule(
-            r"executable file .*not found|exec: .*: (no such file or directory|permission denied)|stat .*: no such file or directory|open executable: |attempted to invoke a command that was not found",
+            "container-init binary not found",
+            Cause::ContainerFailed,
+            "podman needs an init process for containers; on Debian: apt-get install catatonit",
+        ),
+        rule(
+            r"executable file .*not found|exec: .*: (no such file or directory|permission denied)|stat .*: no such file or directory|open executable: |attempted to invoke a command that was not found|FATAL tini .*exec .* failed|catatonit.*failed to exec",
             Cause::CommandFailed,
             "the image has no such program; name one that it has, with its whole path",
         ),
@@ -298,6 +304,16 @@ mod tests {
         );
         check(
             "Error: crun: setrlimit `RLIMIT_NOFILE`: Operation not permitted: OCI permission denied",
+            Some(Cause::ContainerFailed),
+        );
+        check("[FATAL tini (7)] exec nothing failed: No such file or directory", Some(Cause::CommandFailed));
+        check(
+            "ERROR (catatonit:6): failed to exec pid1: No such file or directory",
+            Some(Cause::CommandFailed),
+        );
+        check(
+            "Error: container-init binary not found on the host: stat: /usr/libexec/podman/catatonit: no such file or \
+             directory",
             Some(Cause::ContainerFailed),
         );
         check("Booting Linux on physical CPU 0x0", None);

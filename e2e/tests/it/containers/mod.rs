@@ -104,7 +104,7 @@ fn a_local_image_is_not_pulled_again() {
 fn a_command_that_the_image_has_not_is_the_jobs_mistake() {
     need!(ContainerEngine::find());
     let ended = Rig::new("docker").run(&job("docker", &[&boot("nothing-like-it"), &test(&["true"], "")]));
-    ended.failed("command-failed", "job", "executable file not found");
+    ended.failed("command-failed", "job", "exec nothing-like-it failed");
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_cancelled_job_leaves_no_container() {
     need!(ContainerEngine::find());
     let mut rig = Rig::new("docker");
     let mut running = rig.start(&job("docker", &[&boot(SHELL), &test(&["sleep 600"], "")]));
-    running.wait_for("test 0_cases begins", LIMIT);
+    running.wait_for("lava-test-retry", LIMIT);
     running.signal(Signal::TERM);
     rig.end(running).failed("cancelled", "cancelled", "by a signal");
 }
@@ -131,7 +131,7 @@ fn kill_9_leaves_no_container() {
     need!(ContainerEngine::find());
     let rig = Rig::new("docker");
     let mut running = rig.start(&job("docker", &[&boot(SHELL), &test(&["sleep 600"], "")]));
-    running.wait_for("test 0_cases begins", LIMIT);
+    running.wait_for("lava-test-retry", LIMIT);
     assert_eq!(rig.engine.containers().len(), 1);
     running.signal(Signal::KILL);
     drop(running);
