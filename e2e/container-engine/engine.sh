@@ -34,8 +34,9 @@ begin() { # BOX
     read -r client < "$1/client"
     own=--mount
     [ "$(id -u)" = 0 ] || own="--user --map-root-user --mount"
+    # What a shell starts in the background ignores SIGINT, and a shell cannot undo that.
     # shellcheck disable=SC2086 # words
-    setsid --wait unshare $own --pid --fork "$0" init "$1" \
+    setsid --wait env --default-signal unshare $own --pid --fork "$0" init "$1" \
         < "/proc/$client/fd/0" > "/proc/$client/fd/1" 2> "/proc/$client/fd/2" 3<&-
     echo $? > "$1/status.new"
     mv "$1/status.new" "$1/status"
@@ -137,7 +138,7 @@ run() {
         echo "    exit 127"
         echo "}"
         path=PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-        echo "exec chroot $(quoted "$box/root") env -i -C $(quoted "$directory") HOME=/root $path $variables $(quoted "$@")"
+        echo "exec env --default-signal chroot $(quoted "$box/root") env -i -C $(quoted "$directory") HOME=/root $path $variables $(quoted "$@")"
     } | sed "s|$box|$state/containers/$name|g" > "$box/command"
     mv "$box" "$state/containers/$name" || fail 125 "$program: Error response from daemon: Conflict. The name $name is in use."
     box=$state/containers/$name

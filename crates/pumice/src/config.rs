@@ -96,6 +96,15 @@ impl Config {
         stocks.collect()
     }
 
+    /// More that containers with tests see.
+    pub(crate) fn add_test_mounts(&mut self, mounts: Vec<Mount>) {
+        self.containers.test_mounts.extend(mounts.into_iter().map(|mount| TestMount {
+            source: mount.source,
+            target: mount.target,
+            read_only: mount.read_only,
+        }));
+    }
+
     /// What containers may use.
     pub(crate) fn containers(&self) -> Containers {
         let mounts = self.containers.test_mounts.iter().map(|mount| Mount {
