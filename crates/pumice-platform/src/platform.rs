@@ -114,17 +114,13 @@ impl Host {
 
     /// A program that was found, with arguments, ready to be run to its end.
     pub fn command(&self, program: &Path, arguments: &[&str]) -> Command {
-        match &self.inside {
-            Some(Inside { engine, container, .. }) => {
-                let words = std::iter::once(program.to_string_lossy().into_owned());
-                let words: Vec<_> = words.chain(arguments.iter().map(|&word| word.to_owned())).collect();
-                container::command(container, engine, &words)
-            }
-            None => {
-                let path = std::env::join_paths(&self.search_path).unwrap_or_else(|_| "/usr/bin:/bin".into());
-                Command::new(program).args(arguments.iter().copied()).env("PATH", path)
-            }
+        if let Some(Inside { engine, container, .. }) = &self.inside {
+            let words = std::iter::once(program.to_string_lossy().into_owned());
+            let words: Vec<_> = words.chain(arguments.iter().map(|&word| word.to_owned())).collect();
+            return container::command(container, engine, &words);
         }
+        let path = std::env::join_paths(&self.search_path).unwrap_or_else(|_| "/usr/bin:/bin".into());
+        Command::new(program).args(arguments.iter().copied()).env("PATH", path)
     }
 }
 

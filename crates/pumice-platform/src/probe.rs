@@ -43,13 +43,12 @@ pub async fn probe_output(
 }
 
 fn cache_file(host: &Host, program: &Path, arguments: &[&str]) -> Option<PathBuf> {
-    let key = match &host.inside {
-        Some(inside) => inside.key(program, arguments)?,
-        None => {
-            let meta = fs::metadata(program).ok()?;
-            let times = (meta.mtime(), meta.mtime_nsec());
-            format!("{:?}", (program, arguments, meta.dev(), meta.ino(), meta.size(), times))
-        }
+    let key = if let Some(inside) = &host.inside {
+        inside.key(program, arguments)?
+    } else {
+        let meta = fs::metadata(program).ok()?;
+        let times = (meta.mtime(), meta.mtime_nsec());
+        format!("{:?}", (program, arguments, meta.dev(), meta.ino(), meta.size(), times))
     };
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for byte in key.bytes() {

@@ -50,7 +50,9 @@ impl Builder<'_> {
         }
         if deploy.postprocess.is_some() {
             // What the steps do to the files must not be done to the store's.
-            downloads.iter_mut().for_each(|download| download.used = ImageUse::Write);
+            for download in &mut downloads {
+                download.used = ImageUse::Write;
+            }
         }
         let kind = self.deploy_kind(deploy, &scope, scopes)?;
         let apply = match delivery {

@@ -7,7 +7,7 @@ use super::{Builder, ORDER, on_timeout, timeout_policy, tries};
 use crate::{
     plan::Block,
     scope::BlockScopes,
-    test::{RunLimit, Test, TestKind},
+    test::{ContainerTest, RunLimit, Test, TestKind},
 };
 
 impl Builder<'_> {
@@ -47,10 +47,12 @@ impl Builder<'_> {
                     stage,
                     runs,
                     limits,
-                    container: container.clone(),
-                    options: self.device.container_options("options"),
-                    global_options: self.device.container_options("global_options"),
-                    environment: self.container_environment(),
+                    container: Box::new(ContainerTest {
+                        container: (**container).clone(),
+                        options: self.device.container_options("options"),
+                        global_options: self.device.container_options("global_options"),
+                        environment: self.container_environment(),
+                    }),
                 };
                 (("lava-docker-test", "lava-docker-test-shell"), kind)
             }

@@ -84,21 +84,29 @@ impl Container {
     /// and nothing stays undead (fastmodels 8, complaint 22).
     fn words(&self, is_interactive: bool, has_terminal: bool, secrets: &[String]) -> Vec<String> {
         let mut words: Vec<String> = ["run", "--rm", "--init", "--pull=never"].map(str::to_owned).into();
-        let mut option = |name: &str, value: &str| words.extend([name.to_owned(), value.to_owned()]);
-        option("--name", &self.name);
-        self.labels.iter().for_each(|label| option("--label", label));
-        self.hostname.iter().for_each(|name| option("--hostname", name));
-        self.mounts.iter().for_each(|mount| option("--mount", &mount.word()));
-        self.volumes.iter().for_each(|volume| option("--volume", volume));
-        self.devices.iter().for_each(|device| option("--device", device));
-        self.networks.iter().for_each(|network| option("--network", network));
-        self.cpus.iter().for_each(|cpus| option("--cpus", cpus));
-        self.memory.iter().for_each(|memory| option("--memory", memory));
-        self.capabilities.iter().for_each(|name| option("--cap-add", name));
-        self.environment.iter().for_each(|(name, value)| option("--env", &format!("{name}={value}")));
+        let mut option = |name: &str, values: &[String]| {
+            for value in values {
+                words.extend([name.to_owned(), value.clone()]);
+            }
+        };
+        let mounts: Vec<_> = self.mounts.iter().map(Mount::word).collect();
+        let environment: Vec<_> =
+            self.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let directory = self.directory.as_ref().map(|path| path.to_string_lossy().into_owned());
+        option("--name", std::slice::from_ref(&self.name));
+        option("--label", &self.labels);
+        option("--hostname", self.hostname.as_slice());
+        option("--mount", &mounts);
+        option("--volume", &self.volumes);
+        option("--device", &self.devices);
+        option("--network", &self.networks);
+        option("--cpus", self.cpus.as_slice());
+        option("--memory", self.memory.as_slice());
+        option("--cap-add", &self.capabilities);
+        option("--env", &environment);
         // Only the names: the client takes the values from its own environment, where no process list shows them.
-        secrets.iter().for_each(|name| option("--env", name));
-        self.directory.iter().for_each(|directory| option("--workdir", &directory.to_string_lossy()));
+        option("--env", secrets);
+        option("--workdir", directory.as_slice());
         for (word, wanted) in
             [("--privileged", self.privileged), ("--interactive", is_interactive), ("--tty", has_terminal)]
         {

@@ -52,20 +52,18 @@ async fn once(
     facts: &BootFacts,
     cx: &StepCx,
 ) -> Result<(), Failure> {
-    let TestKind::Container { stage, limits, container, options, global_options, environment, .. } =
-        &plan.kind
-    else {
+    let TestKind::Container { stage, limits, container: wanted, .. } = &plan.kind else {
         return Err(unplanned(&plan.run.name));
     };
     let Some(overlay) = block.overlay else { return Err(unplanned(&plan.run.name)) };
     let mut engine = (*host.containers.engine(None, host, cx).await?).clone();
-    bring_image(&engine, &container.container, host, cx).await?;
-    engine.call.arguments.extend(global_options.iter().flat_map(|text| words(text)));
+    bring_image(&engine, &wanted.container.container, host, cx).await?;
+    engine.call.arguments.extend(wanted.global_options.iter().flat_map(|text| words(text)));
     let mut variables = vec![("PS1".to_owned(), PROMPT.to_owned())];
-    variables.extend(environment.iter().cloned());
-    let own = container.downloads_namespace.as_ref().map(|name| name.value.as_str());
+    variables.extend(wanted.environment.iter().cloned());
+    let own = wanted.container.downloads_namespace.as_ref().map(|name| name.value.as_str());
     let here = block.downloads.directory(&plan.scope.namespace).is_some();
-    let container = plain(&container.container, options);
+    let container = plain(&wanted.container.container, &wanted.options);
     // Any shell will do: the tests bring their own.
     let command = ["sh", "-i"].map(str::to_owned);
     let shell = Shell {
