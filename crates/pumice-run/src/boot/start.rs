@@ -15,7 +15,7 @@ use pumice_platform::{Bound, ConsoleRole, Launch, Machine, Monitor, SIMULATOR, S
 use pumice_types::{Blame as _, Cause, Diagnostics, Failure};
 use serde_json::json;
 
-use super::{BootFacts, Booted, place, silence::Silence};
+use super::{BootFacts, Booted, executables, place, silence::Silence};
 use crate::{console_log::ConsoleLog, cx::StepCx, deploy::Deployed, host::RunHost, licence::Seat};
 
 /// Starts it.
@@ -98,6 +98,7 @@ async fn steps(
             }
             let bound = Bound {
                 images: deployed.files.clone(),
+                executables: executables::read(&platform.executables(&plan.spec), deployed)?,
                 qcow2: deployed.qcow2.clone(),
                 overlay_disk: deployed.overlay_disk.clone(),
                 work_dir,
