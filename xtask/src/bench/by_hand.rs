@@ -37,9 +37,9 @@ pub(crate) struct Machine {
 
 impl Machine {
     /// The machine that a command line of ours makes, with its console on the standard streams and without what only a
-    /// program needs: the control channel, further serial ports, the start in a stopped state. `initramfs` is the file
-    /// without our overlay.
-    pub(crate) fn of(command_line: &str, initramfs: &str) -> Result<Self> {
+    /// program needs: the control channel, further serial ports, the start in a stopped state. `kernel` and `initramfs` are
+    /// the files that the job names, where ours has its own views of them.
+    pub(crate) fn of(command_line: &str, kernel: &str, initramfs: &str) -> Result<Self> {
         let mut words = command_line.split(' ').map(|word| word.trim_matches('\'').to_owned());
         let program = words.next().context("an empty command line")?;
         let mut arguments = Vec::new();
@@ -60,9 +60,10 @@ impl Machine {
                         arguments.extend([word, device]);
                     }
                 }
-                "-initrd" => {
+                "-kernel" | "-initrd" => {
                     let _ = value()?;
-                    arguments.extend([word, initramfs.to_owned()]);
+                    let file = if word == "-kernel" { kernel } else { initramfs };
+                    arguments.extend([word, file.to_owned()]);
                 }
                 _ => arguments.push(word),
             }

@@ -40,8 +40,8 @@ struct Ours {
 pub(super) fn run() -> Result<()> {
     guests::run(Freshness::AsTheyAre)?;
     let bench = Bench::new(program()?)?;
-    let machine =
-        Machine::of(&bench.command_line()?, &target().join("guests/arm64/initrd.cpio.gz").to_string_lossy())?;
+    let guest = |file: &str| target().join("guests/arm64").join(file).to_string_lossy().into_owned();
+    let machine = Machine::of(&bench.command_line()?, &guest("kernel"), &guest("initrd.cpio.gz"))?;
     println!("    by hand: {}", machine.command_line());
     machine.run()?;
     let (mut hand, mut ours) = (Vec::new(), Vec::new());
