@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
+use super::usage;
 use crate::program::command;
 
 /// The commands of `bench/five-cases.yaml`.
@@ -26,6 +27,8 @@ pub(crate) struct Times {
     pub(crate) prompt: Duration,
     /// The last case was done and the machine gone.
     pub(crate) whole: Duration,
+    /// CPU time of the simulator.
+    pub(crate) cpu: Duration,
 }
 
 /// A machine as a person would start it.
@@ -85,9 +88,10 @@ impl Machine {
             .spawn()
             .with_context(|| format!("cannot start {}", self.program))?;
         let prompt = converse(&mut child, started);
+        let cpu = usage::cpu_time(child.id()).unwrap_or_default();
         child.kill()?;
         child.wait()?;
-        Ok(Times { prompt: prompt?, whole: started.elapsed() })
+        Ok(Times { prompt: prompt?, whole: started.elapsed(), cpu })
     }
 }
 
