@@ -79,7 +79,7 @@ pub(crate) fn watch(
                 one.is_helper = file == program;
             }
             one.cpu = cpu_time(one.pid).unwrap_or(one.cpu);
-            one.peak_kib = self::peak(one.pid).unwrap_or(one.peak_kib);
+            one.peak_kib = peak(one.pid).unwrap_or(one.peak_kib);
         }
         sleep(INTERVAL);
     }
