@@ -1,7 +1,7 @@
 //! A Debian package: the program, the services, manual pages and completions (deb(5), deb-control(5)).
 
 use std::{
-    os::unix::fs::{PermissionsExt as _, symlink},
+    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
 };
 
