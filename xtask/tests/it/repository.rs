@@ -68,7 +68,8 @@ pub(crate) const EVERYWHERE: &[&str] = &["crates", "tools", "xtask", "e2e", "fuz
 
 /// The manifests of all members.
 pub(crate) fn manifests() -> Vec<Text> {
-    let mut found: Vec<String> = ["xtask", "e2e"].map(|name| format!("{name}/Cargo.toml")).into();
+    let mut found: Vec<String> =
+        ["xtask", "e2e", "e2e/lava-api"].map(|name| format!("{name}/Cargo.toml")).into();
     for parent in ["crates", "tools"] {
         for entry in fs::read_dir(root().join(parent)).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();

@@ -13,7 +13,7 @@ const SUBMIT_EXAMPLES: &str = "Examples:
 
 const JOBS_EXAMPLES: &str = "Examples:
   pumice jobs --state-is Running
-  pumice jobs --where health=Incomplete --where requested_device_type=qemu --limit 5
+  pumice jobs --where health=Incomplete --where requested_device_type=vexpress-a15 --limit 5
   pumice jobs --where metadata__branch=main --format json";
 
 const RESULTS_EXAMPLES: &str = "Examples:
