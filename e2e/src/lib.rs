@@ -13,6 +13,7 @@
 mod guest;
 mod job;
 mod need;
+mod network;
 mod process;
 mod programs;
 mod results;
@@ -21,6 +22,7 @@ mod sandbox;
 pub use guest::Guest;
 pub use job::Job;
 pub use need::{Missing, program, python_program, skip_or_fail};
+pub use network::Network;
 pub use process::Process;
 pub use programs::built;
 pub use results::Results;

@@ -53,6 +53,18 @@ const TOOLS: &[Tool] = &[
         proof: &[],
     },
     Tool {
+        programs: &["ip"],
+        packages: &["iproute2"],
+        purpose: "joins the machines of a lab in the tests",
+        proof: &[],
+    },
+    Tool {
+        programs: &["curl"],
+        packages: &["curl"],
+        purpose: "is any client of a lab's interface in the tests",
+        proof: &[],
+    },
+    Tool {
         programs: &["busybox"],
         packages: &["busybox-static"],
         purpose: "lists kernel modules, and its shell runs the guest helpers in the tests",

@@ -10,6 +10,8 @@
 //!
 //! One such state a namespace. Whatever happens, every machine is stopped in the end: teardown is not a block.
 
+mod hold;
+
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
@@ -239,6 +241,7 @@ impl<'a> Runner<'a> {
                     boot::stop(*booted, cx).await?;
                 }
             }
+            CommandAction::Hold => self.hold(cx).await?,
             // A machine has power from its boot block on.
             CommandAction::PowerOn => {}
         }

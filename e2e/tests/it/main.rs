@@ -8,6 +8,7 @@ mod flood;
 mod harness;
 mod kill;
 mod lab;
+mod machines;
 mod models;
 mod tuxrun;
 mod uml;

@@ -203,11 +203,12 @@ impl Builder<'_> {
         let users = &self.device.commands.users;
         let action = match name {
             "hard_reset" => CommandAction::Reset,
+            "hold" if !users.contains_key(name) => CommandAction::Hold,
             "power_on" => CommandAction::PowerOn,
             "power_off" => CommandAction::PowerOff,
             _ => {
                 let Some(user) = users.get(name) else {
-                    let own = ["hard_reset", "power_off", "power_on"];
+                    let own = ["hard_reset", "hold", "power_off", "power_on"];
                     let known: Vec<_> = users.keys().map(String::as_str).chain(own).collect();
                     let meant = pumice_types::nearest(name, known.iter().copied()).map(str::to_owned);
                     let message = format!("the device offers no command `{name}`");

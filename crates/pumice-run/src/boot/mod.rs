@@ -22,6 +22,7 @@ use crate::{
     console_log::Heard,
     cx::StepCx,
     deploy::{Deployed, unplanned},
+    hands::Entered,
     host::RunHost,
     licence::Seat,
 };
@@ -50,6 +51,8 @@ pub(crate) struct Booted {
     pub(crate) prompts: Option<Patterns>,
     /// The seats of licences it holds.
     pub(crate) seats: Vec<Seat>,
+    /// Its entry among the machines that people can reach.
+    pub(crate) entered: Entered,
     /// Whether a panic ends a wait.
     pub(crate) minds_kernel: bool,
 }
@@ -224,7 +227,8 @@ const STOP_PATIENCE: Duration = Duration::from_secs(60);
 /// Ends a machine, its consoles read to their end.
 pub(crate) async fn stop(booted: Booted, cx: &StepCx) -> Result<(), Failure> {
     let late = Deadline::after(Instant::now(), STOP_PATIENCE, "the stop of the machine");
-    let Booted { machine, console, channel, seats, .. } = booted;
+    let Booted { machine, console, channel, seats, entered, .. } = booted;
+    drop(entered);
     let platform = machine.launch().platform;
     let stopped = machine.stop(&late).await?;
     drop(seats);

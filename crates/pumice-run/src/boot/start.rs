@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pumice_console::{kernel_watches, reset_watch};
+use pumice_console::{Console, kernel_watches, reset_watch};
 use pumice_plan::{MachineSpec, NetworkSpec, boot::StartMachine};
 use pumice_platform::{Availability, Bound, ConsoleRole, Launch, Machine, Platform, SIMULATOR, StartOptions};
 use pumice_types::{Blame as _, Cause, Diagnostics, Failure};
@@ -195,6 +195,8 @@ async fn start(
         .take_console(ConsoleRole::Main)
         .ok_or_else(|| Failure::new(Cause::DeviceInvalid, "the device gives the machine no main console"))?;
     let channel = machine.take_console(ConsoleRole::Channel);
+    let consoles = [&console].into_iter().chain(&channel).map(Console::sender);
+    let entered = host.hands.enter(namespace, consoles.collect());
     let silence = Silence::new(facts.inactivity, [&console].into_iter().chain(&channel));
     Ok(Booted {
         machine,
@@ -205,6 +207,7 @@ async fn start(
         silence,
         prompts: None,
         seats: Vec::new(),
+        entered,
         minds_kernel: true,
     })
 }

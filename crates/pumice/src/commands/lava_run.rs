@@ -34,7 +34,7 @@ impl Sink for StandardError {
 }
 
 pub(crate) fn main(args: &LavaRunArgs) -> ExitCode {
-    match run(args) {
+    match run(args, Echo::StandardError, None) {
         Ok(outcome) if outcome.verdict == Verdict::Complete => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(failure) => {
@@ -44,23 +44,43 @@ pub(crate) fn main(args: &LavaRunArgs) -> ExitCode {
     }
 }
 
-/// Runs it, and leaves what LAVA's runner leaves.
-pub(crate) fn run(args: &LavaRunArgs) -> Result<Outcome, Failure> {
+/// Where the log goes beside the file.
+#[derive(Clone, Copy)]
+pub(crate) enum Echo {
+    /// To standard error, as LAVA's runner does.
+    StandardError,
+    /// Nowhere: whoever started us reads the file.
+    Nowhere,
+}
+
+impl Echo {
+    fn sinks(self) -> Vec<Box<dyn Sink>> {
+        match self {
+            Self::StandardError => vec![Box::new(StandardError(String::new()))],
+            Self::Nowhere => Vec::new(),
+        }
+    }
+}
+
+/// Runs it, and leaves what LAVA's runner leaves. People reach its machines at the socket `control`, where none is named at one
+/// in the output directory.
+pub(crate) fn run(args: &LavaRunArgs, echo: Echo, control: Option<&Path>) -> Result<Outcome, Failure> {
     let output_dir = written(&args.output_dir, std::path::absolute(&args.output_dir))?;
     written(&output_dir, fs::create_dir_all(&output_dir))?;
     let platforms = pumice_platforms::all();
     let device = DeviceArgs { device: Some(args.device.clone()), ..DeviceArgs::default() };
     let input = Input::read(&args.job, &device, JobId(args.job_id), &platforms);
     let (Some(job), Some(plan)) = (&input.job, &input.plan) else {
-        return refuse(&input, &output_dir);
+        return refuse(&input, &output_dir, echo);
     };
     if args.validate {
-        let reporter = reporter(&output_dir)?;
+        let reporter = reporter(&output_dir, echo)?;
         written(&output_dir, files::write_plan(&output_dir, plan, &job.secrets.mask()))?;
         reporter.info("the definition is valid");
         return Ok(Outcome { verdict: Verdict::Complete, failure: None, results: reporter.results() });
     }
     let scratch = scratch_dir(args);
+    let control = control.map_or_else(|| output_dir.join("control.sock"), Path::to_owned);
     let execution = Execution {
         job,
         plan,
@@ -70,19 +90,22 @@ pub(crate) fn run(args: &LavaRunArgs) -> Result<Outcome, Failure> {
         config: None,
         output_dir: &output_dir,
         scratch_dir: scratch.as_deref(),
-        sinks: vec![Box::new(StandardError(String::new()))],
+        control: &control,
+        sinks: echo.sinks(),
     };
     Ok(execution.run()?.outcome)
 }
 
-fn reporter(output_dir: &Path) -> Result<Reporter, Failure> {
+fn reporter(output_dir: &Path, echo: Echo) -> Result<Reporter, Failure> {
     let log = written(output_dir, files::LogFile::create(output_dir))?;
-    Ok(Reporter::new(Mask::default(), vec![Box::new(log), Box::new(StandardError(String::new()))]))
+    let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(log)];
+    sinks.extend(echo.sinks());
+    Ok(Reporter::new(Mask::default(), sinks))
 }
 
 /// A definition with mistakes ends as LAVA ends it: a log, the result of the job, nothing started.
-fn refuse(input: &Input, output_dir: &Path) -> Result<Outcome, Failure> {
-    let reporter = reporter(output_dir)?;
+fn refuse(input: &Input, output_dir: &Path, echo: Echo) -> Result<Outcome, Failure> {
+    let reporter = reporter(output_dir, echo)?;
     let mut first = None;
     for diagnostic in &input.diagnostics {
         let place = diagnostic.span.and_then(|span| {

@@ -1,0 +1,6 @@
+//! A lab of several machines: the server and each worker in a network namespace of its own.
+
+mod faults;
+mod hands;
+mod models;
+mod rig;
