@@ -4,11 +4,14 @@
 
 mod boots;
 mod corpus;
+mod firmware;
 mod flood;
 mod harness;
 mod kill;
 mod lab;
 mod machines;
 mod models;
+mod ssh;
+mod time;
 mod tuxrun;
 mod uml;

@@ -48,7 +48,7 @@ impl Random {
 fn dictionary(directory: &Path) -> String {
     let script = format!(
         "exec 9>>{0}/lock.$1; flock -n 9 || echo $1 >> {0}/twice; echo login; echo begin; \
-         for n in 1 2 3 4 5 6 7 8; do echo case-$n pass; sleep $2; done; echo end; exec sleep 1000",
+         for n in 1 2 3 4 5 6 7 8; do echo case_$n pass; sleep $2; done; echo end; exec sleep 1000",
         directory.display()
     );
     let script = script.replace('\'', "\\'");
@@ -66,7 +66,7 @@ fn job(number: u32, pause: &str, image: &Path) -> String {
          - deploy:\n    to: tmpfs\n    images:\n      token: {{url: 'file://{}', image_arg: 't{number} {pause}'}}\n\
          - boot: {{method: command, prompts: [login], parameters: {{kernel-start-message: ''}}}}\n\
          - test:\n    monitors:\n    - {{name: tiny, start: begin, end: end, \
-         pattern: '(?P<test_case_id>case-\\d) (?P<result>pass)'}}\n",
+         pattern: '(?P<test_case_id>case_\\d) (?P<result>pass)'}}\n",
         image.display()
     )
 }
@@ -236,7 +236,7 @@ fn verdict(lab: &Lab, id: &str, seen: &Seen) -> String {
             .map(|case| case["name"].to_string())
             .collect();
         cases.sort();
-        let expected: Vec<_> = (1..=8).map(|n| format!("\"case-{n}\"")).collect();
+        let expected: Vec<_> = (1..=8).map(|n| format!("\"case_{n}\"")).collect();
         assert_eq!(cases, expected, "job {id}");
     } else {
         let why = lab.ask(&["why", id]);
