@@ -28,7 +28,7 @@ impl Builder<'_> {
         let name = command.name.value.as_str();
         let action = match name {
             "hard_reset" => CommandAction::Reset,
-            "hold" if !users.contains_key(name) => CommandAction::Hold,
+            "hold" if !self.device.commands.users.contains_key(name) => CommandAction::Hold,
             "power_on" => CommandAction::PowerOn,
             "power_off" => CommandAction::PowerOff,
             _ => match (self.device.commands.users.get(name), self.device.commands.named.get(name)) {

@@ -6,17 +6,21 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 
+use pumice_client::{Address, Connection, Credentials, LavaJob, LavaWorkerClient, Options, PlainHttp};
 use pumice_record::{LogLevel, LogRecord, ResultRecord, write_line};
 use pumice_run::{Outcome, Reporter, Sink, files};
 use pumice_types::{CaseResult, Cause, Failure, JobId, Mask, Severity, Verdict};
+use pumice_worker::FollowedLog;
 use pumice_yaml::Node;
 
 use crate::{
     cli::{DeviceArgs, LavaRunArgs},
     execute::{Execution, written},
     input::Input,
+    lab::asked,
     terminal::print_error,
 };
 
@@ -34,7 +38,18 @@ impl Sink for StandardError {
 }
 
 pub(crate) fn main(args: &LavaRunArgs) -> ExitCode {
-    match run(args, Echo::StandardError, None) {
+    let followed = match follow(args) {
+        Ok(followed) => followed,
+        Err(failure) => {
+            print_error(&failure.message);
+            return ExitCode::FAILURE;
+        }
+    };
+    let ran = run(args, Echo::StandardError, None);
+    if let Some(followed) = followed {
+        followed.finish();
+    }
+    match ran {
         Ok(outcome) if outcome.verdict == Verdict::Complete => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(failure) => {
@@ -42,6 +57,20 @@ pub(crate) fn main(args: &LavaRunArgs) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Sends the log to the server that the worker named, as LAVA's runner does: its worker does not.
+fn follow(args: &LavaRunArgs) -> Result<Option<FollowedLog>, Failure> {
+    let (Some(url), Some(token)) = (&args.url, &args.token) else { return Ok(None) };
+    // LAVA's worker sends the same token to this address itself.
+    let options = Options::new(asked(Address::parse(url, PlainHttp::Anywhere))?, Credentials::None);
+    let client = LavaWorkerClient::new(asked(Connection::new(options))?);
+    let output_dir = written(&args.output_dir, std::path::absolute(&args.output_dir))?;
+    written(&output_dir, fs::create_dir_all(&output_dir))?;
+    let job = LavaJob { id: JobId(args.job_id), token: token.clone() };
+    let interval = Duration::from_secs(args.job_log_interval.max(1));
+    let followed = FollowedLog::follow(client, job, output_dir.clone(), interval);
+    written(&output_dir, followed).map(Some)
 }
 
 /// Where the log goes beside the file.

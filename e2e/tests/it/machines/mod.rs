@@ -2,5 +2,6 @@
 
 mod faults;
 mod hands;
+mod lava_worker;
 mod models;
 mod rig;

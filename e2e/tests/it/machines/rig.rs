@@ -128,27 +128,27 @@ impl Lab {
         self.ask(&["submit", path.to_str().unwrap()])["submitted"].to_string()
     }
 
-    /// Sends a request of LAVA's REST API with the administrator's token. `curl` is no part of a person's way; it
-    /// stands for any client.
+    /// Sends a request of LAVA's REST API with the administrator's token. `curl` stands for any client.
     #[track_caller]
     pub(crate) fn post(&self, path: &str, body: &Value) {
+        self.rest(path, &["-H", "Content-Type: application/json", "-d", &body.to_string()]);
+    }
+
+    /// As [`Lab::post`], for something to read.
+    #[track_caller]
+    pub(crate) fn get(&self, path: &str) -> Value {
+        serde_json::from_str(&self.rest(path, &[])).unwrap()
+    }
+
+    #[track_caller]
+    fn rest(&self, path: &str, more: &[&str]) -> String {
         let url = format!("{}/api/v0.2/{path}", Self::url());
         let token = format!("Authorization: Token {}", self.admin_token());
-        let body = body.to_string();
-        let words = [
-            "-sS",
-            "--fail-with-body",
-            "-H",
-            &token,
-            "-H",
-            "Content-Type: application/json",
-            "-d",
-            &body,
-            &url,
-        ];
+        let words = [&["-sS", "--fail-with-body", "-H", &token, &url], more].concat();
         let command = self.sandbox.foreign("curl", words);
         let sent = self.sandbox.start(&mut self.network.on(SERVER, &command)).wait(PATIENCE);
         assert!(sent.status.success(), "{path}: {}{}", sent.stdout, sent.stderr);
+        sent.stdout
     }
 
     pub(crate) fn wait_until(&self, what: &str, holds: impl Fn() -> bool) {
