@@ -155,9 +155,10 @@ impl Hands {
         // The name of a socket holds 108 bytes (unix(7)); a path may be longer, so the directory goes by a descriptor.
         let folder = std::fs::File::open(folder)?;
         let short = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd())).join(name);
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+        if let Err(error) = std::fs::remove_file(path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(error);
         }
         let listener = UnixListener::bind(short)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
@@ -229,13 +230,13 @@ impl Hands {
         let known = self.known();
         let lines = known.machines.get(&name).map(Vec::as_slice).unwrap_or_default();
         let found = lines.iter().find(|line| console.is_empty() || line.sender.name() == console);
-        found.cloned().ok_or_else(|| match lines {
-            [] => refused(&format!("the machine `{name}` does not run")),
-            _ => {
-                let names: Vec<_> = lines.iter().map(|line| line.sender.name()).collect();
-                refused(&format!("`{name}` has no console `{console}`"))
-                    .hint(format!("it has: {}", names.join(", ")))
+        found.cloned().ok_or_else(|| {
+            if lines.is_empty() {
+                return refused(&format!("the machine `{name}` does not run"));
             }
+            let names: Vec<_> = lines.iter().map(|line| line.sender.name()).collect();
+            refused(&format!("`{name}` has no console `{console}`"))
+                .hint(format!("it has: {}", names.join(", ")))
         })
     }
 

@@ -22,10 +22,10 @@ use crate::{
 pub(crate) fn main(args: &MachineArgs) -> ExitCode {
     let done = match &args.command {
         MachineCommand::List(of) => list(of),
-        MachineCommand::Start(of) => simple(of, Request::Start { machine: machine(of) }),
-        MachineCommand::Stop(of) => simple(of, Request::Stop { machine: machine(of) }),
-        MachineCommand::Restart(of) => simple(of, Request::Restart { machine: machine(of) }),
-        MachineCommand::Release(of) => simple(of, Request::Release),
+        MachineCommand::Start(of) => simple(of, &Request::Start { machine: machine(of) }),
+        MachineCommand::Stop(of) => simple(of, &Request::Stop { machine: machine(of) }),
+        MachineCommand::Restart(of) => simple(of, &Request::Restart { machine: machine(of) }),
+        MachineCommand::Release(of) => simple(of, &Request::Release),
         MachineCommand::Console { job, write, console } => {
             console::follow(job, *write, console.as_deref().unwrap_or_default())
         }
@@ -46,8 +46,8 @@ fn unexpected() -> Failure {
         .hint("this pumice and the worker's may be of different versions")
 }
 
-fn simple(of: &OfJob, request: Request) -> Result<(), Failure> {
-    match ask(of, &request)?.1 {
+fn simple(of: &OfJob, request: &Request) -> Result<(), Failure> {
+    match ask(of, request)?.1 {
         Answer::Done => Ok(()),
         _ => Err(unexpected()),
     }

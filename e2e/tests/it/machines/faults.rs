@@ -189,7 +189,7 @@ fn kill(running: Option<e2e::Running>) {
 
 /// What a person sees now. A verdict stays what it was, and a log goes on where it was.
 fn look(lab: &Lab, jobs: &mut BTreeMap<String, Seen>) {
-    let listed = lab.ask(&["jobs", "--limit", "100"]);
+    let listed = lab.ask(&["jobs", "--limit", "1000"]);
     for (id, seen) in jobs.iter_mut() {
         let Some(job) = listed.as_array().unwrap().iter().find(|job| job["id"] == id.parse::<u64>().unwrap())
         else {
