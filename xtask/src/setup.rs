@@ -61,6 +61,12 @@ const TOOLS: &[Tool] = &[
         proof: &[],
     },
     Tool {
+        programs: &["pg_createcluster", "createdb"],
+        packages: &["postgresql"],
+        purpose: "is the other database of a lab in the tests",
+        proof: &[],
+    },
+    Tool {
         programs: &["curl"],
         packages: &["curl"],
         purpose: "is any client of a lab's interface in the tests",

@@ -7,7 +7,6 @@ mod accounts;
 mod jobs;
 mod lab;
 mod migrations;
-mod postgres;
 mod results;
 
 use std::{future::Future, pin::Pin};
@@ -58,7 +57,7 @@ facts! {
 
 #[tokio::test]
 async fn every_fact_holds_on_postgresql() {
-    let server = match postgres::Postgres::start() {
+    let server = match pumice_testkit::Postgres::start() {
         Ok(server) => server,
         Err(reason) => {
             println!("skipped: {reason}");

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use e2e::{Signal, need};
+use e2e::{Missing, Signal, need, skip_or_fail};
 use fs_err as fs;
 use serde_json::{Value, json};
 
@@ -81,18 +81,28 @@ struct Seen {
 
 #[test]
 fn every_job_has_one_verdict_whatever_is_cut_or_killed() {
+    every_job_has_one_verdict(None, FEW);
+}
+
+#[test]
+fn every_job_has_one_verdict_on_postgresql() {
+    let postgres = match pumice_testkit::Postgres::start() {
+        Ok(postgres) => postgres,
+        Err(reason) => return skip_or_fail(&Missing::set_up(format!("PostgreSQL: {reason}"))),
+    };
+    every_job_has_one_verdict(Some(&postgres.fresh("faults")), FEW / 2);
+}
+
+fn every_job_has_one_verdict(database: Option<&str>, few: u32) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let seed = number("PUMICE_FAULT_SEED").unwrap_or_else(|| u64::from(std::process::id()));
-    let faults = number("PUMICE_FAULTS").and_then(|count| u32::try_from(count).ok()).unwrap_or(FEW);
+    let faults = number("PUMICE_FAULTS").and_then(|count| u32::try_from(count).ok()).unwrap_or(few);
     println!("PUMICE_FAULT_SEED={seed}");
     let mut random = Random(seed);
 
     let lease = LEASE.as_secs().to_string();
     let mut words = vec!["--lease", lease.as_str()];
-    let database = std::env::var("PUMICE_FAULT_DATABASE").unwrap_or_default();
-    if !database.is_empty() {
-        words.extend(["--database", database.as_str()]);
-    }
+    words.extend(database.iter().flat_map(|database| ["--database", *database]));
     let mut lab = need!(Lab::new(WORKERS, &words));
     let marks = lab.sandbox.path().join("marks");
     fs::create_dir_all(&marks).unwrap();
