@@ -5,7 +5,6 @@
 //! are LAVA's keep LAVA's field names. Everything here reads what an older or newer version of us wrote: unknown
 //! fields are ignored, absent lists are empty.
 
-pub mod control;
 pub mod people;
 mod problem;
 pub mod worker;

@@ -6,7 +6,6 @@
 //! [`ClientError::is_temporary`], and how long to wait is [`Backoff`].
 
 mod backoff;
-mod channel;
 mod connection;
 mod error;
 mod lab;
@@ -14,7 +13,6 @@ mod lava_worker;
 mod worker;
 
 pub use backoff::Backoff;
-pub use channel::{ChannelReader, ChannelWriter, channel};
 pub use connection::{Address, Connection, Credentials, Options, PlainHttp};
 pub use error::ClientError;
 pub use lab::{Device, Job, JobFilter, LabClient, LogPiece, Page, Submitted, TestCase, Worker};

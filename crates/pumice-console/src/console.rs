@@ -220,26 +220,6 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// See [`Console::name`].
-    pub fn name(&self) -> &str {
-        &self.shared.name
-    }
-
-    /// See [`Console::tap`].
-    pub fn tap(&self) -> Tap {
-        Tap { receiver: self.shared.taps.subscribe() }
-    }
-
-    /// See [`Console::is_closed`].
-    pub fn is_closed(&self) -> bool {
-        self.shared.engine().is_closed()
-    }
-
-    /// See [`Console::tail`].
-    pub fn tail(&self, length_bytes: usize) -> Vec<u8> {
-        self.shared.engine().tail(length_bytes).to_vec()
-    }
-
     /// See [`Console::last_activity`].
     pub fn last_activity(&self) -> Instant {
         self.shared.engine().last_activity()

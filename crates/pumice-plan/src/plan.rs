@@ -92,8 +92,6 @@ pub struct Command {
 pub enum CommandAction {
     /// Resets the machine.
     Reset,
-    /// Holds the machines for a person until the block's time is over. An extension.
-    Hold,
     /// Powers it on.
     PowerOn,
     /// Powers it off.

@@ -10,7 +10,6 @@ mod console_log;
 mod cx;
 mod deploy;
 pub mod files;
-pub mod hands;
 mod host;
 mod licence;
 mod report;
@@ -19,7 +18,6 @@ mod test;
 
 pub use cx::{Cancel, Canceller, StepCx};
 pub use deploy::{BuiltOverlay, Deployed};
-pub use hands::Hands;
 pub use host::RunHost;
 pub use licence::{LicenceStock, Licences};
 pub use report::{Progress, Reporter, Sink};

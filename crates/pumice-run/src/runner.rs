@@ -10,8 +10,6 @@
 //!
 //! One such state a namespace. Whatever happens, every machine is stopped in the end: teardown is not a block.
 
-mod hold;
-
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
@@ -252,7 +250,6 @@ impl<'a> Runner<'a> {
                     boot::stop(*booted, cx).await?;
                 }
             }
-            CommandAction::Hold => self.hold(cx).await?,
             // A machine has power from its boot block on.
             CommandAction::PowerOn => {}
         }

@@ -24,8 +24,6 @@ pub(crate) struct Execution<'a> {
     pub(crate) output_dir: &'a Path,
     /// Where the run's own directory is made; the system's temporary directory when not given.
     pub(crate) scratch_dir: Option<&'a Path>,
-    /// The socket at which people reach its machines.
-    pub(crate) control: &'a Path,
     /// Takes the log, beside the files.
     pub(crate) sinks: Vec<Box<dyn Sink>>,
 }
@@ -67,17 +65,11 @@ impl Execution<'_> {
         }
         written(self.output_dir, files::write_plan(self.output_dir, self.plan, &mask))?;
         let (canceller, cancel) = Canceller::new();
-        // Nobody can reach the machines then; the job is as good.
-        let listening = prepared.host.hands.listen(self.control);
-        if let Err(error) = &listening {
-            reporter.warning(format!("no control socket at `{}`: {error}", self.control.display()));
-        }
         let runner = Runner::new(self.plan, &prepared.host, self.job_id, reporter, mask, cancel);
         let outcome = tokio::select! {
             outcome = runner.run() => outcome,
             never = cancel_on_signal(&canceller) => match never {},
         };
-        drop(listening);
         let report = JobReport {
             job: self.job_id.to_string(),
             name: self.plan.job_name.clone(),

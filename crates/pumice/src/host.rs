@@ -11,7 +11,7 @@ use std::{
 
 use pumice_platform::{Host, Platform};
 use pumice_process::{Guard, GuardOptions, Keep, Thing};
-use pumice_run::{Hands, Licences, RunHost};
+use pumice_run::{Licences, RunHost};
 use pumice_store::Store;
 use pumice_types::{Blame as _, Cause, Failure};
 use tempfile::TempDir;
@@ -129,7 +129,6 @@ impl Prepared {
             work_dir: work_dir.path().to_owned(),
             output_dir: Some(output_dir.to_owned()),
             instance: std::process::id(),
-            hands: Hands::default(),
             licences: Licences::new(&state, config.licences()),
             secrets,
             search_path,

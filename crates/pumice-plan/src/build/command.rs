@@ -13,7 +13,7 @@ use crate::{
 const UNKNOWN_COMMAND: Code = Code("unknown-command");
 
 /// What every machine does by itself.
-const OWN: [&str; 4] = ["hard_reset", "hold", "power_off", "power_on"];
+const OWN: [&str; 3] = ["hard_reset", "power_off", "power_on"];
 
 /// Names that are the language's and run what the device says: nothing, where it says nothing.
 const OF_THE_DEVICE: [&str; 4] = ["pre_os_command", "pre_power_command", "recovery_exit", "recovery_mode"];
@@ -28,7 +28,6 @@ impl Builder<'_> {
         let name = command.name.value.as_str();
         let action = match name {
             "hard_reset" => CommandAction::Reset,
-            "hold" if !self.device.commands.users.contains_key(name) => CommandAction::Hold,
             "power_on" => CommandAction::PowerOn,
             "power_off" => CommandAction::PowerOff,
             _ => match (self.device.commands.users.get(name), self.device.commands.named.get(name)) {

@@ -2,6 +2,7 @@
 
 mod bootloader;
 mod connect;
+mod executables;
 mod login;
 mod minimal;
 mod overlay;
@@ -19,7 +20,7 @@ use pumice_record::{LogLevel, ResultRecord};
 use pumice_types::{Blame as _, CaseResult, Cause, Deadline, Failure};
 use tokio::sync::mpsc;
 
-use crate::{console_log::Heard, cx::StepCx, deploy::Deployed, hands::Entered, host::RunHost, licence::Seat};
+use crate::{console_log::Heard, cx::StepCx, deploy::Deployed, host::RunHost, licence::Seat};
 
 pub(crate) use minimal::reset;
 pub(crate) use overlay::HOST_ADDRESS;
@@ -45,8 +46,6 @@ pub(crate) struct Booted {
     pub(crate) prompts: Option<Patterns>,
     /// The seats of licences it holds.
     pub(crate) seats: Vec<Seat>,
-    /// Its entry among the machines that people can reach.
-    pub(crate) entered: Entered,
     /// Whether a panic ends a wait.
     pub(crate) minds_kernel: bool,
 }
@@ -189,10 +188,17 @@ impl Booted {
     }
 
     /// A failure, explained by the machine where it has something to say: a console that closed because the
-    /// simulator ended is the simulator's end.
+    /// simulator ended is the simulator's end, and one that never spoke may not be the guest's.
     pub(crate) async fn explained(&self, failure: Failure) -> Failure {
         if failure.cause != Cause::ConsoleLost {
-            return failure;
+            if self.console.total_bytes() > 0 {
+                return failure;
+            }
+            let name = self.console.name();
+            return failure.hint(format!(
+                "not one byte came from {name}: does the guest use another console (`console=` of its kernel, the \
+                 other consoles in the log), or does somebody else hold the only seat at this one?"
+            ));
         }
         // The console closes a moment before the process is gone.
         let patience = Duration::from_millis(500);
@@ -224,8 +230,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(60);
 /// Ends a machine, its consoles read to their end.
 pub(crate) async fn stop(booted: Booted, cx: &StepCx) -> Result<(), Failure> {
     let late = Deadline::after(Instant::now(), STOP_PATIENCE, "the stop of the machine");
-    let Booted { machine, console, channel, seats, entered, .. } = booted;
-    drop(entered);
+    let Booted { machine, console, channel, seats, .. } = booted;
     let platform = machine.launch().platform;
     let stopped = machine.stop(&late).await?;
     drop(seats);

@@ -17,14 +17,6 @@ static STATUS: LazyLock<Result<Patterns, String>> = LazyLock::new(|| {
     Pattern::python(r"<pumice-status (\d{1,3})>").map(Patterns::from).map_err(|error| error.to_string())
 });
 
-/// Marks the output of a line; split for the same reason.
-const BEGIN: &str = "<pumice-begin>";
-
-/// What ends it.
-static END: LazyLock<Result<Patterns, String>> = LazyLock::new(|| {
-    Pattern::python(r"<pumice-end (\d{1,3})>").map(Patterns::from).map_err(|error| error.to_string())
-});
-
 /// How a line ended.
 pub(crate) struct Ran {
     /// Its exit status.
@@ -54,26 +46,12 @@ pub(crate) async fn run_line(
 }
 
 impl Booted {
-    /// Types a line into the shell for a person: its status, and what it wrote.
-    pub(crate) async fn run_captured(&mut self, line: &str, cx: &StepCx) -> Result<(u32, Vec<u8>), Failure> {
-        let prompts = self.prompts.clone().ok_or_else(no_prompts)?;
-        let end = END.as_ref().map_err(|error| Failure::new(Cause::Bug, error.clone()))?;
-        let whole = format!("echo '<pumice-''begin>'; {line}; printf '<pumice-''end %s>\\n' $?");
-        self.with_console(async |console| {
-            console.skip();
-            console.send_line(&whole, cx.deadline()).await.map_err(|error| error.failure())?;
-            let found = console.expect(end, cx.deadline()).await.map_err(|error| error.failure())?;
-            let digits = String::from_utf8_lossy(found.group(1).unwrap_or_default()).into_owned();
-            let output = after_begin(found.before()).to_vec();
-            console.expect(&prompts, cx.deadline()).await.map_err(|error| error.failure())?;
-            Ok((digits.parse().unwrap_or(255), output))
-        })
-        .await
-    }
-
     /// Types a line into the shell, waits until it is over, and fails when the line did.
     pub(crate) async fn must_run(&mut self, line: &str, cx: &StepCx) -> Result<(), Failure> {
-        let prompts = self.prompts.clone().ok_or_else(no_prompts)?;
+        let Some(prompts) = self.prompts.clone() else {
+            return Err(Failure::new(Cause::NoPrompt, "no shell of the guest is known to type into")
+                .hint("give the boot block `prompts`"));
+        };
         let ran = self.with_console(async |console| run_line(console, &prompts, line, cx).await).await?;
         if ran.status == 0 {
             return Ok(());
@@ -81,17 +59,4 @@ impl Booted {
         let message = format!("`{line}` failed in the guest with status {}", ran.status);
         Err(Failure::new(Cause::CommandFailed, message).evidence(self.console.name(), ran.said))
     }
-}
-
-fn no_prompts() -> Failure {
-    Failure::new(Cause::NoPrompt, "no shell of the guest is known to type into")
-        .hint("give the boot block `prompts`")
-}
-
-/// What follows the line with [`BEGIN`].
-fn after_begin(console: &[u8]) -> &[u8] {
-    let begin = BEGIN.as_bytes();
-    let found = console.windows(begin.len()).rposition(|window| window == begin);
-    let rest = found.map_or(console, |at| &console[at + begin.len()..]);
-    rest.strip_prefix(b"\r\n").or_else(|| rest.strip_prefix(b"\n")).unwrap_or(rest)
 }

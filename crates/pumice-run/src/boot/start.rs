@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pumice_console::{Console, kernel_watches, reset_watch};
+use pumice_console::{kernel_watches, reset_watch};
 use pumice_plan::{MachineSpec, NetworkSpec, boot::StartMachine};
 use pumice_platform::{
     Availability, Bound, ConsoleRole, Launch, Machine, Monitor, Platform, SIMULATOR, StartOptions,
@@ -17,7 +17,7 @@ use pumice_platform::{
 use pumice_types::{Blame as _, Cause, Diagnostics, Failure};
 use serde_json::json;
 
-use super::{BootFacts, Booted, silence::Silence};
+use super::{BootFacts, Booted, executables, silence::Silence};
 use crate::{console_log::ConsoleLog, cx::StepCx, deploy::Deployed, host::RunHost, licence::Seat};
 
 /// Starts it.
@@ -96,6 +96,7 @@ async fn steps(
             }
             let bound = Bound {
                 images: deployed.files.clone(),
+                executables: executables::read(&platform.executables(&plan.spec), deployed)?,
                 qcow2: deployed.qcow2.clone(),
                 overlay_disk: deployed.overlay_disk.clone(),
                 work_dir,
@@ -199,8 +200,6 @@ pub(super) async fn start(
         .take_console(ConsoleRole::Main)
         .ok_or_else(|| Failure::new(Cause::DeviceInvalid, "the device gives the machine no main console"))?;
     let channel = machine.take_console(ConsoleRole::Channel);
-    let consoles = [&console].into_iter().chain(&channel).map(Console::sender);
-    let entered = host.hands.enter(namespace, consoles.collect());
     let silence = Silence::new(facts.inactivity, [&console].into_iter().chain(&channel));
     Ok(Booted {
         machine,
@@ -211,7 +210,6 @@ pub(super) async fn start(
         silence,
         prompts: None,
         seats: Vec::new(),
-        entered,
         minds_kernel: true,
     })
 }

@@ -31,8 +31,6 @@ pub(crate) enum LabCommand {
     Resubmit(JobArgs),
     /// Say what a job waits for, or why it failed
     Why(JobArgs),
-    /// Lay hands on a job's machines
-    Machine(MachineArgs),
     /// Get a machine for yourself, for a while
     Reserve(ReserveArgs),
     /// List devices
@@ -183,78 +181,6 @@ pub(crate) struct ResultsArgs {
     /// Print a report instead: junit, tap13, csv or yaml
     #[arg(long, value_name = "KIND", value_parser = ["junit", "tap13", "csv", "yaml"])]
     pub(crate) export: Option<String>,
-    #[command(flatten)]
-    pub(crate) lab: LabArgs,
-}
-
-/// Arguments of `pumice machine`.
-#[derive(Args, Debug)]
-pub(crate) struct MachineArgs {
-    /// What to do
-    #[command(subcommand)]
-    pub(crate) command: MachineCommand,
-}
-
-/// What there is to do with a machine.
-#[derive(Debug, Subcommand)]
-pub(crate) enum MachineCommand {
-    /// List the machines of a job
-    List(OfJob),
-    /// Start a machine that was stopped, as the job's boot block does
-    Start(OfJob),
-    /// Stop a machine
-    Stop(OfJob),
-    /// Stop a machine and start it
-    Restart(OfJob),
-    /// Follow a console; Ctrl-] leaves
-    Console {
-        #[command(flatten)]
-        job: OfJob,
-        /// Type into it, too; one person at a time may
-        #[arg(long, short)]
-        write: bool,
-        /// Which console [default: the main one]
-        #[arg(long)]
-        console: Option<String>,
-    },
-    /// Put a file into the guest; goes on where an earlier push of it broke off
-    Push {
-        #[command(flatten)]
-        job: OfJob,
-        /// The file here
-        file: PathBuf,
-        /// Its path in the guest
-        path: String,
-    },
-    /// Get a file from the guest; goes on where an earlier pull of it broke off
-    Pull {
-        #[command(flatten)]
-        job: OfJob,
-        /// Its path in the guest
-        path: String,
-        /// The file here [default: its name]
-        file: Option<PathBuf>,
-    },
-    /// Run a command in the guest's shell; ends with its exit status
-    Exec {
-        #[command(flatten)]
-        job: OfJob,
-        /// The command, as the guest's shell reads it
-        #[arg(required = true, trailing_var_arg = true)]
-        command: Vec<String>,
-    },
-    /// Give reserved machines back: the job goes on
-    Release(OfJob),
-}
-
-/// Whose machine.
-#[derive(Args, Debug)]
-pub(crate) struct OfJob {
-    /// The job's number, or the output directory of a `pumice run` on this host
-    pub(crate) job: String,
-    /// Which of its machines, by namespace, where it has several
-    #[arg(long, short)]
-    pub(crate) machine: Option<String>,
     #[command(flatten)]
     pub(crate) lab: LabArgs,
 }

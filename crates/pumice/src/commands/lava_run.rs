@@ -45,7 +45,7 @@ pub(crate) fn main(args: &LavaRunArgs) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let ran = run(args, Echo::StandardError, None);
+    let ran = run(args, Echo::StandardError);
     if let Some(followed) = followed {
         followed.finish();
     }
@@ -91,9 +91,8 @@ impl Echo {
     }
 }
 
-/// Runs it, and leaves what LAVA's runner leaves. People reach its machines at the socket `control`, where none is named at one
-/// in the output directory.
-pub(crate) fn run(args: &LavaRunArgs, echo: Echo, control: Option<&Path>) -> Result<Outcome, Failure> {
+/// Runs it, and leaves what LAVA's runner leaves.
+pub(crate) fn run(args: &LavaRunArgs, echo: Echo) -> Result<Outcome, Failure> {
     let output_dir = written(&args.output_dir, std::path::absolute(&args.output_dir))?;
     written(&output_dir, fs::create_dir_all(&output_dir))?;
     let platforms = pumice_platforms::all();
@@ -109,7 +108,6 @@ pub(crate) fn run(args: &LavaRunArgs, echo: Echo, control: Option<&Path>) -> Res
         return Ok(Outcome { verdict: Verdict::Complete, failure: None, results: reporter.results() });
     }
     let scratch = scratch_dir(args);
-    let control = control.map_or_else(|| output_dir.join("control.sock"), Path::to_owned);
     let execution = Execution {
         job,
         plan,
@@ -119,7 +117,6 @@ pub(crate) fn run(args: &LavaRunArgs, echo: Echo, control: Option<&Path>) -> Res
         config: None,
         output_dir: &output_dir,
         scratch_dir: scratch.as_deref(),
-        control: &control,
         sinks: echo.sinks(),
     };
     Ok(execution.run()?.outcome)

@@ -9,8 +9,8 @@ pub(crate) mod jobs;
 pub(crate) mod lava_run;
 pub(crate) mod logs;
 pub(crate) mod lsp;
-pub(crate) mod machine;
 pub(crate) mod model;
+mod model_program;
 pub(crate) mod plan;
 pub(crate) mod reserve;
 pub(crate) mod results;
@@ -41,7 +41,6 @@ pub(crate) fn lab(command: &LabCommand) -> ExitCode {
         LabCommand::Cancel(args) => cancel::main(args),
         LabCommand::Resubmit(args) => submit::again(args),
         LabCommand::Why(args) => why::main(args),
-        LabCommand::Machine(args) => return machine::main(args),
         LabCommand::Reserve(args) => reserve::main(args),
         LabCommand::Devices(args) => jobs::devices(args),
         LabCommand::Workers(args) => jobs::workers(args),

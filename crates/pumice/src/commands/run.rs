@@ -62,7 +62,6 @@ pub(crate) fn main(args: &RunArgs) -> Exit {
         config: args.device.config.as_deref(),
         output_dir: &output_dir,
         scratch_dir: None,
-        control: &output_dir.join("control.sock"),
         sinks: vec![Box::new(Watcher::new(args.format, args.quiet, args.console))],
     };
     match execution.run() {

@@ -2,7 +2,6 @@
 
 mod client;
 mod directory;
-mod hands;
 mod host;
 mod server;
 mod signals;
@@ -10,7 +9,6 @@ mod worker;
 
 pub(crate) use client::{connect, wait_for_end};
 pub(crate) use directory::{LabDirectory, private_directory, write_private};
-pub(crate) use hands::{Link, ask, broken};
 pub(crate) use host::{Host, look, worker_name};
 pub(crate) use server::Server;
 pub(crate) use signals::Signals;
