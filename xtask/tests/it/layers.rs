@@ -30,7 +30,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "run",
         &[
-            "types", "yaml", "job", "device", "guest", "record", "plan", "process", "console", "image",
+            "types", "yaml", "job", "device", "guest", "record", "api", "plan", "process", "console", "image",
             "store", "platform",
         ],
     ),

@@ -20,6 +20,7 @@ use pumice_types::{Code, Diagnostic, Diagnostics, JobId, Span};
 use pumice_yaml::Node;
 
 use crate::{
+    plan::HOLD,
     machine::{MachinePlanner, NetworkSpec},
     plan::{Block, CharacterDelays, Command, CommandAction, Finalize, GuestConventions, OnTimeout, Plan},
     scope::{BlockScopes, BlockTimes, TimeoutTable, Tries, TryMode},
@@ -123,11 +124,12 @@ impl Builder<'_> {
             blocks.extend(block);
         }
         let factor = self.time_factor();
-        Plan {
+        let mut plan = Plan {
             job_name: self.job.name.value.clone(),
             device: self.device.hostname.clone(),
             device_type: self.device.device_type.clone(),
             timeout: self.job.timeouts.job.duration.saturating_mul(factor),
+            hold: None,
             finalize: self.finalize(blocks.len(), &table),
             blocks,
             character_delays: CharacterDelays {
@@ -139,7 +141,11 @@ impl Builder<'_> {
             environment: self.environment(),
             secrets: self.job.secrets.texts().map(|(name, _)| name.to_owned()).collect(),
             inactivity: self.job.timeouts.inactivity.map(|timeout| timeout.duration),
+        };
+        if let Some(hold) = self.job.timeouts.hold {
+            plan.hold_for(hold.duration);
         }
+        plan
     }
 
     /// LAVA requires the job's `context.arch` to be one of the device's (lava-compat 1.6).
@@ -205,9 +211,11 @@ impl Builder<'_> {
             "hard_reset" => CommandAction::Reset,
             "power_on" => CommandAction::PowerOn,
             "power_off" => CommandAction::PowerOff,
+            // A device's own command of the name comes first: LAVA has no such built-in.
+            HOLD if !users.contains_key(HOLD) => CommandAction::Hold,
             _ => {
                 let Some(user) = users.get(name) else {
-                    let own = ["hard_reset", "power_off", "power_on"];
+                    let own = ["hard_reset", HOLD, "power_off", "power_on"];
                     let known: Vec<_> = users.keys().map(String::as_str).chain(own).collect();
                     let meant = pumice_types::nearest(name, known.iter().copied()).map(str::to_owned);
                     let message = format!("the device offers no command `{name}`");

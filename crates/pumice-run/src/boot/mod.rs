@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     console_log::Heard,
+    control::Registered,
     cx::StepCx,
     deploy::{Deployed, unplanned},
     host::RunHost,
@@ -50,6 +51,8 @@ pub(crate) struct Booted {
     pub(crate) prompts: Option<Patterns>,
     /// The seats of licences it holds.
     pub(crate) seats: Vec<Seat>,
+    /// Where people find it.
+    pub(crate) reach: Registered,
     /// Whether a panic ends a wait.
     pub(crate) minds_kernel: bool,
 }

@@ -9,6 +9,7 @@ pub(crate) mod jobs;
 pub(crate) mod lava_run;
 pub(crate) mod logs;
 pub(crate) mod lsp;
+pub(crate) mod machine;
 pub(crate) mod model;
 pub(crate) mod plan;
 pub(crate) mod results;
