@@ -128,10 +128,10 @@ pub enum CommandAction {
     PowerOff,
     /// Holds the machines for people until they are done or the block's time is over. An extension.
     Hold,
-    /// Runs an argument vector on this host, from the device, and another in the end.
+    /// Runs argument vectors on this host, from the device, and another in the end.
     Host {
-        /// What to run.
-        run: Vec<String>,
+        /// What to run, one after the other.
+        run: Vec<Vec<String>>,
         /// What to run in clean-up; empty for nothing.
         undo: Vec<String>,
     },

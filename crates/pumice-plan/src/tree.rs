@@ -47,7 +47,8 @@ impl Plan {
             step(&self.finalize.power_off, "end the machine"),
             step(&self.finalize.read_feedback, "read what the other consoles still say"),
         ]);
-        let hold = self.hold.iter().map(|scope| step(scope, "hold the machines for people, when something failed"));
+        let hold =
+            self.hold.iter().map(|scope| step(scope, "hold the machines for people, when something failed"));
         blocks.chain(hold).chain([finalize]).collect()
     }
 }
@@ -119,7 +120,10 @@ fn of_boot(boot: &Boot) -> TreeStep<'_> {
             };
         }
         BootKind::Container { scope, .. } => block = block.with([step(scope, "start the container")]),
-        BootKind::Ssh { scope, .. } => block = block.with([step(scope, "log in over SSH")]),
+        BootKind::Ssh { copy, connect, .. } => {
+            let copy = copy.iter().map(|scope| step(scope, "copy what was deployed to the machine"));
+            block = block.with(copy.chain([step(connect, "log in over SSH")]));
+        }
         BootKind::NewConnection { .. } | BootKind::Minimal { .. } | BootKind::Kexec { .. } => {}
     }
     block

@@ -169,8 +169,7 @@ impl Consoles {
 
     fn handles(&self) -> Vec<Sender> {
         let consoles = self.0.list.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut shown: Vec<_> =
-            consoles.iter().filter(|(role, _)| *role != ConsoleRole::Channel).collect();
+        let mut shown: Vec<_> = consoles.iter().filter(|(role, _)| *role != ConsoleRole::Channel).collect();
         shown.sort_by_key(|(role, _)| *role != ConsoleRole::Main);
         shown.into_iter().map(|(_, console)| console.sender()).collect()
     }

@@ -77,8 +77,8 @@ impl Link {
 
     /// Says what is wanted, and waits for the answer.
     pub(crate) fn ask(&mut self, wish: Wish, machine: Option<&str>) -> Result<Done, Failure> {
-        let mut line =
-            serde_json::to_vec(&Request::new(wish, machine.map(str::to_owned))).map_err(|error| broken(&error))?;
+        let mut line = serde_json::to_vec(&Request::new(wish, machine.map(str::to_owned)))
+            .map_err(|error| broken(&error))?;
         line.push(b'\n');
         self.writer.write_all(&line).and_then(|()| self.writer.flush()).map_err(|error| broken(&error))?;
         self.answer()

@@ -4,10 +4,14 @@
 
 mod boots;
 mod corpus;
+mod firmware;
 mod flood;
 mod harness;
+mod hold;
 mod kill;
 mod lab;
 mod models;
+mod ssh;
+mod time;
 mod tuxrun;
 mod uml;

@@ -1,9 +1,13 @@
 //! One client: what it asks, and what it is answered.
 
-use std::{io, path::{Path, PathBuf}, time::{Duration, Instant}};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use pumice_api::control::{Answer, CONTROL_VERSION, Done, MAX_LINE_BYTES, Refused, Request, Said, Wish};
-use pumice_console::{Tapped, Tap};
+use pumice_console::{Tap, Tapped};
 use pumice_platform::{Buttons, MonitorError};
 use pumice_store::Digest;
 use pumice_types::Deadline;
@@ -11,7 +15,10 @@ use serde::Serialize;
 use tokio::{
     fs::{self, File, OpenOptions},
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _, BufReader},
-    net::{UnixStream, unix::{OwnedReadHalf, OwnedWriteHalf}},
+    net::{
+        UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf},
+    },
     sync::mpsc,
 };
 
@@ -86,7 +93,9 @@ impl Client {
             Ok(read) => read?,
         };
         if line.last() != Some(&b'\n') {
-            return Ok(Err(Refused::new(format!("the request is no line of at most {MAX_LINE_BYTES} bytes"))));
+            return Ok(Err(Refused::new(format!(
+                "the request is no line of at most {MAX_LINE_BYTES} bytes"
+            ))));
         }
         Ok(match serde_json::from_slice::<Request>(&line) {
             Ok(request) if request.version == CONTROL_VERSION => Ok(request),
@@ -169,7 +178,8 @@ impl Client {
         match heard {
             Tapped::Bytes(bytes) => self.writer.write_all(&bytes).await,
             Tapped::Missed(chunks) => {
-                let note = format!("\r\n[pumice: {chunks} pieces of output were too fast and are left out]\r\n");
+                let note =
+                    format!("\r\n[pumice: {chunks} pieces of output were too fast and are left out]\r\n");
                 self.writer.write_all(note.as_bytes()).await
             }
         }
@@ -216,7 +226,9 @@ impl Client {
             return Ok(Err(Refused::new("`sha256` is no SHA-256 in lower-case hexadecimal")));
         };
         if size > LARGEST_FILE {
-            return Ok(Err(Refused::new(format!("a file may have {LARGEST_FILE} bytes, and this one has {size}"))));
+            return Ok(Err(Refused::new(format!(
+                "a file may have {LARGEST_FILE} bytes, and this one has {size}"
+            ))));
         }
         if let Err(refused) = self.hands.is_held() {
             return Ok(Err(refused));
@@ -241,8 +253,9 @@ impl Client {
         }
         if digest(&path).await? != announced.to_string() {
             fs::remove_file(&path).await?;
-            return Ok(Err(Refused::new("the bytes that came are not those that were announced")
-                .hint("the file was changed while it was sent, or its earlier half was of another: push it again")));
+            return Ok(Err(Refused::new("the bytes that came are not those that were announced").hint(
+                "the file was changed while it was sent, or its earlier half was of another: push it again",
+            )));
         }
         Ok(Ok(path))
     }

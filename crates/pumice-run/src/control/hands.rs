@@ -186,11 +186,14 @@ impl Hands {
             (_, None) => return Err(Refused::new("the job has no machine now")),
             (None, Some(only)) if names.len() == 1 => (*only).clone(),
             (None, Some(_)) => {
-                return Err(Refused::new("the job has several machines").hint(format!("name one of: {}", list())));
+                return Err(
+                    Refused::new("the job has several machines").hint(format!("name one of: {}", list()))
+                );
             }
             (Some(name), Some(_)) if names.iter().any(|other| *other == name) => name.to_owned(),
             (Some(name), Some(_)) => {
-                return Err(Refused::new(format!("there is no machine `{name}`")).hint(format!("there is: {}", list())));
+                return Err(Refused::new(format!("there is no machine `{name}`"))
+                    .hint(format!("there is: {}", list())));
             }
         };
         let reach = inner.machines.get(&namespace).cloned();

@@ -1,6 +1,11 @@
 //! The socket.
 
-use std::{fs, io, os::fd::AsRawFd as _, os::unix::fs::PermissionsExt as _, path::{Path, PathBuf}};
+use std::{
+    fs, io,
+    os::fd::AsRawFd as _,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
 
 use tokio::{net::UnixListener, task::JoinHandle};
 

@@ -2,6 +2,7 @@
 //! `od` and `sha256sum`, and no network. Where the guest has `base64`, files come three times as fast.
 
 use std::{
+    fmt::Write as _,
     io::Write as _,
     path::Path,
     time::{Duration, Instant},
@@ -78,13 +79,13 @@ struct Marks {
 
 impl Marks {
     fn new() -> Result<Self, Failure> {
-        let pattern = |text: &str| {
-            Pattern::python(text).map_err(|error| Failure::new(Cause::Bug, error.to_string()))
-        };
+        let pattern =
+            |text: &str| Pattern::python(text).map_err(|error| Failure::new(Cause::Bug, error.to_string()));
         let both = vec![pattern(r"<pumice-status (\d{1,3})>\r*\n")?, pattern(r"\r*\n")?];
         Ok(Self {
             begin: Patterns::from(pattern(r"<pumice-out>\r*\n")?),
-            line_or_status: Patterns::new(both).map_err(|error| Failure::new(Cause::Bug, error.to_string()))?,
+            line_or_status: Patterns::new(both)
+                .map_err(|error| Failure::new(Cause::Bug, error.to_string()))?,
         })
     }
 }
@@ -116,7 +117,10 @@ async fn run(
                     each(said);
                 }
                 let digits = found.group(1).unwrap_or_default();
-                return Ok(std::str::from_utf8(digits).ok().and_then(|text| text.parse().ok()).unwrap_or(255));
+                return Ok(std::str::from_utf8(digits)
+                    .ok()
+                    .and_then(|text| text.parse().ok())
+                    .unwrap_or(255));
             }
         })
         .await
@@ -219,7 +223,10 @@ fn printable(bytes: &[u8]) -> String {
                 text.push(char::from(byte));
             }
             // Among them what the shell, the format, the terminal, or our own end of a file would take for theirs.
-            _ => text.push_str(&format!(r"\{byte:03o}")),
+            _ => {
+                // Writing to a string cannot fail.
+                let _ = write!(text, r"\{byte:03o}");
+            }
         }
     }
     text
@@ -255,16 +262,12 @@ pub(crate) async fn push(
 
 /// Types a file into a loop of the guest's shell, line by line: the shell's own editing of lines would be slow. Each
 /// line is answered before the next is typed, because a terminal has no room for more. Returns the bytes typed.
-async fn type_file(
-    booted: &mut Booted,
-    source: &mut impl std::io::Read,
-    path: &str,
-) -> Result<u64, Failure> {
+async fn type_file(booted: &mut Booted, source: &mut impl std::io::Read, path: &str) -> Result<u64, Failure> {
     let (has_base64, _) = ask(booted, "command -v base64 >/dev/null").await?;
     let encoding = if has_base64 == 0 { Encoding::Base64 } else { Encoding::Escapes };
     let (print, into) = encoding.words();
     let line = format!(
-        r#"stty -echo;while IFS= read -r l&&[ "$l" != . ];do {print}&&printf '<pumice-''ok>\n'>&2;done{into}>{};stty echo"#,
+        r#"stty -echo;{{ while IFS= read -r l&&[ "$l" != . ];do {print}&&printf '<pumice-''ok>\n'>&3;done{into}>{};}} 3>&1;stty echo"#,
         quoted(path)
     );
     let pattern =
@@ -365,8 +368,14 @@ fn bytes_of(lines: &[String]) -> Option<Vec<u8>> {
 
 /// What a person is told of a failure.
 pub(crate) fn refused(failure: &Failure) -> Refused {
-    let said = failure.evidence.as_ref().map(|evidence| format!("\n{} said: {}", evidence.from, evidence.text.trim_end()));
-    Refused { message: format!("{}{}", failure.message, said.unwrap_or_default()), hint: failure.hint.clone() }
+    let said = failure
+        .evidence
+        .as_ref()
+        .map(|evidence| format!("\n{} said: {}", evidence.from, evidence.text.trim_end()));
+    Refused {
+        message: format!("{}{}", failure.message, said.unwrap_or_default()),
+        hint: failure.hint.clone(),
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, path::PathBuf, time::Instant};
 
 use pumice_api::control::{Done, Place, Refused};
-use pumice_plan::{Block, Scope, boot::{Boot, BootKind}};
+use pumice_plan::{
+    Block, Scope,
+    boot::{Boot, BootKind},
+};
 use pumice_types::{Cause, Deadline, Failure};
 
 use super::{Role, Runner};
@@ -126,8 +129,8 @@ impl Runner<'_> {
             return Err(Refused::new(format!("the machine `{machine}` runs already")).hint("restart it"));
         }
         let plan = self.plan;
-        let boots = plan.blocks.iter().filter_map(starts);
-        let Some(boot) = boots.filter(|boot| boot.scope.namespace == machine).last() else {
+        let mut boots = plan.blocks.iter().filter_map(starts).rev();
+        let Some(boot) = boots.find(|boot| boot.scope.namespace == machine) else {
             return Err(Refused::new(format!("the job does not say how to boot `{machine}`")));
         };
         self.boot(boot, cx).await.map_err(|failure| refused(&failure))?;

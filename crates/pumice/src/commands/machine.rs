@@ -78,7 +78,10 @@ fn show(overview: &Overview) {
     for machine in &overview.machines {
         let writer = if machine.has_writer { "  (somebody types)" } else { "" };
         let consoles = machine.consoles.join(", ");
-        print(&format!("{:<16} {:<12} {:<12} {consoles}{writer}", machine.name, machine.state, machine.platform));
+        print(&format!(
+            "{:<16} {:<12} {:<12} {consoles}{writer}",
+            machine.name, machine.state, machine.platform
+        ));
     }
     match (&overview.held, overview.held_seconds) {
         (Some(why), Some(left)) => print(&format!("held for {} more minutes: {why}", left.div_ceil(60))),
@@ -87,11 +90,8 @@ fn show(overview: &Overview) {
 }
 
 fn console(args: &ConsoleArgs) -> Result<Exit, Failure> {
-    let wish = Wish::Console {
-        console: args.console.clone(),
-        write: !args.read_only,
-        history_bytes: args.history,
-    };
+    let wish =
+        Wish::Console { console: args.console.clone(), write: !args.read_only, history_bytes: args.history };
     let (link, _) = ask(&args.target, wish)?;
     let is_person = hands::is_terminal();
     if is_person {
@@ -192,8 +192,9 @@ fn pull(args: &PullArgs) -> Result<Exit, Failure> {
         Some(to) => to.clone(),
         None => name,
     };
-    let unwritten =
-        |error: io::Error| Failure::new(Cause::HostRefused, format!("cannot write `{}`: {error}", to.display()));
+    let unwritten = |error: io::Error| {
+        Failure::new(Cause::HostRefused, format!("cannot write `{}`: {error}", to.display()))
+    };
     let mut extension = to.file_name().unwrap_or_default().to_owned();
     extension.push(".pumice-part");
     let part = to.with_file_name(extension);
@@ -203,12 +204,19 @@ fn pull(args: &PullArgs) -> Result<Exit, Failure> {
     let known = fs::read_to_string(&mark).ok().filter(|_| offset > 0);
     let (link, done) = ask(&args.target, Wish::Pull { path: args.path.clone(), offset, sha256: known })?;
     let Done::File { size, sha256, offset } = done else { return Err(unexpected()) };
-    let mut file = OpenOptions::new().create(true).read(true).write(true).truncate(false).open(&part).map_err(unwritten)?;
+    let mut file = OpenOptions::new()
+        .create(true)
+        .read(true)
+        .write(true)
+        .truncate(false)
+        .open(&part)
+        .map_err(unwritten)?;
     file.set_len(offset).map_err(unwritten)?;
     fs::write(&mark, &sha256).map_err(unwritten)?;
     file.seek(io::SeekFrom::End(0)).map_err(unwritten)?;
     let (reader, _writer) = link.split();
-    let received = io::copy(&mut reader.take(size - offset), &mut file).map_err(|error| hands::broken(&error))?;
+    let received =
+        io::copy(&mut reader.take(size - offset), &mut file).map_err(|error| hands::broken(&error))?;
     if offset + received < size {
         let message = format!("{} of {size} bytes came", offset + received);
         return Err(Failure::new(Cause::HostRefused, message).hint("pull it again: it goes on there"));

@@ -51,7 +51,8 @@ impl Read for FromJob {
             if self.is_over.load(Ordering::Relaxed) {
                 return Ok(0);
             }
-            let got = self.client.channel_receive(&self.channel, self.offset, WAIT).map_err(io::Error::other)?;
+            let got =
+                self.client.channel_receive(&self.channel, self.offset, WAIT).map_err(io::Error::other)?;
             self.offset += got.bytes.len() as u64;
             (self.piece, self.ended) = (got.bytes, got.ended);
         }
