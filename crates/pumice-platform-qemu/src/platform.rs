@@ -7,7 +7,7 @@ use pumice_plan::{
 };
 use pumice_platform::{
     Abilities, Availability, Bound, BoxFuture, ConsoleRole, ConsoleSource, Find, Host, HostNetwork, Launch,
-    Meaning, Monitor, MonitorSource, OutputRule, Platform, PortForward, StopHow, StopRung,
+    Meaning, Monitor, MonitorSource, OutputRule, Platform, PortForward, StopHow, StopRung, UsualProgram,
 };
 use pumice_types::{Cause, Code, Diagnostic, Diagnostics};
 
@@ -134,6 +134,10 @@ impl Platform for Qemu {
             let wants_kvm = words.as_ref().is_some_and(|words| words.all().any(asks_for_kvm));
             probe::probe(program, wants_kvm, host).await
         })
+    }
+
+    fn programs(&self) -> Vec<UsualProgram> {
+        probe::usual_programs()
     }
 
     fn monitor(&self, _launch: &Launch) -> Option<Box<dyn Monitor>> {
