@@ -11,7 +11,7 @@ use std::{
 
 use pumice_platform::{Host, Platform};
 use pumice_process::{Guard, GuardOptions, Keep, Thing};
-use pumice_run::{Licences, RunHost};
+use pumice_run::{Hands, Licences, RunHost};
 use pumice_store::Store;
 use pumice_types::{Blame as _, Cause, Failure};
 use tempfile::TempDir;
@@ -130,6 +130,7 @@ impl Prepared {
             output_dir: Some(output_dir.to_owned()),
             instance: std::process::id(),
             licences: Licences::new(&state, config.licences()),
+            hands: Hands::default(),
             secrets,
             search_path,
         };

@@ -20,7 +20,9 @@ use pumice_record::{LogLevel, ResultRecord};
 use pumice_types::{Blame as _, CaseResult, Cause, Deadline, Failure};
 use tokio::sync::mpsc;
 
-use crate::{console_log::Heard, cx::StepCx, deploy::Deployed, host::RunHost, licence::Seat};
+use crate::{
+    console_log::Heard, control::Registered, cx::StepCx, deploy::Deployed, host::RunHost, licence::Seat,
+};
 
 pub(crate) use minimal::reset;
 pub(crate) use overlay::HOST_ADDRESS;
@@ -46,6 +48,8 @@ pub(crate) struct Booted {
     pub(crate) prompts: Option<Patterns>,
     /// The seats of licences it holds.
     pub(crate) seats: Vec<Seat>,
+    /// Where people find it.
+    pub(crate) reach: Registered,
     /// Whether a panic ends a wait.
     pub(crate) minds_kernel: bool,
 }

@@ -18,7 +18,9 @@ use pumice_types::{Blame as _, Cause, Diagnostics, Failure};
 use serde_json::json;
 
 use super::{BootFacts, Booted, executables, silence::Silence};
-use crate::{console_log::ConsoleLog, cx::StepCx, deploy::Deployed, host::RunHost, licence::Seat};
+use crate::{
+    console_log::ConsoleLog, control::Reach, cx::StepCx, deploy::Deployed, host::RunHost, licence::Seat,
+};
 
 /// Starts it.
 pub(crate) async fn run(
@@ -196,6 +198,9 @@ pub(super) async fn start(
         deadline: cx.deadline(),
     };
     let mut machine = Machine::start(launch, monitor, log, options).await.map_err(|error| error.failure())?;
+    let reach = host
+        .hands
+        .add(namespace, Reach::new(machine.launch().platform, machine.console_handles(), machine.buttons()));
     let console = machine
         .take_console(ConsoleRole::Main)
         .ok_or_else(|| Failure::new(Cause::DeviceInvalid, "the device gives the machine no main console"))?;
@@ -210,6 +215,7 @@ pub(super) async fn start(
         silence,
         prompts: None,
         seats: Vec::new(),
+        reach,
         minds_kernel: true,
     })
 }

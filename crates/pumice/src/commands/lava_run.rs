@@ -45,7 +45,7 @@ pub(crate) fn main(args: &LavaRunArgs) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let ran = run(args, Echo::StandardError);
+    let ran = run(args, Echo::StandardError, None);
     if let Some(followed) = followed {
         followed.finish();
     }
@@ -92,7 +92,9 @@ impl Echo {
 }
 
 /// Runs it, and leaves what LAVA's runner leaves.
-pub(crate) fn run(args: &LavaRunArgs, echo: Echo) -> Result<Outcome, Failure> {
+///
+/// People reach its machines by a socket in `control_dir`, the output directory when none is given.
+pub(crate) fn run(args: &LavaRunArgs, echo: Echo, control_dir: Option<&Path>) -> Result<Outcome, Failure> {
     let output_dir = written(&args.output_dir, std::path::absolute(&args.output_dir))?;
     written(&output_dir, fs::create_dir_all(&output_dir))?;
     let platforms = pumice_platforms::all();
@@ -108,6 +110,7 @@ pub(crate) fn run(args: &LavaRunArgs, echo: Echo) -> Result<Outcome, Failure> {
         return Ok(Outcome { verdict: Verdict::Complete, failure: None, results: reporter.results() });
     }
     let scratch = scratch_dir(args);
+    let control_dir = control_dir.unwrap_or(&output_dir);
     let execution = Execution {
         job,
         plan,
@@ -117,6 +120,7 @@ pub(crate) fn run(args: &LavaRunArgs, echo: Echo) -> Result<Outcome, Failure> {
         config: None,
         output_dir: &output_dir,
         scratch_dir: scratch.as_deref(),
+        control_dir,
         sinks: echo.sinks(),
     };
     Ok(execution.run()?.outcome)
