@@ -2,17 +2,21 @@
 
 use std::{fs, thread, time::Duration};
 
-use pumice_api::people::Reservation;
+use pumice_api::{
+    control::{Done, Wish},
+    people::Reservation,
+};
 use pumice_types::{Cause, Failure, JobId};
 use serde_json::json;
 
 use crate::{
     cli::{
         Format,
-        lab::{LabArgs, OfJob, ReserveArgs},
+        lab::{LabArgs, ReserveArgs},
     },
     exit::Exit,
-    lab::{self, ask, asked, connect},
+    hands,
+    lab::{self, asked, connect},
     terminal::{print, print_error},
 };
 
@@ -63,7 +67,6 @@ fn reserve(args: &ReserveArgs) -> Result<Exit, Failure> {
 }
 
 fn is_held(job: JobId, lab: &LabArgs) -> bool {
-    let of = OfJob { job: job.to_string(), machine: None, lab: lab.clone() };
-    let answer = ask(&of, &pumice_api::control::Request::List);
-    matches!(answer, Ok((_, pumice_api::control::Answer::Machines { held: true, .. })))
+    let listed = hands::connect(&job.to_string(), lab).and_then(|mut link| link.ask(Wish::List, None));
+    matches!(listed, Ok(Done::Machines(overview)) if overview.held.is_some())
 }
