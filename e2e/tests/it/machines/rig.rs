@@ -108,6 +108,11 @@ impl Lab {
         self.sandbox.start(&mut self.network.on(SERVER, &command)).wait(limit)
     }
 
+    /// As [`Lab::pumice`], and goes on.
+    pub(crate) fn start(&self, words: &[&str]) -> Running {
+        self.sandbox.start(&mut self.network.on(SERVER, &self.sandbox.command("pumice", words)))
+    }
+
     fn try_ask(&self, words: &[&str]) -> Option<Value> {
         let asked = self.pumice(words, PATIENCE);
         asked.status.success().then(|| serde_json::from_str(&asked.stdout).unwrap())
