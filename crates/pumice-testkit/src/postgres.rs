@@ -96,7 +96,8 @@ impl Postgres {
         let maintenance = format!("--maintenance-db={}", self.url("postgres"));
         for (program, more) in [("dropdb", Some("--if-exists")), ("createdb", None)] {
             let path = programs().map_or_else(|| PathBuf::from(program), |programs| programs.join(program));
-            let output = Command::new(path).arg(&maintenance).args(more).arg(name).output().unwrap();
+            let output = Command::new(path).arg(&maintenance).args(more).arg(name).output();
+            let output = output.expect("PostgreSQL's programs run");
             assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
         }
         self.url(name)

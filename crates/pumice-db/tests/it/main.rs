@@ -52,6 +52,7 @@ facts! {
     jobs::lists_are_narrowed_by_fields_and_metadata,
     jobs::writers_take_turns,
     results::the_same_line_of_the_log_is_one_result,
+    results::a_measurement_may_be_missing_and_may_come,
     results::counts_and_filters_of_results,
 }
 
