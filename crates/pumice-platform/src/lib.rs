@@ -12,6 +12,7 @@ mod monitor;
 mod output;
 mod platform;
 mod probe;
+mod redial;
 mod start;
 mod words;
 
@@ -22,7 +23,9 @@ pub use launch::{
 pub use machine::{Buttons, Ended, Machine, StartError, StartOptions, Stopped};
 pub use monitor::{MachineState, Monitor, MonitorError, MonitorEvent};
 pub use output::Measured;
-pub use platform::{Availability, Bound, BoxFuture, Facts, Host, Platform, UsualProgram};
+pub use platform::{
+    Availability, Bound, BoxFuture, Executable, Facts, Host, Platform, Processor, UsualProgram,
+};
 pub use probe::probe_output;
 pub use start::SIMULATOR;
 pub use words::substitute;

@@ -11,6 +11,7 @@ pub(crate) mod logs;
 pub(crate) mod lsp;
 pub(crate) mod machine;
 pub(crate) mod model;
+mod model_program;
 pub(crate) mod plan;
 pub(crate) mod results;
 pub(crate) mod run;
