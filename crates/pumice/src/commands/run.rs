@@ -66,6 +66,7 @@ pub(crate) fn main(args: &RunArgs) -> Exit {
         output_dir: &output_dir,
         scratch_dir: None,
         control_dir: &output_dir,
+        test_mounts: Vec::new(),
         sinks: vec![Box::new(Watcher::new(args, &output_dir))],
     };
     match execution.run() {
