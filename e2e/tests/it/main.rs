@@ -8,6 +8,7 @@ mod corpus;
 mod firmware;
 mod flood;
 mod harness;
+mod hold;
 mod kill;
 mod lab;
 mod models;

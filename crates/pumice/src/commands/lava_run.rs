@@ -35,7 +35,7 @@ impl Sink for StandardError {
 }
 
 pub(crate) fn main(args: &LavaRunArgs) -> ExitCode {
-    match run(args) {
+    match run(args, None) {
         Ok(outcome) if outcome.verdict == Verdict::Complete => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(failure) => {
@@ -46,7 +46,9 @@ pub(crate) fn main(args: &LavaRunArgs) -> ExitCode {
 }
 
 /// Runs it, and leaves what LAVA's runner leaves.
-pub(crate) fn run(args: &LavaRunArgs) -> Result<Outcome, Failure> {
+///
+/// People reach its machines by a socket in `control_dir`, the output directory when none is given.
+pub(crate) fn run(args: &LavaRunArgs, control_dir: Option<&Path>) -> Result<Outcome, Failure> {
     let output_dir = written(&args.output_dir, std::path::absolute(&args.output_dir))?;
     written(&output_dir, fs::create_dir_all(&output_dir))?;
     let platforms = pumice_platforms::all();
@@ -63,6 +65,7 @@ pub(crate) fn run(args: &LavaRunArgs) -> Result<Outcome, Failure> {
     }
     let settings = dispatcher(args);
     let scratch = settings.get("dispatcher_download_dir").and_then(Node::as_str).map(PathBuf::from);
+    let control_dir = control_dir.unwrap_or(&output_dir);
     let execution = Execution {
         job,
         plan,
@@ -72,6 +75,7 @@ pub(crate) fn run(args: &LavaRunArgs) -> Result<Outcome, Failure> {
         config: None,
         output_dir: &output_dir,
         scratch_dir: scratch.as_deref(),
+        control_dir,
         test_mounts: test_mounts(&settings),
         sinks: vec![Box::new(StandardError(String::new()))],
     };

@@ -9,6 +9,7 @@ pub(crate) mod jobs;
 pub(crate) mod lava_run;
 pub(crate) mod logs;
 pub(crate) mod lsp;
+pub(crate) mod machine;
 pub(crate) mod model;
 mod model_program;
 pub(crate) mod plan;
