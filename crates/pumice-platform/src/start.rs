@@ -3,19 +3,15 @@
 use std::{
     fs, io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    os::fd::OwnedFd,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use pumice_console::{Connection, Console, ConsoleOptions, Listener, Pacing, Pattern, Recorder};
-use pumice_process::{Child, Command, SpawnError, Stdio as ProcessStdio, Terminal, Thing};
+use pumice_process::{Child, Command, Lifeline, SpawnError, Stdio as ProcessStdio, Terminal, Thing};
 use pumice_types::{Cause, Deadline, Failure};
-use tokio::{
-    io::unix::AsyncFd,
-    net::{TcpStream, UnixListener, unix::pipe},
-};
+use tokio::net::{TcpStream, UnixListener, unix::pipe};
 
 use crate::{
     Announcement, ConsoleRole, ConsoleSource, Find, HostNetwork, Launch, Machine, Monitor, StartError,
@@ -377,7 +373,7 @@ async fn announce<R: Recorder + Clone + 'static>(
     launch: Launch,
     output: Output,
     factory: Factory<R>,
-    lifeline: Arc<AsyncFd<OwnedFd>>,
+    lifeline: Arc<Lifeline>,
 ) {
     let mut seen = 0;
     let mut paths_left: Vec<_> = (0..launch.consoles.len())

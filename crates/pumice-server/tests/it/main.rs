@@ -13,6 +13,4 @@ mod lavacli;
 mod openapi;
 mod own_worker;
 mod pages;
-#[path = "../../../pumice-db/tests/it/postgres.rs"]
-mod postgres;
 mod routes;

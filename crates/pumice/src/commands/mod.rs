@@ -11,10 +11,12 @@ pub(crate) mod jobs;
 pub(crate) mod lava_run;
 pub(crate) mod logs;
 pub(crate) mod lsp;
+pub(crate) mod machine;
 pub(crate) mod model;
 mod model_program;
 pub(crate) mod plan;
 pub(crate) mod queue;
+pub(crate) mod reserve;
 pub(crate) mod results;
 pub(crate) mod run;
 pub(crate) mod schema;
@@ -49,6 +51,7 @@ pub(crate) fn lab(command: &LabCommand) -> ExitCode {
         LabCommand::Cancel(args) => cancel::main(args),
         LabCommand::Resubmit(args) => submit::again(args),
         LabCommand::Why(args) => why::main(args),
+        LabCommand::Reserve(args) => reserve::main(args),
         LabCommand::Devices(args) => jobs::devices(args),
         LabCommand::Workers(args) => jobs::workers(args),
         LabCommand::Tokens(args) => tokens::main(args),

@@ -63,7 +63,7 @@ async fn asked(lab: &Lab, id: i64) {
 
     let cases: Vec<_> = lava.test_cases(id).try_collect().await.unwrap();
     let case = |name: &str| cases.iter().find(|case| case.name == name).unwrap();
-    assert_eq!((case("t3").result.clone(), case("t3").unit.as_str()), (PassFail::Pass, "ms"));
+    assert_eq!((case("t3").result, case("t3").unit.as_str()), (PassFail::Pass, "ms"));
     assert_eq!(case("t3").measurement.as_deref().and_then(|text| text.parse().ok()), Some(42.0));
     let end = case("job").metadata.clone().unwrap();
     assert_eq!(
