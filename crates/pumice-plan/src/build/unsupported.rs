@@ -34,8 +34,6 @@ const CONTAINER: &str = "prepare the files before the job, or run the tests in t
 
 fn in_deploy(deploy: &Deploy) -> Vec<Refused> {
     let help = match deploy.to.value.as_str() {
-        "nfs" => "give the machine its root file system as an initramfs or as a disk image",
-        "iso-installer" => "install the system once, and deploy the disk image that came out of it",
         "docker" => CONTAINER,
         _ => {
             let postprocess = deploy.postprocess.iter();
@@ -50,7 +48,6 @@ fn in_deploy(deploy: &Deploy) -> Vec<Refused> {
 
 fn in_boot(boot: &Boot) -> Vec<Refused> {
     let help = match boot.method.value.as_str() {
-        "kexec" => "deploy the kernel and boot it, in a deploy and a boot block of its own",
         "docker" => CONTAINER,
         _ => "",
     };

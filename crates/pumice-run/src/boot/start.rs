@@ -10,14 +10,15 @@ use std::{
 };
 
 use pumice_console::{kernel_watches, reset_watch};
-use pumice_plan::{MachineSpec, NetworkSpec, boot::StartMachine};
+use pumice_plan::{MachineSpec, NetworkSpec, Scope, boot::StartMachine};
 use pumice_platform::{
-    Availability, Bound, ConsoleRole, Launch, Machine, Monitor, Platform, SIMULATOR, StartOptions,
+    Availability, Bound, ConsoleRole, InstallStage, Installation, Launch, Machine, Monitor, NfsRoot,
+    Platform, SIMULATOR, StartOptions,
 };
 use pumice_types::{Blame as _, Cause, Diagnostics, Failure};
 use serde_json::json;
 
-use super::{BootFacts, Booted, silence::Silence};
+use super::{BootFacts, Booted, HostAddress, install, silence::Silence};
 use crate::{console_log::ConsoleLog, cx::StepCx, deploy::Deployed, host::RunHost, licence::Seat};
 
 /// Starts it.
@@ -86,41 +87,74 @@ async fn steps(
         })
         .await?;
     }
+    let place = Place { platform: &*platform, plan, deployed, host, facts, seats };
+    if let Some(install) = &plan.install {
+        install::run(install, &place, cx).await?;
+    }
     let booted = cx
         .step(&plan.start, Cause::SimulatorHung, async |cx| {
-            let facts_found = probe(&*platform, plan, host).await?;
-            // Short, so that socket paths fit.
-            let work_dir = host.work_dir.join(format!("m{}", plan.start.level));
-            if work_dir.exists() {
-                fs::remove_dir_all(&work_dir).map_err(|error| cannot_make(&work_dir, &error))?;
-            }
-            let bound = Bound {
-                images: deployed.files.clone(),
-                qcow2: deployed.qcow2.clone(),
-                overlay_disk: deployed.overlay_disk.clone(),
-                work_dir,
-                facts: facts_found,
-                instance: host.instance,
-                licence_env: host.licences.environment(&plan.licences),
-            };
-            let spec = with_free_ports(&plan.spec)?;
-            let launch = platform.launch(&spec, &bound).map_err(|diagnostics| refused(&diagnostics))?;
-            for note in &launch.notes {
-                cx.report().warning(note);
-            }
-            cx.report().info(format!("starting {}", launch.command_line()));
-            let extra = json!(launch.extra);
-            let monitor = platform.monitor(&launch);
-            let namespace = &plan.spec.namespace;
-            let booted = start(monitor, launch, namespace, host, facts, seats, cx).await?;
-            cx.record(extra);
-            Ok(booted)
+            place.start(InstallStage::Installed, &plan.start, cx).await
         })
         .await?;
     if let Some(scope) = &plan.connect {
         cx.step(scope, Cause::ConsoleLost, async |_| Ok(())).await?;
     }
     Ok(booted)
+}
+
+/// Everything that a start needs.
+pub(super) struct Place<'a> {
+    platform: &'a dyn Platform,
+    plan: &'a StartMachine,
+    deployed: &'a Deployed,
+    host: &'a RunHost,
+    facts: &'a BootFacts,
+    seats: &'a [Seat],
+}
+
+impl Place<'_> {
+    /// Starts the machine: what installs it, or the machine itself.
+    pub(super) async fn start(
+        &self,
+        stage: InstallStage,
+        scope: &Scope,
+        cx: &StepCx,
+    ) -> Result<Booted, Failure> {
+        let Self { platform, plan, deployed, host, facts, seats } = self;
+        let facts_found = probe(*platform, plan, host).await?;
+        // Short, so that socket paths fit.
+        let work_dir = host.work_dir.join(format!("m{}", scope.level));
+        if work_dir.exists() {
+            fs::remove_dir_all(&work_dir).map_err(|error| cannot_make(&work_dir, &error))?;
+        }
+        // An installer would take the disk with the tests for one to install to.
+        let overlay_disk = deployed.overlay_disk.clone();
+        let nfs = deployed.nfs.as_ref();
+        let bound = Bound {
+            images: deployed.files.clone(),
+            qcow2: deployed.qcow2.clone(),
+            overlay_disk: overlay_disk.filter(|_| stage == InstallStage::Installed),
+            nfs: nfs.map(|server| NfsRoot { port: server.port(), export: server.export().to_owned() }),
+            installation: deployed.installation.clone().map(|made| Installation { stage, ..made }),
+            work_dir,
+            facts: facts_found,
+            instance: host.instance,
+            licence_env: host.licences.environment(&plan.licences),
+        };
+        let spec = with_free_ports(&plan.spec)?;
+        let launch = platform.launch(&spec, &bound).map_err(|diagnostics| refused(&diagnostics))?;
+        for note in &launch.notes {
+            cx.report().warning(note);
+        }
+        cx.report().info(format!("starting {}", launch.command_line()));
+        let extra = json!(launch.extra);
+        let monitor = platform.monitor(&launch);
+        let namespace = &plan.spec.namespace;
+        let mut booted = start(monitor, launch, namespace, host, facts, seats, cx).await?;
+        booted.host = HostAddress::of(plan.host_address);
+        cx.record(extra);
+        Ok(booted)
+    }
 }
 
 /// The specification with a free port of this host wherever a forward asks for one (port 0).
@@ -210,6 +244,7 @@ pub(super) async fn start(
         prompts: None,
         seats: Vec::new(),
         minds_kernel: true,
+        host: HostAddress::of(None),
     })
 }
 
