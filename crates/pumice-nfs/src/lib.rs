@@ -25,5 +25,8 @@ mod rpc;
 mod server;
 mod xdr;
 
+#[cfg(test)]
+mod tests;
+
 pub use files::{Files, FilesError};
 pub use server::Server;

@@ -10,6 +10,7 @@ mod harness;
 mod kill;
 mod lab;
 mod models;
+mod roots;
 mod ssh;
 mod time;
 mod tuxrun;

@@ -90,8 +90,6 @@ fn assert_at_most(wrong: &[String], count: usize, allowed: usize) {
 /// What LAVA plans and we refuse, by how the message begins (`docs/lava-differences.md`, "Plans").
 const REFUSED: &[&str] = &[
     "deploying to `docker` is not supported yet",
-    "deploying to `iso-installer` is not supported yet",
-    "deploying to `nfs` is not supported yet",
     "`postprocess` in a container is not supported yet",
     "`commands`, commands that run beside the model and become its console, is not supported",
 ];
@@ -176,8 +174,12 @@ fn machine(words: &[String]) -> Vec<String> {
     kept
 }
 
+/// The address of LAVA's dispatcher when it made the plans, which stands for the one the guest sees.
+const DISPATCHER: &str = "192.0.2.1";
+
 /// Each path below the run's own directory, `@RUN@/…/LABEL/FILE`, as its label.
 fn labelled(value: &str) -> String {
+    let value = &value.replace(DISPATCHER, "{NFS_SERVER_IP}");
     let mut parts = value.split("@RUN@");
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
