@@ -127,6 +127,13 @@ const TOOLS: &[Tool] = &[
         purpose: "compiles the C parts of some crates",
         proof: &[],
     },
+    Tool {
+        programs: &["nvim"],
+        packages: &["neovim"],
+        purpose: "is the editor that the tests try",
+        proof: &[],
+    },
+    Tool { programs: &["c++"], packages: &["g++"], purpose: "compiles the engine of the fuzzer", proof: &[] },
 ];
 
 /// Installs what is missing: as root at once, else by saying the one line to type.
@@ -210,10 +217,14 @@ fn test_runner() {
     }
 }
 
-/// Builds cargo-fuzz where it is missing and there is something to fuzz.
+/// Whether the fuzz targets can run.
+pub(crate) fn has_fuzzer() -> bool {
+    program::succeeds(&mut command("cargo", ["fuzz", "--version"]))
+}
+
+/// Builds cargo-fuzz where it is missing. Without it fuzzing is skipped, and says so.
 fn fuzzer() {
-    let is_wanted = workspace::root().join("fuzz/Cargo.toml").exists();
-    if is_wanted && !program::succeeds(&mut command("cargo", ["fuzz", "--version"])) {
+    if !has_fuzzer() {
         build("cargo-fuzz", "the fuzz targets will not run");
     }
 }

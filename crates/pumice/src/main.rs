@@ -11,6 +11,7 @@ mod execute;
 mod exit;
 mod host;
 mod input;
+mod kind;
 mod lab;
 mod library;
 mod model_job;
