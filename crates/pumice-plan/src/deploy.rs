@@ -1,6 +1,6 @@
 //! What a deploy block will do.
 
-use std::net::Ipv4Addr;
+use core::net::Ipv4Addr;
 
 use pumice_job::{Container, Definition, Format, IsoInstall, OverlayFile, Postprocess, Resource};
 use serde::Serialize;

@@ -3,7 +3,8 @@
 //! The plan stands above the platforms, so it asks them through [`MachinePlanner`], a trait of pure
 //! functions. The seam itself (`pumice-platform`) extends it with what starts a machine.
 
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use core::net::Ipv4Addr;
+use std::collections::BTreeMap;
 
 use pumice_types::{Diagnostics, Span, Spanned};
 use pumice_yaml::Node;

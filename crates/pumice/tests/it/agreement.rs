@@ -215,7 +215,10 @@ fn our_commands(plan: &Plan, platform: &dyn Platform) -> Vec<Vec<String>> {
         },
         _ => None,
     });
-    let commands = machines.filter(|machine| machine.spec.platform == platform.name()).map(|machine| {
+    // An installer's command line is not among those that LAVA shows.
+    let machines =
+        machines.filter(|machine| machine.spec.platform == platform.name() && machine.install.is_none());
+    let commands = machines.map(|machine| {
         let images = machine.spec.images.iter();
         let images = images.map(|image| {
             // LAVA leaves a file that an earlier block downloaded where it is.
