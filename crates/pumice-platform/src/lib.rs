@@ -12,6 +12,7 @@ mod monitor;
 mod output;
 mod platform;
 mod probe;
+mod redial;
 mod start;
 mod words;
 
@@ -23,7 +24,8 @@ pub use machine::{Ended, Machine, StartError, StartOptions, Stopped};
 pub use monitor::{MachineState, Monitor, MonitorError, MonitorEvent};
 pub use output::Measured;
 pub use platform::{
-    Availability, Bound, BoxFuture, Facts, Host, InstallStage, Installation, NfsRoot, Platform, UsualProgram,
+    Availability, Bound, BoxFuture, Executable, Facts, Host, InstallStage, Installation, NfsRoot, Platform,
+    Processor, UsualProgram,
 };
 pub use probe::probe_output;
 pub use start::SIMULATOR;

@@ -3,14 +3,19 @@
 use std::{
     fs, io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    os::fd::OwnedFd,
     path::Path,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use pumice_console::{Connection, Console, ConsoleOptions, Listener, Pacing, Pattern, Recorder};
 use pumice_process::{Child, Command, Stdio as ProcessStdio, Terminal};
 use pumice_types::{Cause, Deadline, Failure};
-use tokio::net::{TcpStream, UnixListener, unix::pipe};
+use tokio::{
+    io::unix::AsyncFd,
+    net::{TcpStream, UnixListener, unix::pipe},
+};
 
 use crate::{
     Announcement, ConsoleRole, ConsoleSource, Find, HostNetwork, Launch, Machine, Monitor, StartError,
@@ -18,6 +23,7 @@ use crate::{
     control::Control,
     machine::Consoles,
     output::{Announced, Output, OutputReader, PowerOffReader},
+    redial::{Dial, Lines},
 };
 
 /// The name under which the simulator's own output is recorded.
@@ -31,7 +37,7 @@ struct Factory<R> {
     pacing: Duration,
     consoles: Consoles,
     output: Output,
-    launch: std::sync::Arc<Launch>,
+    launch: Arc<Launch>,
 }
 
 impl<R: Recorder + Clone + 'static> Factory<R> {
@@ -61,6 +67,15 @@ impl<R: Recorder + Clone + 'static> Factory<R> {
         self.consoles.add(source.role, console);
         Ok(())
     }
+
+    /// What is to be told of a console whose connection was made again.
+    fn again(&self, console: &str) -> Arc<dyn Fn() + Send + Sync> {
+        let (recorder, console) = (Mutex::new(self.recorder.clone()), console.to_owned());
+        Arc::new(move || {
+            let mut recorder = recorder.lock().unwrap_or_else(PoisonError::into_inner);
+            recorder.reconnected(&console, Instant::now());
+        })
+    }
 }
 
 impl Machine {
@@ -89,7 +104,7 @@ impl Machine {
             pacing: options.pacing,
             consoles: Consoles::default(),
             output: output.clone(),
-            launch: std::sync::Arc::new(launch.clone()),
+            launch: Arc::new(launch.clone()),
         };
         let mut command = command(&launch, options.search_path);
         for descriptor in options.inherited {
@@ -99,7 +114,12 @@ impl Machine {
         // The child has its own copies; ours would hold what it has given back.
         drop(command);
         drain_streams(&launch, &mut child, &factory, &output)?;
-        let announcer = tokio::spawn(announce(launch.clone(), output.clone(), factory.clone()));
+        let lifeline = child.lifeline().map_err(|error| {
+            let message = format!("the end of the simulator cannot be watched: {error}");
+            StartError::Failed(Failure::new(Cause::HostRefused, message))
+        })?;
+        let announcing = announce(launch.clone(), output.clone(), factory.clone(), lifeline.into());
+        let announcer = tokio::spawn(announcing);
         let mut sockets: Vec<_> = listeners.iter().map(|(_, listener)| listener.path().to_owned()).collect();
         sockets.extend(launch.monitor.iter().map(|source| source.path.clone()));
         let mut machine = Self {
@@ -190,7 +210,7 @@ async fn probe_forwards(launch: &Launch, deadline: &Deadline) -> Result<(), Star
 
 /// A simulator that says nothing when a forward fails is not asked to make one that must fail.
 fn check_ports(launch: &Launch) -> Result<(), StartError> {
-    for forward in launch.forwards.iter().filter(|forward| forward.host_port != 0) {
+    for forward in launch.forwards.iter().chain(&launch.claims).filter(|forward| forward.host_port != 0) {
         TcpListener::bind((Ipv4Addr::LOCALHOST, forward.host_port))
             .map_err(|_| StartError::PortTaken { port: forward.host_port, guest_port: forward.guest_port })?;
     }
@@ -332,9 +352,17 @@ async fn attach(
     }
 }
 
+/// How long after a break a console's new place may be announced before the break is noticed here.
+const MOVES: Duration = Duration::from_millis(100);
+
 /// Connects every console that announces itself, for as long as the machine runs: an unread console holds up the
 /// guest, so those nobody asked for are drained too.
-async fn announce<R: Recorder + Clone + 'static>(launch: Launch, output: Output, factory: Factory<R>) {
+async fn announce<R: Recorder + Clone + 'static>(
+    launch: Launch,
+    output: Output,
+    factory: Factory<R>,
+    lifeline: Arc<AsyncFd<OwnedFd>>,
+) {
     let mut seen = 0;
     let mut paths_left: Vec<_> = (0..launch.consoles.len())
         .filter(|index| matches!(launch.consoles[*index].find, Find::AnnouncedPath { .. }))
@@ -342,6 +370,7 @@ async fn announce<R: Recorder + Clone + 'static>(launch: Launch, output: Output,
     if launch.announcement.is_none() && paths_left.is_empty() {
         return;
     }
+    let lines = Lines::default();
     let mut news = output.news();
     loop {
         for one in output.announced(seen) {
@@ -350,8 +379,24 @@ async fn announce<R: Recorder + Clone + 'static>(launch: Launch, output: Output,
                 announcement.raw.iter().any(|name| one.text.contains(&format!("{name}:")))
             };
             let telnet = launch.announcement.as_ref().is_some_and(|one| one.telnet && !is_raw(one));
-            let Some(connection) = connect_announced(one.port, telnet).await else { continue };
+            if lines.has(&one.name) {
+                // A console that moved, whose line finds it again, or another of the same name.
+                tokio::time::sleep(MOVES).await;
+                if lines.is_broken(&one.name) || lines.holds(&one.name, one.port) {
+                    continue;
+                }
+            }
             let source = source_of(&launch, &one, &factory.consoles);
+            let dial = Dial {
+                port: one.port,
+                name: one.name.clone(),
+                output: output.clone(),
+                lifeline: lifeline.clone(),
+                lines: lines.clone(),
+                again: factory.again(&source.name),
+            };
+            let Some(line) = dial.line().await else { continue };
+            let connection = if telnet { Connection::telnet(line) } else { Connection::both(line) };
             drop(factory.start(&source, connection));
         }
         let mut still_left = Vec::new();
@@ -378,19 +423,6 @@ fn open_announced(path: &Path) -> io::Result<Connection> {
         return Ok(Connection::read_only(pipe::OpenOptions::new().open_receiver(path)?));
     }
     Terminal::open(path).map(Connection::terminal)
-}
-
-/// What was announced listens already; a few tries make up for a loaded host.
-async fn connect_announced(port: u16, telnet: bool) -> Option<Connection> {
-    for _ in 0..50 {
-        if let Ok(stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await {
-            // Single key presses are what is sent.
-            drop(stream.set_nodelay(true));
-            return Some(if telnet { Connection::telnet(stream) } else { Connection::both(stream) });
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    None
 }
 
 /// Which console of the launch an announcement is: the first whose pattern finds it and that is not there yet;

@@ -18,7 +18,7 @@ use pumice_platform::{
 use pumice_types::{Blame as _, Cause, Diagnostics, Failure};
 use serde_json::json;
 
-use super::{BootFacts, Booted, HostAddress, install, silence::Silence};
+use super::{BootFacts, Booted, HostAddress, executables, install, silence::Silence};
 use crate::{console_log::ConsoleLog, cx::StepCx, deploy::Deployed, host::RunHost, licence::Seat};
 
 /// Starts it.
@@ -132,6 +132,7 @@ impl Place<'_> {
         let nfs = deployed.nfs.as_ref();
         let bound = Bound {
             images: deployed.files.clone(),
+            executables: executables::read(&platform.executables(&plan.spec), deployed)?,
             qcow2: deployed.qcow2.clone(),
             overlay_disk: overlay_disk.filter(|_| stage == InstallStage::Installed),
             nfs: nfs.map(|server| NfsRoot { port: server.port(), export: server.export().to_owned() }),
