@@ -16,6 +16,8 @@ use crate::cause;
 
 /// The size of a sector, and of a logical block of every image met.
 const SECTOR: u64 = 2048;
+/// The same, as a length of a buffer.
+const SECTOR_BYTES: usize = 2048;
 /// The sector of the first volume descriptor (ECMA-119, 6.2.1).
 const FIRST_DESCRIPTOR: u64 = 16;
 /// How many descriptors are looked at.
@@ -97,7 +99,7 @@ impl Image {
     pub fn open(path: &Path) -> Result<Self, IsoError> {
         let mut file = BufReader::new(File::open(path)?);
         for number in 0..MOST_DESCRIPTORS {
-            let mut descriptor = [0; SECTOR as usize];
+            let mut descriptor = [0; SECTOR_BYTES];
             file.seek(SeekFrom::Start((FIRST_DESCRIPTOR + number) * SECTOR))?;
             file.read_exact(&mut descriptor).map_err(|_| IsoError::NotIso)?;
             match (descriptor[0], &descriptor[1..6]) {
@@ -153,7 +155,7 @@ impl Image {
         self.file.seek(SeekFrom::Start(u64::from(directory.sector) * SECTOR))?;
         self.file.read_exact(&mut bytes)?;
         let mut records = Vec::new();
-        for sector in bytes.chunks(SECTOR as usize) {
+        for sector in bytes.chunks(SECTOR_BYTES) {
             let mut rest = sector;
             while let Some(length) = rest.first().copied().map(usize::from).filter(|length| *length > 0) {
                 let (record, behind) =
@@ -177,7 +179,7 @@ impl Record {
         let length = usize::from(*bytes.get(32)?);
         let plain = bytes.get(33..33 + length)?;
         // The name is padded to an even length with the length's own byte.
-        let system_use = bytes.get(33 + length + usize::from(length % 2 == 0)..).unwrap_or_default();
+        let system_use = bytes.get(33 + length + usize::from(length.is_multiple_of(2))..).unwrap_or_default();
         let exact = rock_ridge_name(system_use);
         let is_exact = !exact.is_empty();
         Some(Self {
@@ -227,11 +229,11 @@ mod tests {
         record[25] = flags;
         record[32] = u8::try_from(name.len()).unwrap();
         record.extend_from_slice(name);
-        if name.len() % 2 == 0 {
+        if name.len().is_multiple_of(2) {
             record.push(0);
         }
         record.extend_from_slice(system_use);
-        if record.len() % 2 == 1 {
+        if !record.len().is_multiple_of(2) {
             record.push(0);
         }
         record[0] = u8::try_from(record.len()).unwrap();

@@ -18,7 +18,7 @@ const LONGEST_TARGET: usize = 4096;
 /// What is written is on its way to the disk; it is as safe as the run's other files (`FILE_SYNC`).
 const STABLE: u32 = 2;
 /// A server that started anew would have another; this one lives as long as its files.
-const VERIFIER: u64 = 0x70756d696365;
+const VERIFIER: u64 = 0x7075_6d69_6365;
 
 /// A directory and a name in it.
 fn place<'a>(reader: &mut Reader<'a>) -> Result<(u64, &'a [u8]), Malformed> {

@@ -97,17 +97,16 @@ impl Files {
                 Node::Fifo => Some(Kind::Fifo),
             };
             let parent = files.directory_of(path);
-            let number = match kind {
-                Some(kind) => files.plant(parent, path.name(), Inode::new(kind, entry.meta)),
-                None => {
-                    let number = files.child_directory(parent, path.name());
-                    if let Some(inode) = files.inodes.get_mut(&number) {
-                        let links = inode.links;
-                        let names = std::mem::replace(&mut inode.kind, Kind::Fifo);
-                        *inode = Inode { links, ..Inode::new(names, entry.meta) };
-                    }
-                    number
+            let number = if let Some(kind) = kind {
+                files.plant(parent, path.name(), Inode::new(kind, entry.meta))
+            } else {
+                let number = files.child_directory(parent, path.name());
+                if let Some(inode) = files.inodes.get_mut(&number) {
+                    let links = inode.links;
+                    let names = std::mem::replace(&mut inode.kind, Kind::Fifo);
+                    *inode = Inode { links, ..Inode::new(names, entry.meta) };
                 }
+                number
             };
             numbers.insert(path, number);
         }

@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(bytes.len() % 4, 0);
         let mut reader = Reader::new(&bytes);
         assert_eq!(reader.u32(), Ok(7));
-        assert_eq!(reader.optional(|reader| reader.u32()), Ok(None), "the upper half of a small number");
+        assert_eq!(reader.optional(Reader::u32), Ok(None), "the upper half of a small number");
         assert_eq!(reader.opaque(4), Err(Malformed), "longer than anybody wants");
         let mut reader = Reader::new(&bytes[16..]);
         assert_eq!(reader.opaque(8), Ok(&b"abcde"[..]));

@@ -50,7 +50,7 @@ pub(crate) fn bind(
     paths.insert(EXPORT.to_owned(), nfs.export.clone());
     let port = nfs.port;
     let placeholder = format!("{{{EXPORT}}}");
-    for word in words.kernel.iter_mut() {
+    for word in &mut words.kernel {
         // Behind the last option of `nfsroot=`, which ends at a blank.
         let Some(at) = word.find(&placeholder) else { continue };
         let end = word[at..].find(' ').map_or(word.len(), |length| at + length);

@@ -37,7 +37,7 @@ exec switch_root /new /init
 "#;
 
 /// Takes its answers and writes the system to the first disk.
-const INSTALLER: &str = r#"#!/bin/busybox sh
+const INSTALLER: &str = r"#!/bin/busybox sh
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
@@ -47,7 +47,7 @@ grep -q 'd-i answer yes' /preseed.cfg || { echo 'nobody answers'; sleep 600; }
 echo installing
 cat /system.img > /dev/vda && sync && echo installed
 reboot -f
-"#;
+";
 
 /// The guest's initramfs with another first process, and what else belongs to it.
 fn initramfs(guest: &Guest, init: &str, more: Tree, path: &Path) {

@@ -33,17 +33,13 @@ type Refused = (Span, String, &'static str);
 const CONTAINER: &str = "prepare the files before the job, or run the tests in the guest";
 
 fn in_deploy(deploy: &Deploy) -> Vec<Refused> {
-    let help = match deploy.to.value.as_str() {
-        "docker" => CONTAINER,
-        _ => {
-            let postprocess = deploy.postprocess.iter();
-            let refused = |postprocess: &Postprocess| {
-                (postprocess.container.span, "`postprocess` in a container".to_owned(), CONTAINER)
-            };
-            return postprocess.map(refused).collect();
-        }
+    if deploy.to.value == "docker" {
+        return vec![(deploy.to.span, "deploying to `docker`".to_owned(), CONTAINER)];
+    }
+    let refused = |postprocess: &Postprocess| {
+        (postprocess.container.span, "`postprocess` in a container".to_owned(), CONTAINER)
     };
-    vec![(deploy.to.span, format!("deploying to `{}`", deploy.to.value), help)]
+    deploy.postprocess.iter().map(refused).collect()
 }
 
 fn in_boot(boot: &Boot) -> Vec<Refused> {

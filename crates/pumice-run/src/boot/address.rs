@@ -17,13 +17,11 @@ impl HostAddress {
     /// network has its loopback address alone.
     pub(crate) fn of(shown: Option<Ipv4Addr>) -> Self {
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        match shown {
-            Some(shown) => Self { listen: loopback, seen: IpAddr::V4(shown) },
-            None => {
-                let own = own_address().unwrap_or(loopback);
-                Self { listen: own, seen: own }
-            }
+        if let Some(shown) = shown {
+            return Self { listen: loopback, seen: IpAddr::V4(shown) };
         }
+        let own = own_address().unwrap_or(loopback);
+        Self { listen: own, seen: own }
     }
 }
 
