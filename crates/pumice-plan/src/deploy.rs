@@ -2,11 +2,12 @@
 
 use core::net::Ipv4Addr;
 
-use pumice_job::{Container, Definition, FileSystem, Format, IsoInstall, OverlayFile, Postprocess, Resource};
+use pumice_job::{Definition, FileSystem, Format, IsoInstall, OverlayFile, Postprocess, Resource};
 use pumice_types::Spanned;
 use serde::Serialize;
 
 use crate::{
+    container::ContainerPlan,
     machine::{ImageUse, OverlayDelivery},
     plan::OnTimeout,
     scope::Scope,
@@ -53,7 +54,7 @@ pub enum DeployKind {
     /// A container image.
     Container {
         /// The image.
-        container: Container,
+        container: Box<ContainerPlan>,
     },
     /// Nothing but the overlay.
     Overlay,

@@ -1,7 +1,7 @@
 //! What the language knows and no runner of this version does: refused with the plan, at its line, so that no
 //! job waits for a machine only to learn it.
 
-use pumice_job::{Action, Boot, BootDetail, Deploy, Postprocess, ScriptStep, Test, TestKind, TransferMethod};
+use pumice_job::{Action, Boot, BootDetail, ScriptStep, Test, TestKind, TransferMethod};
 use pumice_types::{Code, Diagnostic, Span};
 
 use super::Builder;
@@ -13,10 +13,9 @@ impl Builder<'_> {
     /// Says everything in a block that cannot be done. Gives whether there is anything.
     pub(crate) fn refuse_unsupported(&mut self, action: &Action) -> bool {
         let found = match action {
-            Action::Deploy(deploy) => in_deploy(deploy),
             Action::Boot(boot) => in_boot(boot),
             Action::Test(test) => in_test(test),
-            Action::Command(_) => Vec::new(),
+            Action::Deploy(_) | Action::Command(_) => Vec::new(),
         };
         let refuses = !found.is_empty();
         for (span, what, help) in found {
@@ -30,27 +29,8 @@ impl Builder<'_> {
 /// Where it stands, what it is, and what to do instead.
 type Refused = (Span, String, &'static str);
 
-const CONTAINER: &str = "prepare the files before the job, or run the tests in the guest";
-
-fn in_deploy(deploy: &Deploy) -> Vec<Refused> {
-    if deploy.to.value == "docker" {
-        return vec![(deploy.to.span, "deploying to `docker`".to_owned(), CONTAINER)];
-    }
-    let refused = |postprocess: &Postprocess| {
-        (postprocess.container.span, "`postprocess` in a container".to_owned(), CONTAINER)
-    };
-    deploy.postprocess.iter().map(refused).collect()
-}
-
 fn in_boot(boot: &Boot) -> Vec<Refused> {
-    let help = match boot.method.value.as_str() {
-        "docker" => CONTAINER,
-        _ => "",
-    };
     let mut found = Vec::new();
-    if !help.is_empty() {
-        found.push((boot.method.span, format!("booting with method `{}`", boot.method.value), help));
-    }
     if let BootDetail::Ssh(ssh) = &boot.detail {
         let help = "give the device the machine's address, `ssh_host` in its dictionary";
         let named = ssh.host_id.iter().map(|id| (id, "an address from another node, `hostID`,", help));
@@ -70,9 +50,6 @@ fn in_boot(boot: &Boot) -> Vec<Refused> {
 
 fn in_test(test: &Test) -> Vec<Refused> {
     match &test.kind {
-        TestKind::Definitions { container: Some(container), .. } => {
-            vec![(container.container.span, "a test in a container".to_owned(), CONTAINER)]
-        }
         TestKind::Services(services) => {
             let help = "start the service on the host before the job";
             services.iter().take(1).map(|one| (one.span, "`services`".to_owned(), help)).collect()
@@ -93,8 +70,6 @@ fn in_test(test: &Test) -> Vec<Refused> {
             let help = "let a test definition of the same node send it";
             messages.map(|span| (span, "a MultiNode message in `interactive`".to_owned(), help)).collect()
         }
-        TestKind::Definitions { container: None, .. } | TestKind::Monitors(_) | TestKind::Commands(_) => {
-            Vec::new()
-        }
+        TestKind::Definitions { .. } | TestKind::Monitors(_) | TestKind::Commands(_) => Vec::new(),
     }
 }

@@ -8,17 +8,17 @@ use pumice_platform::{Ended, InstallStage};
 use pumice_types::{Blame as _, Cause, Failure, Fault};
 use serde_json::json;
 
-use super::{Booted, start::Place, stop};
+use super::{Booted, start::Starter, stop};
 use crate::cx::StepCx;
 
 /// How long the simulator may take to be gone once its console is.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs it.
-pub(super) async fn run(plan: &Install, place: &Place<'_>, cx: &StepCx) -> Result<(), Failure> {
+pub(super) async fn run(plan: &Install, starter: &Starter<'_>, cx: &StepCx) -> Result<(), Failure> {
     let mut booted = cx
         .step(&plan.start, Cause::SimulatorHung, async |cx| {
-            place.start(InstallStage::Installing, &plan.start, cx).await
+            starter.start(InstallStage::Installing, &plan.start, None, cx).await
         })
         .await?;
     let ended = cx

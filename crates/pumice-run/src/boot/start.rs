@@ -12,13 +12,13 @@ use std::{
 use pumice_console::{kernel_watches, reset_watch};
 use pumice_plan::{MachineSpec, NetworkSpec, Scope, boot::StartMachine};
 use pumice_platform::{
-    Availability, Bound, ConsoleRole, InstallStage, Installation, Launch, Machine, Monitor, NfsRoot,
-    Platform, SIMULATOR, StartOptions,
+    Bound, ConsoleRole, InstallStage, Installation, Launch, Machine, Monitor, NfsRoot, Platform, SIMULATOR,
+    StartOptions,
 };
 use pumice_types::{Blame as _, Cause, Diagnostics, Failure};
 use serde_json::json;
 
-use super::{BootFacts, Booted, HostAddress, executables, install, silence::Silence};
+use super::{BootFacts, Booted, HostAddress, executables, install, place, silence::Silence};
 use crate::{console_log::ConsoleLog, cx::StepCx, deploy::Deployed, host::RunHost, licence::Seat};
 
 /// Starts it.
@@ -79,21 +79,22 @@ async fn steps(
     let Some(platform) = host.platform(&plan.spec.platform) else {
         return Err(Failure::new(Cause::Bug, format!("no platform `{}`", plan.spec.platform)));
     };
+    let mut known = None;
     if let Some(scope) = &plan.version {
-        cx.step(scope, Cause::SimulatorHung, async |cx| {
-            let found = probe(&*platform, plan, host).await?;
-            cx.record(json!({ "version": found.version }));
-            Ok(())
-        })
-        .await?;
+        let place = cx.step(scope, Cause::SimulatorHung, async |cx| {
+            let place = place::find(&*platform, plan, host, cx).await?;
+            cx.record(json!({ "version": place.facts.version }));
+            Ok(place)
+        });
+        known = Some(place.await?);
     }
-    let place = Place { platform: &*platform, plan, deployed, host, facts, seats };
+    let starter = Starter { platform: &*platform, plan, deployed, host, facts, seats };
     if let Some(install) = &plan.install {
-        install::run(install, &place, cx).await?;
+        install::run(install, &starter, cx).await?;
     }
     let booted = cx
         .step(&plan.start, Cause::SimulatorHung, async |cx| {
-            place.start(InstallStage::Installed, &plan.start, cx).await
+            starter.start(InstallStage::Installed, &plan.start, known.take(), cx).await
         })
         .await?;
     if let Some(scope) = &plan.connect {
@@ -103,7 +104,7 @@ async fn steps(
 }
 
 /// Everything that a start needs.
-pub(super) struct Place<'a> {
+pub(super) struct Starter<'a> {
     platform: &'a dyn Platform,
     plan: &'a StartMachine,
     deployed: &'a Deployed,
@@ -112,16 +113,20 @@ pub(super) struct Place<'a> {
     seats: &'a [Seat],
 }
 
-impl Place<'_> {
+impl Starter<'_> {
     /// Starts the machine: what installs it, or the machine itself.
     pub(super) async fn start(
         &self,
         stage: InstallStage,
         scope: &Scope,
+        known: Option<place::Place>,
         cx: &StepCx,
     ) -> Result<Booted, Failure> {
         let Self { platform, plan, deployed, host, facts, seats } = self;
-        let facts_found = probe(*platform, plan, host).await?;
+        let place = match known {
+            Some(place) => place,
+            None => place::find(*platform, plan, host, cx).await?,
+        };
         // Short, so that socket paths fit.
         let work_dir = host.work_dir.join(format!("m{}", scope.level));
         if work_dir.exists() {
@@ -138,7 +143,7 @@ impl Place<'_> {
             nfs: nfs.map(|server| NfsRoot { port: server.port(), export: server.export().to_owned() }),
             installation: deployed.installation.clone().map(|made| Installation { stage, ..made }),
             work_dir,
-            facts: facts_found,
+            facts: place.facts.clone(),
             instance: host.instance,
             licence_env: host.licences.environment(&plan.licences),
         };
@@ -147,9 +152,10 @@ impl Place<'_> {
         for note in &launch.notes {
             cx.report().warning(note);
         }
+        let monitor = platform.monitor(&launch);
+        let launch = place.enclose(launch, plan, host)?;
         cx.report().info(format!("starting {}", launch.command_line()));
         let extra = json!(launch.extra);
-        let monitor = platform.monitor(&launch);
         let namespace = &plan.spec.namespace;
         let mut booted = start(monitor, launch, namespace, host, facts, seats, cx).await?;
         booted.host = HostAddress::of(plan.host_address);
@@ -188,23 +194,6 @@ fn refused(diagnostics: &Diagnostics) -> Failure {
     if hints.is_empty() { failure } else { failure.hint(hints.join("; ")) }
 }
 
-async fn probe(
-    platform: &dyn Platform,
-    plan: &StartMachine,
-    host: &RunHost,
-) -> Result<pumice_platform::Facts, Failure> {
-    match platform.probe(Some(&plan.spec), &host.host).await {
-        Availability::Ready(facts) => Ok(facts),
-        Availability::Missing { reason, hint } => {
-            let failure = Failure::new(Cause::SimulatorMissing, reason);
-            Err(match hint {
-                Some(hint) => failure.hint(hint),
-                None => failure,
-            })
-        }
-    }
-}
-
 /// Starts a launch, its consoles recorded as those of `namespace`.
 pub(super) async fn start(
     monitor: Option<Box<dyn Monitor>>,
@@ -229,7 +218,11 @@ pub(super) async fn start(
         inherited: seats.iter().filter_map(|seat| seat.share().ok()).collect(),
         deadline: cx.deadline(),
     };
+    let container = launch.container.as_ref().map(|container| container.name.clone());
     let mut machine = Machine::start(launch, monitor, log, options).await.map_err(|error| error.failure())?;
+    if let Some(container) = container {
+        host.containers.runs(namespace, &container);
+    }
     let console = machine
         .take_console(ConsoleRole::Main)
         .ok_or_else(|| Failure::new(Cause::DeviceInvalid, "the device gives the machine no main console"))?;

@@ -9,6 +9,7 @@ mod installer;
 mod into_image;
 mod nfs;
 mod overlay;
+mod postprocess;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,9 +21,9 @@ use pumice_platform::Installation;
 use pumice_store::Viewed;
 use pumice_types::{Cause, Failure};
 
-use crate::{cx::StepCx, host::RunHost};
+use crate::{container::bring_image, cx::StepCx, host::RunHost};
 
-pub(crate) use apply::DISK_UUID_TEXT;
+pub(crate) use apply::{DISK_UUID_TEXT, on_thread};
 pub(crate) use download::{Downloads, cannot_make};
 pub use overlay::BuiltOverlay;
 pub(crate) use overlay::Facts;
@@ -109,12 +110,16 @@ pub(crate) async fn run(
                 let steps = installer::Steps { iso, empty_image, pull };
                 installer::run(&steps, &directory, &mut deployed, cx).await?;
             }
-            DeployKind::Downloads { postprocess: None, .. } => {
-                downloads.keep(&plan.scope.namespace, &deployed);
+            DeployKind::Downloads { postprocess, .. } => {
+                if let Some((scope, postprocess)) = postprocess {
+                    postprocess::run(postprocess, scope, &directory, host, cx).await?;
+                }
+                downloads.keep(&plan.scope.namespace, &directory, &deployed);
             }
-            // The plan refuses these at their line.
-            DeployKind::Downloads { postprocess: Some(_), .. } | DeployKind::Container { .. } => {
-                return Err(unplanned(&plan.scope.name));
+            DeployKind::Container { container } => {
+                let engine = host.containers.engine(container.options.remote.as_deref(), host, cx).await?;
+                let id = bring_image(&engine, &container.container, host, cx).await?;
+                cx.record(serde_json::json!({ "image": container.container.image.value, "id": id }));
             }
         }
         let compress = plan.overlay.as_ref().and_then(|overlay| overlay.compress.as_ref());

@@ -62,6 +62,7 @@ pub(crate) fn main(args: &RunArgs) -> Exit {
         config: args.device.config.as_deref(),
         output_dir: &output_dir,
         scratch_dir: None,
+        test_mounts: Vec::new(),
         sinks: vec![Box::new(Watcher::new(args.format, args.quiet, args.console))],
     };
     match execution.run() {
