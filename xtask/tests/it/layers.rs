@@ -31,8 +31,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "run",
         &[
-            "types", "yaml", "job", "device", "guest", "record", "plan", "process", "console", "image",
-            "nfs", "store", "platform",
+            "types", "yaml", "job", "device", "guest", "record", "api", "plan", "process", "console",
+            "image", "nfs", "store", "platform",
         ],
     ),
     ("client", &["types", "api"]),

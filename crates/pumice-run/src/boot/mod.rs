@@ -27,6 +27,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     console_log::Heard,
+    control::Registered,
     cx::StepCx,
     deploy::{Deployed, Downloads, unplanned},
     host::RunHost,
@@ -57,6 +58,8 @@ pub(crate) struct Booted {
     pub(crate) prompts: Option<Patterns>,
     /// The seats of licences it holds.
     pub(crate) seats: Vec<Seat>,
+    /// Where people find it.
+    pub(crate) reach: Registered,
     /// Whether a panic ends a wait.
     pub(crate) minds_kernel: bool,
     /// Where this host is seen from it.
