@@ -13,6 +13,7 @@ mod kill;
 mod lab;
 mod machines;
 mod models;
+mod roots;
 mod ssh;
 mod time;
 mod tuxrun;
