@@ -30,8 +30,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "run",
         &[
-            "types", "yaml", "job", "device", "guest", "record", "plan", "process", "console", "image",
-            "store", "platform",
+            "types", "yaml", "job", "device", "guest", "record", "api", "plan", "process", "console",
+            "image", "store", "platform",
         ],
     ),
     ("client", &["types", "api"]),

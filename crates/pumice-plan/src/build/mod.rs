@@ -123,11 +123,12 @@ impl Builder<'_> {
             blocks.extend(block);
         }
         let factor = self.time_factor();
-        Plan {
+        let mut plan = Plan {
             job_name: self.job.name.value.clone(),
             device: self.device.hostname.clone(),
             device_type: self.device.device_type.clone(),
             timeout: self.job.timeouts.job.duration.saturating_mul(factor),
+            hold: None,
             finalize: self.finalize(blocks.len(), &table),
             blocks,
             character_delays: CharacterDelays {
@@ -139,7 +140,11 @@ impl Builder<'_> {
             environment: self.environment(),
             secrets: self.job.secrets.texts().map(|(name, _)| name.to_owned()).collect(),
             inactivity: self.job.timeouts.inactivity.map(|timeout| timeout.duration),
+        };
+        if let Some(hold) = self.job.timeouts.hold {
+            plan.hold_for(hold.duration);
         }
+        plan
     }
 
     /// LAVA requires the job's `context.arch` to be one of the device's (lava-compat 1.6).

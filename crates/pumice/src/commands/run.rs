@@ -1,6 +1,6 @@
 //! `pumice run`: one job here and now.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use pumice_run::Outcome;
 use pumice_types::{CaseResult, JobId, Mask, Verdict};
@@ -19,7 +19,7 @@ use crate::{
 pub(crate) fn main(args: &RunArgs) -> Exit {
     let platforms = pumice_platforms::all();
     let job_id = JobId(args.job_id);
-    let (name, input) = match (&args.model.model, &args.job) {
+    let (name, mut input) = match (&args.model.model, &args.job) {
         (Some(model), _) => {
             let tests = host::cache_dir(&args.places).join("tests");
             let text = match model_job::text(&args.model, model, &tests) {
@@ -42,6 +42,9 @@ pub(crate) fn main(args: &RunArgs) -> Exit {
     if !args.quiet || input.diagnostics.has_errors() {
         diagnostics::show(&input.diagnostics, &input.sources);
     }
+    if let (Some(plan), Some(minutes)) = (&mut input.plan, args.hold) {
+        plan.hold_for(Duration::from_secs(u64::from(minutes) * 60));
+    }
     let (Some(job), Some(plan)) = (&input.job, &input.plan) else {
         print_error(&format!("{name} was refused; nothing was started"));
         return Exit::BadDefinition;
@@ -62,8 +65,9 @@ pub(crate) fn main(args: &RunArgs) -> Exit {
         config: args.device.config.as_deref(),
         output_dir: &output_dir,
         scratch_dir: None,
+        control_dir: &output_dir,
         test_mounts: Vec::new(),
-        sinks: vec![Box::new(Watcher::new(args.format, args.quiet, args.console))],
+        sinks: vec![Box::new(Watcher::new(args, &output_dir))],
     };
     match execution.run() {
         Ok(executed) => {
