@@ -367,6 +367,15 @@ pub(crate) struct LavaRunArgs {
     /// Variables for the guest's shell
     #[arg(long, value_name = "FILE")]
     pub(crate) env_dut: Option<PathBuf>,
+    /// The LAVA server that the log is sent to
+    #[arg(long, requires = "token")]
+    pub(crate) url: Option<String>,
+    /// The job's token at that server
+    #[arg(long, requires = "url")]
+    pub(crate) token: Option<String>,
+    /// How many seconds lines are gathered before they are sent
+    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    pub(crate) job_log_interval: u64,
     /// Look for mistakes, run nothing
     #[arg(long)]
     pub(crate) validate: bool,

@@ -21,6 +21,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("process", &["types"]),
     ("console", &["types", "process"]),
     ("image", &["types"]),
+    ("nfs", &["image"]),
     ("store", &["types", "image"]),
     ("platform", &["types", "yaml", "plan", "process", "console"]),
     ("platform-qemu", &["types", "yaml", "plan", "process", "console", "platform"]),
@@ -31,7 +32,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "run",
         &[
             "types", "yaml", "job", "device", "guest", "record", "api", "plan", "process", "console",
-            "image", "store", "platform",
+            "image", "nfs", "store", "platform",
         ],
     ),
     ("client", &["types", "api"]),
