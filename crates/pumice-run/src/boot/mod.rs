@@ -107,7 +107,9 @@ async fn tries(
 ) -> Result<Booted, Failure> {
     cx.step_with_tries(&plan.scope, Cause::StepTimeout, async |cx| {
         let mut booted = match &plan.kind {
-            BootKind::Machine(machine) => start::run(machine, deployed, host, facts, seats, cx).await?,
+            BootKind::Machine(machine) => {
+                Box::pin(start::run(machine, deployed, host, facts, seats, cx)).await?
+            }
             BootKind::Container { .. } => container::boot(plan, deployed, downloads, host, facts, cx).await?,
             _ => connect::run(plan, deployed, host, facts, cx).await?,
         };
