@@ -18,6 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("api", &["types"]),
     ("plan", &["types", "yaml", "job", "device", "guest"]),
     ("sched", &["types", "api"]),
+    ("multinode", &["types"]),
     ("process", &["types"]),
     ("console", &["types", "process"]),
     ("image", &["types"]),
@@ -30,8 +31,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "run",
         &[
-            "types", "yaml", "job", "device", "guest", "record", "plan", "process", "console", "image",
-            "store", "platform",
+            "types", "yaml", "job", "device", "guest", "record", "plan", "multinode", "process", "console",
+            "image", "store", "platform",
         ],
     ),
     ("client", &["types", "api"]),
