@@ -7,6 +7,7 @@ pub mod boot;
 mod build;
 pub mod deploy;
 mod machine;
+mod multinode;
 mod network;
 mod plan;
 mod scope;
@@ -18,6 +19,7 @@ pub use machine::{
     BootSteps, DeployWay, Forward, GuestDisk, ImageSpec, ImageUse, MachinePlanner, MachineSpec, NetworkSpec,
     Outline, OverlayDelivery,
 };
+pub use multinode::{NodePlan, PeerRequest, PeerValue, PeerVerb};
 pub use plan::{Block, CharacterDelays, Command, CommandAction, Finalize, GuestConventions, OnTimeout, Plan};
 pub use scope::{
     ACTION_DEFAULT, BlockScopes, BlockTimes, CLEANUP, Scope, TimeoutSource, TimeoutTable, Tries, TryMode,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::{boot::Boot, deploy::Deploy, scope::Scope, test::Test};
+use crate::{boot::Boot, deploy::Deploy, multinode::NodePlan, scope::Scope, test::Test};
 
 /// Everything one job on one device will do.
 #[derive(Clone, Debug, Serialize)]
@@ -33,6 +33,9 @@ pub struct Plan {
     /// Longest silence of every console of a machine that is in use; `None` for no limit.
     #[serde(serialize_with = "optional_seconds", rename = "inactivity_s")]
     pub inactivity: Option<Duration>,
+    /// Which node of a MultiNode job it is; `None` for a job of one machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<NodePlan>,
 }
 
 pub(crate) fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
@@ -59,6 +62,18 @@ pub enum Block {
     Test(Test),
     /// Runs one of the commands the device offers.
     Command(Command),
+}
+
+impl Block {
+    /// The scope of the block itself.
+    pub(crate) fn scope_mut(&mut self) -> &mut Scope {
+        match self {
+            Self::Deploy(deploy) => &mut deploy.scope,
+            Self::Boot(boot) => &mut boot.scope,
+            Self::Test(test) => &mut test.scope,
+            Self::Command(command) => &mut command.scope,
+        }
+    }
 }
 
 /// What to do when a block's own time is over.

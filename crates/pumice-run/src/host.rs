@@ -6,7 +6,7 @@ use pumice_platform::{Host, Platform};
 use pumice_process::Guard;
 use pumice_store::Store;
 
-use crate::licence::Licences;
+use crate::{licence::Licences, peers::Peers};
 
 /// What a run is given by its host. The runner reads no environment and looks for no directory itself.
 pub struct RunHost {
@@ -31,6 +31,10 @@ pub struct RunHost {
     pub secrets: Vec<(String, String)>,
     /// The `PATH` of the helpers we start (git, containers).
     pub search_path: String,
+    /// The other nodes of a MultiNode job; `None` for a job of one machine.
+    pub peers: Option<Peers>,
+    /// Where the switch of the network listens that the machines of a MultiNode job share; `None` where there is none.
+    pub lan: Option<PathBuf>,
 }
 
 impl RunHost {

@@ -95,6 +95,9 @@ pub(crate) struct DeviceArgs {
     /// A device type of the library, instead of a device; the job's own when neither is given
     #[arg(long, value_name = "NAME")]
     pub(crate) device_type: Option<String>,
+    /// The device of one role of a MultiNode job, instead of one of the role's device type
+    #[arg(long, value_name = "ROLE=FILE", value_parser = role_device)]
+    pub(crate) role_device: Vec<(String, PathBuf)>,
     /// More device types, in front of those that ship with pumice
     #[arg(long, value_name = "DIR")]
     pub(crate) device_types: Vec<PathBuf>,
@@ -106,7 +109,19 @@ pub(crate) struct DeviceArgs {
     pub(crate) config: Option<PathBuf>,
 }
 
+/// `ROLE=FILE`
+fn role_device(text: &str) -> Result<(String, PathBuf), String> {
+    let (role, file) = text.split_once('=').ok_or("write ROLE=FILE")?;
+    Ok((role.to_owned(), PathBuf::from(file)))
+}
+
 impl DeviceArgs {
+    /// The device file for a node of this role.
+    pub(crate) fn file_for(&self, role: Option<&str>) -> Option<&PathBuf> {
+        let own = self.role_device.iter().find(|(name, _)| Some(name.as_str()) == role);
+        own.map(|(_, file)| file).or(self.device.as_ref())
+    }
+
     /// The device types they lead to.
     pub(crate) fn library(&self) -> Library {
         Library { directories: self.device_types.clone() }
@@ -206,6 +221,9 @@ pub(crate) struct RunArgs {
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+    /// Run one node of a MultiNode job: what `pumice run` starts for each
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(crate) node: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) places: Places,
 }

@@ -132,6 +132,8 @@ impl Prepared {
             licences: Licences::new(&state, config.licences()),
             secrets,
             search_path,
+            peers: None,
+            lan: None,
         };
         Ok(Self { host, reclaimed, work_dir, thing })
     }

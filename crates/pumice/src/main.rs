@@ -9,6 +9,7 @@ mod config;
 mod diagnostics;
 mod execute;
 mod exit;
+mod group;
 mod host;
 mod input;
 mod lab;

@@ -6,6 +6,7 @@ mod harness;
 mod interactive;
 mod monitor;
 mod shell;
+mod talk;
 
 use pumice_console::Console;
 use pumice_guest::session::PlannedRun;

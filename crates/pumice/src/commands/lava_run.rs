@@ -71,6 +71,7 @@ pub(crate) fn run(args: &LavaRunArgs) -> Result<Outcome, Failure> {
         output_dir: &output_dir,
         scratch_dir: scratch.as_deref(),
         sinks: vec![Box::new(StandardError(String::new()))],
+        group: None,
     };
     Ok(execution.run()?.outcome)
 }
