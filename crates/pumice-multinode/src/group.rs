@@ -163,7 +163,8 @@ impl Group {
             }
         }
         here.retain(|_, nodes| nodes.len() == self.members.len());
-        let is_met = |request: &Request| matches!(request, Request::Sync { id } if here.contains_key(id.as_str()));
+        let is_met =
+            |request: &Request| matches!(request, Request::Sync { id } if here.contains_key(id.as_str()));
         let met = self.waiting.iter().filter(|(_, request)| is_met(request));
         met.map(|(ticket, _)| ticket.clone()).collect()
     }

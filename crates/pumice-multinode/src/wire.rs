@@ -99,7 +99,10 @@ mod tests {
         );
         let values = Values::from([("ip".to_owned(), "10.0.0.1".to_owned())]);
         check(
-            &FromNode::Ask { number: 3, request: Request::Send { id: "up".to_owned(), values: values.clone() } },
+            &FromNode::Ask {
+                number: 3,
+                request: Request::Send { id: "up".to_owned(), values: values.clone() },
+            },
             r#"{"say":"ask","number":3,"request":{"request":"send","id":"up","values":{"ip":"10.0.0.1"}}}"#,
         );
         check(&FromNode::GiveUp { number: 3 }, r#"{"say":"give-up","number":3}"#);

@@ -115,7 +115,8 @@ pub(crate) fn check_steps(action: &Action, steps: &[&str], diagnostics: &mut Dia
     for written in &action.block().protocols {
         let name = written.action.value.as_str();
         if written.protocol.value == "lava-multinode" && !steps.contains(&name) {
-            let message = format!("this block has no step `{name}`: the request is made when the block begins");
+            let message =
+                format!("this block has no step `{name}`: the request is made when the block begins");
             diagnostics.push(
                 Diagnostic::warning(NO_SUCH_STEP, written.action.span, message)
                     .help(format!("its steps are: {}", steps.join(", ")))

@@ -163,7 +163,13 @@ pub struct BlockScopes<'a> {
 impl<'a> BlockScopes<'a> {
     /// The scopes of a block in `namespace` that gives `times`.
     pub fn new(table: &'a TimeoutTable, times: BlockTimes, namespace: &str) -> Self {
-        Self { table, times, namespace: namespace.to_owned(), children: BTreeMap::new(), requests: Vec::new() }
+        Self {
+            table,
+            times,
+            namespace: namespace.to_owned(),
+            children: BTreeMap::new(),
+            requests: Vec::new(),
+        }
     }
 
     /// With what steps of these names ask of the other nodes.
@@ -201,7 +207,12 @@ impl<'a> BlockScopes<'a> {
             timeout_from,
             connection_timeout: self.table.resolve_connection(name, self.times.factor),
             tries,
-            requests: self.requests.iter().filter(|(step, _)| step == name).map(|(_, one)| one.clone()).collect(),
+            requests: self
+                .requests
+                .iter()
+                .filter(|(step, _)| step == name)
+                .map(|(_, one)| one.clone())
+                .collect(),
         }
     }
 }

@@ -8,6 +8,7 @@
 mod arguments;
 mod board;
 mod monitor;
+mod network;
 mod platform;
 mod probe;
 

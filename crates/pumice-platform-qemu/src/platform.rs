@@ -1,13 +1,11 @@
 //! The platform: from a machine's specification to a launch.
 
-use std::{collections::BTreeMap, fmt::Write as _, path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use pumice_plan::{
-    BootSteps, DeployWay, ImageUse, MachinePlanner, MachineSpec, NetworkSpec, Outline, OverlayDelivery,
-};
+use pumice_plan::{BootSteps, DeployWay, ImageUse, MachinePlanner, MachineSpec, Outline, OverlayDelivery};
 use pumice_platform::{
-    Abilities, Availability, Bound, BoxFuture, ConsoleRole, ConsoleSource, Find, Host, HostNetwork, Launch,
-    Meaning, Monitor, MonitorSource, OutputRule, Platform, PortForward, StopHow, StopRung,
+    Abilities, Availability, Bound, BoxFuture, ConsoleRole, ConsoleSource, Find, Host, Launch, Meaning,
+    Monitor, MonitorSource, OutputRule, Platform, StopHow, StopRung,
 };
 use pumice_types::{Cause, Code, Diagnostic, Diagnostics};
 
@@ -110,7 +108,10 @@ impl Platform for Qemu {
             attach_disk(&mut launch, spec, &board, disk);
         }
         if let Some(network) = &spec.network {
-            attach_network(&mut launch, network, &board, bound.instance);
+            crate::network::attach(&mut launch, network, &board, bound)?;
+        }
+        if let (true, Some(lan)) = (spec.joins_lan, &bound.lan) {
+            crate::network::join_lan(&mut launch, lan, &board, bound.instance);
         }
         launch.stop = vec![
             StopRung { how: StopHow::Monitor, grace: Duration::from_secs(2) },
@@ -283,59 +284,6 @@ fn attach_disk(launch: &mut Launch, spec: &MachineSpec, board: &Board, disk: &Pa
     }
 }
 
-fn attach_network(launch: &mut Launch, network: &NetworkSpec, board: &Board, instance: u32) {
-    let own = format!(
-        "52:54:00:{:02x}:{:02x}:{:02x}",
-        instance >> 16 & 0xff,
-        instance >> 8 & 0xff,
-        instance & 0xff
-    );
-    let card = if board.has_pci() { "virtio" } else { "lan9118" };
-    // What the description says replaces what the device's options say.
-    let mut kept = Vec::with_capacity(launch.args.len());
-    let mut words = std::mem::take(&mut launch.args).into_iter();
-    while let Some(word) = words.next() {
-        if is_option(&word, &["net", "nic", "netdev"]) {
-            words.next();
-        } else {
-            kept.push(word);
-        }
-    }
-    launch.args = kept;
-    let nic = |launch: &mut Launch, backend: String, mac: &Option<String>| {
-        let mac = mac.as_ref().unwrap_or(&own);
-        launch.args.extend(["-nic".to_owned(), format!("{backend},model={card},mac={mac}")]);
-    };
-    match network {
-        NetworkSpec::None => launch.args.extend(["-nic".to_owned(), "none".to_owned()]),
-        NetworkSpec::User { forwards, mac } => {
-            let mut backend = "user".to_owned();
-            for forward in forwards {
-                let (host, guest) = (forward.host_port, forward.guest_port);
-                let _ = write!(backend, ",hostfwd=tcp:127.0.0.1:{host}-:{guest}");
-                launch
-                    .forwards
-                    .push(PortForward { host_port: forward.host_port, guest_port: forward.guest_port });
-            }
-            nic(launch, backend, mac);
-        }
-        NetworkSpec::Tap { bridge, mac, .. } => {
-            let tap = format!("pmc{instance:x}");
-            nic(launch, format!("tap,ifname={tap},script=no,downscript=no"), mac);
-            launch.network = Some(match bridge {
-                Some(bridge) => HostNetwork::Bridge { tap, bridge: bridge.clone() },
-                None => HostNetwork::Namespace { tap },
-            });
-        }
-        NetworkSpec::Shared { name, mac } => {
-            // A multicast group of the loopback interface: QEMU's own way to join machines of one host.
-            let group = name.bytes().fold(5381_u32, |hash, byte| hash.wrapping_mul(33) ^ u32::from(byte));
-            let port = 20_000 + group % 20_000;
-            nic(launch, format!("socket,mcast=239.192.168.{}:{port},localaddr=127.0.0.1", group % 250), mac);
-        }
-    }
-}
-
 fn output_rules() -> Vec<OutputRule> {
     let rule = |pattern: &str, cause, hint: &str| OutputRule {
         pattern: pattern.to_owned(),
@@ -394,6 +342,6 @@ fn text(path: &Path) -> String {
 }
 
 /// A path inside an option of QEMU's, where a comma is written twice.
-fn escaped(path: &Path) -> String {
+pub(crate) fn escaped(path: &Path) -> String {
     text(path).replace(',', ",,")
 }

@@ -9,6 +9,7 @@ mod control;
 mod launch;
 mod machine;
 mod monitor;
+mod network;
 mod output;
 mod platform;
 mod probe;

@@ -3,20 +3,22 @@
 use std::{
     fs, io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use pumice_console::{Connection, Console, ConsoleOptions, Listener, Pacing, Pattern, Recorder};
+use pumice_network::namespace;
 use pumice_process::{Child, Command, Stdio as ProcessStdio, Terminal};
 use pumice_types::{Cause, Deadline, Failure};
 use tokio::net::{TcpStream, UnixListener, unix::pipe};
 
 use crate::{
-    Announcement, ConsoleRole, ConsoleSource, Find, HostNetwork, Launch, Machine, Monitor, StartError,
-    StartOptions, Stdio,
+    Announcement, ConsoleRole, ConsoleSource, Find, Launch, Machine, Monitor, StartError, StartOptions,
+    Stdio,
     control::Control,
     machine::Consoles,
+    network::MadeNetwork,
     output::{Announced, Output, OutputReader, PowerOffReader},
 };
 
@@ -72,9 +74,10 @@ impl Machine {
         recorder: R,
         options: StartOptions<'_>,
     ) -> Result<Self, StartError> {
-        check_network(&launch)?;
-        check_ports(&launch)?;
         write_files(&launch)?;
+        check_ports(&launch)?;
+        let network = MadeNetwork::make(&launch, &options).await.map_err(StartError::Failed)?;
+        let way_in = network.as_ref().and_then(MadeNetwork::way_in);
         let listeners = listen(&launch)?;
         let control = match &launch.monitor {
             Some(source) => {
@@ -91,7 +94,7 @@ impl Machine {
             output: output.clone(),
             launch: std::sync::Arc::new(launch.clone()),
         };
-        let mut command = command(&launch, options.search_path);
+        let mut command = command(&launch, network.as_ref(), options.search_path);
         for descriptor in options.inherited {
             command.inherit(descriptor);
         }
@@ -99,7 +102,8 @@ impl Machine {
         // The child has its own copies; ours would hold what it has given back.
         drop(command);
         drain_streams(&launch, &mut child, &factory, &output)?;
-        let announcer = tokio::spawn(announce(launch.clone(), output.clone(), factory.clone()));
+        let announcer =
+            tokio::spawn(announce(launch.clone(), output.clone(), factory.clone(), way_in.clone()));
         let mut sockets: Vec<_> = listeners.iter().map(|(_, listener)| listener.path().to_owned()).collect();
         sockets.extend(launch.monitor.iter().map(|source| source.path.clone()));
         let mut machine = Self {
@@ -112,6 +116,7 @@ impl Machine {
             sockets,
             guard: options.guard.clone(),
             search_path: options.search_path.to_owned(),
+            network,
         };
         // From here on, dropping the machine ends it.
         let connected = async {
@@ -121,7 +126,7 @@ impl Machine {
                 let connection = connection.map_err(|error| no_console(source, error))?;
                 factory.start(source, connection)?;
             }
-            connect_known(&machine.launch, &factory, options.deadline).await?;
+            connect_known(&machine.launch, &factory, way_in.as_deref(), options.deadline).await?;
             let control = match (monitor, control) {
                 (Some(monitor), Some(listener)) => Some(attach(monitor, listener, options.deadline).await?),
                 _ => None,
@@ -154,19 +159,6 @@ fn no_console(source: &ConsoleSource, error: pumice_console::ConnectError) -> St
     StartError::Console { console: source.name.clone(), source: error }
 }
 
-/// What has to be made on the host first is not made yet, which is said instead of starting a machine without it.
-fn check_network(launch: &Launch) -> Result<(), StartError> {
-    let Some(network) = &launch.network else { return Ok(()) };
-    let message = match network {
-        HostNetwork::Namespace { .. } => "networks of mode `tap` are not made yet".to_owned(),
-        HostNetwork::Bridge { bridge, .. } => {
-            format!("networks of mode `tap` are not made yet, so nothing joins bridge `{bridge}`")
-        }
-    };
-    let failure = Failure::new(Cause::NetworkSetup, message);
-    Err(StartError::Failed(failure.hint("use `network: {mode: user}` with `forwards`")))
-}
-
 /// How long a forwarded port may take to answer once the consoles are there.
 const FORWARD_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -188,8 +180,12 @@ async fn probe_forwards(launch: &Launch, deadline: &Deadline) -> Result<(), Star
     Ok(())
 }
 
-/// A simulator that says nothing when a forward fails is not asked to make one that must fail.
+/// A simulator that says nothing when a forward fails is not asked to make one that must fail. Where we forward
+/// ourselves, the ports are held instead.
 fn check_ports(launch: &Launch) -> Result<(), StartError> {
+    if launch.network.is_some() {
+        return Ok(());
+    }
     for forward in launch.forwards.iter().filter(|forward| forward.host_port != 0) {
         TcpListener::bind((Ipv4Addr::LOCALHOST, forward.host_port))
             .map_err(|_| StartError::PortTaken { port: forward.host_port, guest_port: forward.guest_port })?;
@@ -230,10 +226,14 @@ fn listen(launch: &Launch) -> Result<Vec<(usize, Listener)>, StartError> {
 }
 
 /// A small, fixed environment, and what the launch says.
-fn command(launch: &Launch, search_path: &str) -> Command {
+fn command(launch: &Launch, network: Option<&MadeNetwork>, search_path: &str) -> Command {
     let home = launch.work_dir.to_string_lossy().into_owned();
-    let mut command = Command::new(&launch.program)
-        .args(&launch.args)
+    let mut words = network.map(MadeNetwork::prefix).unwrap_or_default();
+    words.push((&launch.program).into());
+    words.extend(launch.args.iter().map(Into::into));
+    let program = words.remove(0);
+    let mut command = Command::new(program)
+        .args(words)
         .directory(&launch.work_dir)
         .envs([
             ("PATH", search_path),
@@ -290,12 +290,16 @@ fn drain_streams<R: Recorder + Clone + 'static>(
 async fn connect_known<R: Recorder + Clone + 'static>(
     launch: &Launch,
     factory: &Factory<R>,
+    way_in: Option<&Path>,
     deadline: &Deadline,
 ) -> Result<(), StartError> {
     for source in &launch.consoles {
         let connection = match &source.find {
             Find::Connect { path } => Connection::unix(path, deadline).await,
-            Find::Port { port, telnet } => connect(*port, *telnet, deadline).await,
+            Find::Port { port, telnet } => match way_in {
+                Some(way_in) => connect_inside(way_in, *port, *telnet, deadline).await,
+                None => connect(*port, *telnet, deadline).await,
+            },
             _ => continue,
         };
         factory.start(source, connection.map_err(|error| no_console(source, error))?)?;
@@ -317,6 +321,25 @@ async fn connect(
     }
 }
 
+/// Connects to a port in the network of the machine, as soon as it is there.
+async fn connect_inside(
+    way_in: &Path,
+    port: u16,
+    telnet: bool,
+    deadline: &Deadline,
+) -> Result<Connection, pumice_console::ConnectError> {
+    loop {
+        if let Ok(stream) = namespace::connect(way_in, port).await {
+            return Ok(if telnet { Connection::telnet(stream) } else { Connection::both(stream) });
+        }
+        if deadline.is_over(Instant::now()) {
+            // Says it in the words of the other way: it is the same to a person.
+            return connect(port, telnet, deadline).await;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 async fn attach(
     monitor: Box<dyn Monitor>,
     listener: UnixListener,
@@ -334,7 +357,12 @@ async fn attach(
 
 /// Connects every console that announces itself, for as long as the machine runs: an unread console holds up the
 /// guest, so those nobody asked for are drained too.
-async fn announce<R: Recorder + Clone + 'static>(launch: Launch, output: Output, factory: Factory<R>) {
+async fn announce<R: Recorder + Clone + 'static>(
+    launch: Launch,
+    output: Output,
+    factory: Factory<R>,
+    way_in: Option<PathBuf>,
+) {
     let mut seen = 0;
     let mut paths_left: Vec<_> = (0..launch.consoles.len())
         .filter(|index| matches!(launch.consoles[*index].find, Find::AnnouncedPath { .. }))
@@ -350,7 +378,9 @@ async fn announce<R: Recorder + Clone + 'static>(launch: Launch, output: Output,
                 announcement.raw.iter().any(|name| one.text.contains(&format!("{name}:")))
             };
             let telnet = launch.announcement.as_ref().is_some_and(|one| one.telnet && !is_raw(one));
-            let Some(connection) = connect_announced(one.port, telnet).await else { continue };
+            let Some(connection) = connect_announced(one.port, telnet, way_in.as_deref()).await else {
+                continue;
+            };
             let source = source_of(&launch, &one, &factory.consoles);
             drop(factory.start(&source, connection));
         }
@@ -381,8 +411,15 @@ fn open_announced(path: &Path) -> io::Result<Connection> {
 }
 
 /// What was announced listens already; a few tries make up for a loaded host.
-async fn connect_announced(port: u16, telnet: bool) -> Option<Connection> {
+async fn connect_announced(port: u16, telnet: bool, way_in: Option<&Path>) -> Option<Connection> {
     for _ in 0..50 {
+        if let Some(way_in) = way_in {
+            if let Ok(stream) = namespace::connect(way_in, port).await {
+                return Some(if telnet { Connection::telnet(stream) } else { Connection::both(stream) });
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            continue;
+        }
         if let Ok(stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await {
             // Single key presses are what is sent.
             drop(stream.set_nodelay(true));

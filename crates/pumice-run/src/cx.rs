@@ -89,7 +89,15 @@ fn grace(depth: usize) -> Duration {
 impl StepCx {
     /// The outermost scope: the job's.
     pub fn new(reporter: Reporter, deadline: Deadline, cancel: Cancel) -> Self {
-        Self { reporter, deadline, cancel, extra: RefCell::new(None), records: Cell::new(false), peers: None, peer_limit: None }
+        Self {
+            reporter,
+            deadline,
+            cancel,
+            extra: RefCell::new(None),
+            records: Cell::new(false),
+            peers: None,
+            peer_limit: None,
+        }
     }
 
     /// With the other nodes of a MultiNode job, and how long a request to them may take.
@@ -113,8 +121,10 @@ impl StepCx {
     pub(crate) fn peers(&self) -> Result<(&Peers, Option<Duration>), Failure> {
         match &self.peers {
             Some(peers) => Ok((peers, self.peer_limit)),
-            None => Err(Failure::new(Cause::InvalidDefinition, "the job has one node, so there is nobody to ask")
-                .hint("run a MultiNode job with `pumice run`; `lava-run` runs one machine")),
+            None => {
+                Err(Failure::new(Cause::InvalidDefinition, "the job has one node, so there is nobody to ask")
+                    .hint("run a MultiNode job with `pumice run`; `lava-run` runs one machine"))
+            }
         }
     }
 

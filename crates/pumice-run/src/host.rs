@@ -1,6 +1,6 @@
 //! What a run is given by its host.
 
-use std::{path::PathBuf, rc::Rc, sync::Arc};
+use std::{ffi::OsString, path::PathBuf, rc::Rc, sync::Arc};
 
 use pumice_platform::{Host, Platform};
 use pumice_process::Guard;
@@ -33,6 +33,8 @@ pub struct RunHost {
     pub search_path: String,
     /// The other nodes of a MultiNode job; `None` for a job of one machine.
     pub peers: Option<Peers>,
+    /// The words by which our program makes and enters network namespaces.
+    pub network_helper: Vec<OsString>,
     /// Where the switch of the network listens that the machines of a MultiNode job share; `None` where there is none.
     pub lan: Option<PathBuf>,
 }

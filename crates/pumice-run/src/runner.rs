@@ -99,7 +99,8 @@ impl<'a> Runner<'a> {
         let ended = self.blocks(&cx).await;
         if let Some(peers) = &self.host.peers {
             // Before the clean-up: the others need not wait for that.
-            peers.leave(ended.as_ref().err().map(|failure| self.reporter.masked_failure(failure.clone())));
+            let failure = ended.as_ref().err().map(|failure| self.reporter.masked_failure(failure.clone()));
+            peers.leave(failure).await;
         }
         let finalized = self.finalize().await;
         let failure = ended.and(finalized).err();

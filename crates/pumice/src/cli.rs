@@ -2,7 +2,7 @@
 
 pub(crate) mod lab;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -42,6 +42,15 @@ enum Command {
     Watch {
         /// The run's ledger.
         ledger: PathBuf,
+    },
+    /// Makes or enters the network of one machine.
+    #[command(name = "__network", hide = true)]
+    Network {
+        /// `keep` or `enter`.
+        what: String,
+        /// What follows.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
     },
 }
 
@@ -390,6 +399,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Lsp => commands::lsp::main().into(),
         Command::Model(args) => commands::model::main(&args).into(),
         Command::Doctor(args) => commands::doctor::main(&args).into(),
+        Command::Network { what, words } if what == "keep" => pumice_network::namespace::keeper_main(&words),
+        Command::Network { words, .. } => pumice_network::namespace::enter_main(&words),
         Command::Watch { ledger } => pumice_process::watcher_main(&ledger),
     }
 }

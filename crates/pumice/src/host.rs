@@ -9,8 +9,9 @@ use std::{
     sync::Arc,
 };
 
+use pumice_network::bridge::Interfaces;
 use pumice_platform::{Host, Platform};
-use pumice_process::{Guard, GuardOptions, Keep, Thing};
+use pumice_process::{Guard, GuardOptions, Thing};
 use pumice_run::{Licences, RunHost};
 use pumice_store::Store;
 use pumice_types::{Blame as _, Cause, Failure};
@@ -88,17 +89,19 @@ impl Prepared {
         for directory in [&state, &cache] {
             fs::create_dir_all(directory).map_err(|error| cannot_make(directory, &error))?;
         }
-        let report =
-            pumice_process::reconcile(&state, &mut Keep).map_err(|error| cannot_make(&state, &error))?;
+        let search_path = env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned());
+        let mut interfaces = Interfaces { search_path: search_path.clone() };
+        let report = pumice_process::reconcile(&state, &mut interfaces)
+            .map_err(|error| cannot_make(&state, &error))?;
         let reclaimed = report
             .reclaimed
             .iter()
             .map(|run| format!("cleaned up after run {}, which was killed", run.run))
             .collect();
-        let own = env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe"));
+        let own = env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe")).into_os_string();
         let options = GuardOptions {
             state: state.clone(),
-            watcher: vec![own.into_os_string(), OsString::from("__watch")],
+            watcher: vec![own.clone(), OsString::from("__watch")],
             cgroups: true,
         };
         let guard = Guard::start(&options).map_err(|error| error.failure())?;
@@ -115,7 +118,6 @@ impl Prepared {
         if let Some(thing) = &thing {
             guard.ledger().made(thing.clone()).map_err(|error| error.failure())?;
         }
-        let search_path = env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned());
         let host = RunHost {
             host: Host {
                 guard: guard.clone(),
@@ -133,6 +135,7 @@ impl Prepared {
             secrets,
             search_path,
             peers: None,
+            network_helper: vec![own, OsString::from("__network")],
             lan: None,
         };
         Ok(Self { host, reclaimed, work_dir, thing })

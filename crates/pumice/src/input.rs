@@ -61,8 +61,13 @@ impl Input {
         job_id: JobId,
         platforms: &[std::rc::Rc<dyn Platform>],
     ) -> Self {
-        let mut input =
-            Self { sources: Sources::default(), diagnostics: Diagnostics::new(), job: None, plan: None, nodes: Vec::new() };
+        let mut input = Self {
+            sources: Sources::default(),
+            diagnostics: Diagnostics::new(),
+            job: None,
+            plan: None,
+            nodes: Vec::new(),
+        };
         match input.text(job) {
             Some(text) => Self::of_text(&job.display().to_string(), &text, args, job_id, platforms),
             None => input,
@@ -77,8 +82,13 @@ impl Input {
         job_id: JobId,
         platforms: &[std::rc::Rc<dyn Platform>],
     ) -> Self {
-        let mut input =
-            Self { sources: Sources::default(), diagnostics: Diagnostics::new(), job: None, plan: None, nodes: Vec::new() };
+        let mut input = Self {
+            sources: Sources::default(),
+            diagnostics: Diagnostics::new(),
+            job: None,
+            plan: None,
+            nodes: Vec::new(),
+        };
         let source = input.sources.add(name, text);
         let (job, found) = pumice_job::parse(text, source);
         let Some(job) = job else {
@@ -113,12 +123,16 @@ impl Input {
         for (index, part) in (0_i64..).zip(pumice_job::split(job)) {
             let Some(node) = &part.node else { continue };
             let id = JobId(job_id.0.saturating_add(index));
-            let member =
-                Member { id: id.to_string(), name: node.name.clone(), role: node.role.clone() };
+            let member = Member { id: id.to_string(), name: node.name.clone(), role: node.role.clone() };
             if let Some(connection) = &node.connection {
                 let span = connection.connection.span;
-                let message = format!("a role that is a connection (`{}`) is not supported yet", connection.connection.value);
-                self.note(Diagnostic::error(UNSUPPORTED, span, message).help("give the role a `device_type`"));
+                let message = format!(
+                    "a role that is a connection (`{}`) is not supported yet",
+                    connection.connection.value
+                );
+                self.note(
+                    Diagnostic::error(UNSUPPORTED, span, message).help("give the role a `device_type`"),
+                );
                 continue;
             }
             let before = std::mem::take(&mut self.diagnostics);
@@ -158,8 +172,13 @@ impl Input {
 
     /// Reads nothing but the device that `args` name, as `context` sets it.
     pub(crate) fn read_device(args: &DeviceArgs, context: &Map) -> (Self, Option<Device>) {
-        let mut input =
-            Self { sources: Sources::default(), diagnostics: Diagnostics::new(), job: None, plan: None, nodes: Vec::new() };
+        let mut input = Self {
+            sources: Sources::default(),
+            diagnostics: Diagnostics::new(),
+            job: None,
+            plan: None,
+            nodes: Vec::new(),
+        };
         let device = input.device(None, context, None, args);
         input.diagnostics = std::mem::take(&mut input.diagnostics).sorted();
         (input, device)

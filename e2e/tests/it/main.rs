@@ -9,5 +9,6 @@ mod harness;
 mod kill;
 mod lab;
 mod models;
+mod multinode;
 mod tuxrun;
 mod uml;

@@ -73,7 +73,8 @@ fn shown(delivery: &Delivery) -> String {
             let data = |values: &BTreeMap<String, String>| {
                 values.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
             };
-            let all: Vec<_> = messages.iter().map(|(node, values)| format!("{node}[{}]", data(values))).collect();
+            let all: Vec<_> =
+                messages.iter().map(|(node, values)| format!("{node}[{}]", data(values))).collect();
             all.join(" ")
         }
     };
@@ -141,7 +142,10 @@ fn wait_all_with_a_role_needs_every_node_of_that_role() {
         ("2 wait-all down server", ""),
         ("3 send down n=3", "3 done"),
         ("1 send down n=1", "1 done; 2 1[n=1]"),
-        ("1 wait-all up nobody", "1 refused, no node of this job has the role `nobody`; there is: client, server"),
+        (
+            "1 wait-all up nobody",
+            "1 refused, no node of this job has the role `nobody`; there is: client, server",
+        ),
     ]);
 }
 

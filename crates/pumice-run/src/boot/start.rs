@@ -98,7 +98,8 @@ async fn steps(
                 overlay_disk: deployed.overlay_disk.clone(),
                 work_dir,
                 facts: facts_found,
-                instance: host.instance,
+                instance: instance(host, plan),
+                lan: host.lan.clone(),
                 licence_env: host.licences.environment(&plan.licences),
             };
             let spec = with_free_ports(&plan.spec)?;
@@ -117,6 +118,13 @@ async fn steps(
         cx.step(scope, Cause::ConsoleLost, async |_| Ok(())).await?;
     }
     Ok(booted)
+}
+
+/// A number that no other machine of this host has: the run's, and the block's in it. A process id has 22 bits
+/// (`PID_MAX_LIMIT`, proc(5)).
+fn instance(host: &RunHost, plan: &StartMachine) -> u32 {
+    let block = plan.start.level.to_string().split('.').next().and_then(|block| block.parse::<u32>().ok());
+    host.instance << 8 | block.unwrap_or(0) & 0xff
 }
 
 /// The specification with a free port of this host wherever a forward asks for one (port 0).
@@ -185,6 +193,7 @@ async fn start(
     let options = StartOptions {
         guard: &host.guard,
         search_path: &host.search_path,
+        network_helper: &host.network_helper,
         watches: kernel_watches().into_iter().chain([reset_watch()]).collect(),
         pacing: facts.pacing,
         inherited: seats.iter().filter_map(|seat| seat.share().ok()).collect(),

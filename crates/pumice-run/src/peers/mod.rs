@@ -19,7 +19,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use pumice_multinode::{
@@ -45,13 +45,29 @@ pub struct Peers(Arc<Inner>);
 struct Inner {
     node: String,
     members: Vec<Member>,
-    lines: mpsc::UnboundedSender<FromNode>,
+    lines: mpsc::UnboundedSender<Outgoing>,
     open: Mutex<BTreeMap<u64, oneshot::Sender<Answer>>>,
     number: AtomicU64,
     told: watch::Receiver<Option<Failure>>,
     /// What messages brought, as `protocols` of the job calls it.
     received: Mutex<BTreeMap<String, String>>,
 }
+
+/// A word on its way out, and who wants to know that it is out.
+#[derive(Debug)]
+struct Outgoing {
+    word: FromNode,
+    written: Option<oneshot::Sender<()>>,
+}
+
+impl From<FromNode> for Outgoing {
+    fn from(word: FromNode) -> Self {
+        Self { word, written: None }
+    }
+}
+
+/// How long the last word of a node may take to be written.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Says that a request is given up when whoever waited for it does not any more.
 struct Waiting<'a> {
@@ -62,7 +78,7 @@ struct Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if self.peers.open().remove(&self.number).is_some() {
-            drop(self.peers.lines.send(FromNode::GiveUp { number: self.number }));
+            drop(self.peers.lines.send(FromNode::GiveUp { number: self.number }.into()));
         }
     }
 }
@@ -87,7 +103,7 @@ impl Peers {
         let Some(ToNode::Welcome { members }) = next(&mut lines).await? else {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the group did not answer as ours do"));
         };
-        let (sender, mut words) = mpsc::unbounded_channel::<FromNode>();
+        let (sender, mut words) = mpsc::unbounded_channel::<Outgoing>();
         let (tell, told) = watch::channel(None);
         let inner = Arc::new(Inner {
             node: node.to_owned(),
@@ -99,10 +115,13 @@ impl Peers {
             received: Mutex::default(),
         });
         tokio::spawn(async move {
-            while let Some(word) = words.recv().await {
-                let Ok(line) = wire::line(&word) else { continue };
+            while let Some(outgoing) = words.recv().await {
+                let Ok(line) = wire::line(&outgoing.word) else { continue };
                 if writer.write_all(&line).await.is_err() {
                     return;
+                }
+                if let Some(written) = outgoing.written {
+                    let _ = written.send(());
                 }
             }
         });
@@ -167,7 +186,7 @@ impl Peers {
         self.0.open().insert(number, sender);
         let _waiting = Waiting { peers: &self.0, number };
         let shown = request.to_string();
-        if self.0.lines.send(FromNode::Ask { number, request }).is_err() {
+        if self.0.lines.send(FromNode::Ask { number, request }.into()).is_err() {
             return Err(gone());
         }
         match tokio::time::timeout_at(deadline.at().into(), answer).await {
@@ -184,7 +203,7 @@ impl Peers {
     pub(crate) async fn ask_within(
         &self,
         request: Request,
-        limit: Option<std::time::Duration>,
+        limit: Option<Duration>,
         deadline: &Deadline,
     ) -> Result<Answer, Failure> {
         match limit {
@@ -203,7 +222,7 @@ impl Peers {
     pub(crate) async fn exchange(
         &self,
         request: Request,
-        limit: Option<std::time::Duration>,
+        limit: Option<Duration>,
         deadline: &Deadline,
     ) -> Result<Messages, Failure> {
         match self.ask_within(request.clone(), limit, deadline).await? {
@@ -213,9 +232,14 @@ impl Peers {
         }
     }
 
-    /// Tells the others that this node asks nothing more, and why where it failed.
-    pub(crate) fn leave(&self, failure: Option<Failure>) {
-        drop(self.0.lines.send(FromNode::Leave { failure }));
+    /// Tells the others that this node asks nothing more, and why where it failed. Returns once it is said, or when
+    /// nobody can be told.
+    pub(crate) async fn leave(&self, failure: Option<Failure>) {
+        let (written, said) = oneshot::channel();
+        let word = Outgoing { word: FromNode::Leave { failure }, written: Some(written) };
+        if self.0.lines.send(word).is_ok() {
+            drop(tokio::time::timeout(LEAVE_PATIENCE, said).await);
+        }
     }
 
     /// What a message brought under the name that the job gives it.

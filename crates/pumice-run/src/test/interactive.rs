@@ -75,11 +75,7 @@ async fn run_script(
 }
 
 /// Asks the other nodes (lava-compat 1.7): what they sent may be used by the commands that follow.
-async fn exchange(
-    message: &MessageRequest,
-    known: &mut Substitutions,
-    cx: &StepCx,
-) -> Result<(), Failure> {
+async fn exchange(message: &MessageRequest, known: &mut Substitutions, cx: &StepCx) -> Result<(), Failure> {
     let request = peers::read(message)?;
     let (peers, limit) = cx.peers()?;
     cx.report().info(format!("asking the other nodes: {request}"));

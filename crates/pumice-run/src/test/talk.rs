@@ -103,7 +103,11 @@ impl Talk {
 async fn type_answer(line: &str, request: &MultiNode, booted: &Booted, cx: &StepCx) -> Result<(), Failure> {
     let mut line = line.to_owned();
     if line.len() > LONGEST_TYPED_BYTES {
-        let message = format!("the answer to `{}` has {} bytes; a console takes {LONGEST_TYPED_BYTES}", asked(request), line.len());
+        let message = format!(
+            "the answer to `{}` has {} bytes; a console takes {LONGEST_TYPED_BYTES}",
+            asked(request),
+            line.len()
+        );
         cx.report().log(LogLevel::Error, message);
         line = as_typed(request, None).unwrap_or_default();
     }

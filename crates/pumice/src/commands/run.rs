@@ -106,8 +106,7 @@ fn run_group(args: &RunArgs, name: &str, input: Input) -> Exit {
     };
     let source = input.job.as_ref().and_then(|job| input.sources.get(job.span.source));
     let Some(source) = source else { return Exit::Bug };
-    let group =
-        GroupRun { args, text: &source.text, name, nodes: input.nodes, output_dir: &output_dir };
+    let group = GroupRun { args, text: &source.text, name, nodes: input.nodes, output_dir: &output_dir };
     group.run().unwrap_or_else(|failure| failed(&failure))
 }
 

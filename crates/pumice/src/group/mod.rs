@@ -20,18 +20,14 @@ use std::{
 };
 
 use pumice_multinode::Member;
+use pumice_network::Switch;
 use pumice_process::Signal;
 use pumice_run::{Coordinator, Left};
 use pumice_types::{Cause, Deadline, Failure};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    cli::RunArgs,
-    config::Config,
-    execute::GroupPlace,
-    exit::Exit,
-    host::Prepared,
-    input::NodeInput,
+    cli::RunArgs, config::Config, execute::GroupPlace, exit::Exit, host::Prepared, input::NodeInput,
 };
 
 pub(crate) use node::NodeFile;
@@ -77,8 +73,12 @@ impl GroupRun<'_> {
         let work_dir = prepared.host.work_dir.clone();
         let place = GroupPlace { socket: work_dir.join("group"), lan: work_dir.join("lan") };
         let members: Vec<Member> = self.nodes.iter().map(|node| node.member.clone()).collect();
-        let coordinator = Coordinator::listen(&place.socket, members)
-            .map_err(|error| Failure::new(Cause::HostRefused, format!("cannot listen for the nodes: {error}")))?;
+        let coordinator = Coordinator::listen(&place.socket, members).map_err(|error| {
+            Failure::new(Cause::HostRefused, format!("cannot listen for the nodes: {error}"))
+        })?;
+        let refused =
+            |error| Failure::new(Cause::NetworkSetup, format!("cannot make the shared network: {error}"));
+        let _switch = Switch::listen(&place.lan).map_err(refused)?;
         let mut nodes = Vec::new();
         for (index, input) in self.nodes.iter().enumerate() {
             let file = NodeFile {
@@ -103,7 +103,8 @@ async fn supervise(mut nodes: Vec<Node>, mut coordinator: Coordinator) -> (Vec<E
     let essential: BTreeMap<String, bool> =
         nodes.iter().map(|node| (node.member.id.clone(), node.is_essential)).collect();
     let members: Vec<Member> = nodes.iter().map(|node| node.member.clone()).collect();
-    let name_of = |id: &str| members.iter().find(|member| member.id == id).map_or("?", |one| one.name.as_str());
+    let name_of =
+        |id: &str| members.iter().find(|member| member.id == id).map_or("?", |one| one.name.as_str());
     let mut interrupts = Interrupts::new();
     let mut first: Option<Failure> = None;
     let mut failures: BTreeMap<String, Failure> = BTreeMap::new();
@@ -112,11 +113,13 @@ async fn supervise(mut nodes: Vec<Node>, mut coordinator: Coordinator) -> (Vec<E
     let mut note = |left: Left, coordinator: &Coordinator, failures: &mut BTreeMap<String, Failure>| {
         let Some(failure) = left.failure else { return };
         failures.insert(left.node.clone(), failure.clone());
-        first.get_or_insert_with(|| {
-            Failure { message: format!("node {}: {}", name_of(&left.node), failure.message), ..failure.clone() }
+        first.get_or_insert_with(|| Failure {
+            message: format!("node {}: {}", name_of(&left.node), failure.message),
+            ..failure.clone()
         });
         if essential.get(&left.node) == Some(&true) {
-            let message = format!("node {}, which is essential, failed: {}", name_of(&left.node), failure.message);
+            let message =
+                format!("node {}, which is essential, failed: {}", name_of(&left.node), failure.message);
             let spread = Failure::new(Cause::PeerFailed, message);
             for member in &members {
                 coordinator.end(&member.id, &spread);

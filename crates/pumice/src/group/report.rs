@@ -17,7 +17,8 @@ use crate::{
 pub(super) fn write(output_dir: &Path, ended: &[Ended], first: Option<&Failure>) -> Result<(), Failure> {
     let text = format!("{:#}\n", as_json(output_dir, ended, first, |_| None));
     let new = output_dir.join(".group.json.new");
-    let result = std::fs::write(&new, text).and_then(|()| std::fs::rename(new, output_dir.join("group.json")));
+    let result =
+        std::fs::write(&new, text).and_then(|()| std::fs::rename(new, output_dir.join("group.json")));
     written(output_dir, result)
 }
 
