@@ -60,14 +60,9 @@ impl Server {
     /// The address of a card: the same whenever it asks. `None` when there is none left.
     pub fn lease(&mut self, card: Mac) -> Option<Ipv4Addr> {
         let [a, b, c, _] = self.address.octets();
-        let host = match self.leases.get(&card) {
-            Some(host) => *host,
-            None => {
-                let next = u8::try_from(self.leases.len() + 2).ok().filter(|host| *host < 255)?;
-                self.leases.insert(card, next);
-                next
-            }
-        };
+        let known = self.leases.get(&card).copied();
+        let host = known.or_else(|| u8::try_from(self.leases.len() + 2).ok().filter(|host| *host < 255))?;
+        self.leases.insert(card, host);
         Some(Ipv4Addr::new(a, b, c, host))
     }
 

@@ -3,7 +3,6 @@
 use std::process::{Command, Stdio};
 
 /// Runs `ip WORDS`. On an error gives a message and what to do.
-#[expect(clippy::disallowed_methods, reason = "a moment of another program, before or beside any runtime")]
 pub(crate) fn run(search_path: &str, words: &[&str]) -> Result<(), (String, String)> {
     let shown = words.join(" ");
     let program = std::env::split_paths(search_path)

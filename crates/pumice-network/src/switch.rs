@@ -66,7 +66,9 @@ impl State {
             None if to == OWN_CARD => {}
             None => {
                 let others: Vec<u64> = self.ports.keys().copied().filter(|port| *port != from).collect();
-                others.into_iter().for_each(|port| self.send(port, &frame));
+                for port in others {
+                    self.send(port, &frame);
+                }
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::{HostNetwork, Launch, StartOptions};
 /// What was made.
 #[derive(Debug)]
 pub(crate) enum MadeNetwork {
-    Namespace(Namespace),
+    Namespace(Box<Namespace>),
     Bridge(BridgedTap),
 }
 
@@ -37,7 +37,7 @@ impl MadeNetwork {
                     options.search_path,
                     options.deadline,
                 );
-                Self::Namespace(made.await?)
+                Self::Namespace(Box::new(made.await?))
             }
             HostNetwork::Bridge { tap, bridge } => {
                 Self::Bridge(BridgedTap::make(options.guard.ledger(), tap, bridge, options.search_path)?)

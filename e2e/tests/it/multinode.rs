@@ -10,11 +10,10 @@ const LIMIT: Duration = Duration::from_secs(290);
 /// A job of two nodes, `server`, which may be essential, and `client`, which run these steps.
 fn group(guest: &Guest, essential: bool, server: &[&str], client: &[&str]) -> String {
     let one = Job::arm64(guest);
-    let mut text = format!(
-        "job_name: two nodes\nvisibility: public\n\
-         timeouts: {{job: {{minutes: 12}}, action: {{minutes: 4}}, connection: {{minutes: 4}}}}\n\
+    let mut text = "job_name: two nodes\nvisibility: public\n\
+         timeouts: {job: {minutes: 12}, action: {minutes: 4}, connection: {minutes: 4}}\n\
          protocols:\n  lava-multinode:\n    roles:\n"
-    );
+        .to_owned();
     for (role, essential) in [("server", essential), ("client", false)] {
         let context = &one.context;
         let _ = writeln!(

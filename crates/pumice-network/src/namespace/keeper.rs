@@ -68,19 +68,14 @@ type Refused = (String, String);
 /// Makes the namespace with its tap, and stays in it. Whether it is in a user namespace too.
 fn make(wanted: &Wanted) -> Result<bool, Refused> {
     let (user, group) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
-    let in_user_namespace = match unshare(UnshareFlags::NEWNET) {
-        Ok(()) => false,
-        Err(_) => {
-            unshare(UnshareFlags::NEWUSER | UnshareFlags::NEWNET).map_err(|error| {
-                let message = format!("this host allows no network namespace to this user: {error}");
-                let hint = "allow unprivileged user namespaces (sysctl user.max_user_namespaces, and on Ubuntu \
-                            kernel.apparmor_restrict_unprivileged_userns=0), or run as root";
-                (message, hint.to_owned())
-            })?;
-            true
-        }
-    };
+    let in_user_namespace = unshare(UnshareFlags::NEWNET).is_err();
     if in_user_namespace {
+        unshare(UnshareFlags::NEWUSER | UnshareFlags::NEWNET).map_err(|error| {
+            let message = format!("this host allows no network namespace to this user: {error}");
+            let hint = "allow unprivileged user namespaces (sysctl user.max_user_namespaces, and on Ubuntu \
+                        kernel.apparmor_restrict_unprivileged_userns=0), or run as root";
+            (message, hint.to_owned())
+        })?;
         // Ourselves are root in it, nobody else is there (user_namespaces(7), "Defining user and group ID mappings").
         for (file, text) in [
             ("setgroups", "deny".to_owned()),

@@ -1,4 +1,4 @@
-//! A network namespace with a tap device, for one simulator (network_namespaces(7), `tuntap` in the kernel's
+//! A network namespace with a tap device, for one simulator (`network_namespaces(7)`, `tuntap` in the kernel's
 //! documentation).
 //!
 //! ```text
@@ -10,7 +10,7 @@
 //!
 //! Nothing of the host's own network is changed, and nothing has to be taken away: the kernel ends the namespace, and
 //! the tap in it, with the last of the two processes. A user who may not make a network namespace makes it inside a
-//! user namespace of his own (user_namespaces(7)), where the host allows that.
+//! user namespace of his own (`user_namespaces(7)`), where the host allows that.
 
 mod enter;
 mod keeper;
@@ -80,7 +80,7 @@ enum Told {
 pub struct Namespace {
     keeper: Child,
     socket: PathBuf,
-    in_user_namespace: bool,
+    has_user: bool,
     helper: Vec<OsString>,
 }
 
@@ -135,7 +135,7 @@ impl Namespace {
         let told = read_told(&mut keeper, deadline).await;
         match told {
             Ok(Told::Ready { in_user_namespace }) => {
-                Ok(Self { keeper, socket, in_user_namespace, helper: helper.to_vec() })
+                Ok(Self { keeper, socket, has_user: in_user_namespace, helper: helper.to_vec() })
             }
             Ok(Told::Failed { message, hint }) => Err(refused(message).hint(hint)),
             Err(error) => Err(refused(format!("the network of the machine did not come up: {error}"))),
@@ -147,7 +147,7 @@ impl Namespace {
         let mut words = self.helper.clone();
         words.push("enter".into());
         words.push(self.keeper.pid().to_string().into());
-        words.push(if self.in_user_namespace { "user" } else { "plain" }.into());
+        words.push(if self.has_user { "user" } else { "plain" }.into());
         words
     }
 
