@@ -17,6 +17,7 @@ mod process;
 mod programs;
 mod results;
 mod sandbox;
+mod shell_machine;
 
 pub use guest::Guest;
 pub use job::Job;
@@ -26,3 +27,4 @@ pub use programs::built;
 pub use results::Results;
 pub use rustix::process::Signal;
 pub use sandbox::{Finished, Running, Sandbox};
+pub use shell_machine::ShellMachine;

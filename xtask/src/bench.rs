@@ -1,12 +1,20 @@
 //! The measurements behind the promises in `SPECIFICATION.md`.
 
 mod by_hand;
+mod check;
+mod figures;
 mod job;
+mod lab;
 mod usage;
+
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
-use crate::program::{self, command};
+use crate::{
+    program::{self, command},
+    workspace::{root, target},
+};
 
 /// One measurement.
 struct Benchmark {
@@ -32,6 +40,22 @@ const BENCHMARKS: &[Benchmark] = &[
         measures: "a job of five cases against the same image booted by hand: time, our own CPU time and memory",
         run: job::run,
     },
+    Benchmark {
+        name: "lab",
+        measures: "an idle lab's memory, submission to running, tiny jobs a minute and what each costs, cancel to nothing left",
+        run: lab::run,
+    },
+    Benchmark {
+        name: "queue",
+        measures: "decisions, memory and throughput with 10,000 queued jobs on 1,000 devices",
+        run: queue,
+    },
+    Benchmark {
+        name: "seeds",
+        measures: "100,000 simulated labs with faults, none of which may lose or double a job",
+        run: seeds,
+    },
+    Benchmark { name: "check", measures: "CPU time of checking a job of 2,000 lines", run: check::run },
 ];
 
 /// Runs the named measurements, or all; `--list` says which there are.
@@ -58,6 +82,21 @@ fn console() -> Result<()> {
 
 fn deploy() -> Result<()> {
     example("pumice-store", "second_deploy")
+}
+
+fn queue() -> Result<()> {
+    example("pumice-sched", "decide")
+}
+
+fn seeds() -> Result<()> {
+    example("pumice-sched", "simulate")
+}
+
+/// Builds our program as it is released, and says where it is.
+fn program() -> Result<PathBuf> {
+    program::run(&mut command("cargo", ["build", "--release", "--locked", "--package", "pumice"]))?;
+    let directory = std::env::var_os("CARGO_TARGET_DIR").map_or_else(target, |path| root().join(path));
+    Ok(directory.join("release/pumice"))
 }
 
 /// Runs an example that prints its own figures.

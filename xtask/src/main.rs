@@ -5,6 +5,7 @@
 mod apt;
 mod bench;
 mod demo;
+mod fuzz;
 mod guests;
 mod library_tests;
 mod program;
@@ -18,6 +19,8 @@ const USAGE: &str = "\
 cargo xtask demo         set up, build, boot Linux on two virtual platforms, test it, show the results
 cargo xtask test         set up, then everything CI checks; the test runner's summary comes last
 cargo xtask bench [NAME] the measurements of SPECIFICATION.md; without a name all, with --list their names
+cargo xtask fuzz [SECONDS] [TARGET]
+                         the fuzz targets of fuzz/, a minute each if not told otherwise; without a name all
 cargo xtask tests        only build the tests for guests in target/tests, with Debian's cross compilers
 cargo xtask setup        only install what is missing
 cargo xtask guests       only make the Linux guests in target/guests (--update asks for newer packages)";
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
         ["tests"] => setup::run().and_then(|()| library_tests::run()),
         ["test"] => test::run(),
         ["demo"] => demo::run(),
+        ["fuzz", rest @ ..] => fuzz(rest),
         ["bench", names @ ..] => bench::run(names),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
@@ -45,5 +49,14 @@ fn main() -> ExitCode {
             workspace::complain(&error);
             ExitCode::FAILURE
         }
+    }
+}
+
+/// `[SECONDS] [TARGET…]`.
+fn fuzz(arguments: &[&str]) -> anyhow::Result<()> {
+    setup::run()?;
+    match arguments.split_first().map(|(first, names)| (first.parse(), names)) {
+        Some((Ok(seconds), names)) => fuzz::run(seconds, names),
+        _ => fuzz::run(60, arguments),
     }
 }

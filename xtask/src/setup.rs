@@ -1,5 +1,7 @@
 //! What must be on the machine, and getting it there.
 
+use std::path::Path;
+
 use anyhow::{Result, bail};
 use fs_err as fs;
 
@@ -9,9 +11,9 @@ use crate::{
     workspace::{self, say},
 };
 
-/// Programs that one Debian package brings.
+/// Programs, or other files, that one Debian package brings.
 struct Tool {
-    /// Each must be there.
+    /// Each must be there: on the `PATH`, or, when it begins with `/`, at that place.
     programs: &'static [&'static str],
     /// The package; where releases differ, the first that is offered.
     packages: &'static [&'static str],
@@ -82,6 +84,24 @@ const TOOLS: &[Tool] = &[
         purpose: "reads our initramfs in the tests",
         proof: &[],
     },
+    Tool {
+        programs: &["/usr/lib/u-boot/qemu_arm64/u-boot.bin"],
+        packages: &["u-boot-qemu"],
+        purpose: "is a boot loader that the tests talk to",
+        proof: &[],
+    },
+    Tool {
+        programs: &["/usr/share/qemu-efi-aarch64/QEMU_EFI.fd"],
+        packages: &["qemu-efi-aarch64"],
+        purpose: "is a boot loader that the tests talk to",
+        proof: &[],
+    },
+    Tool {
+        programs: &["sshd", "ssh"],
+        packages: &["openssh-server"],
+        purpose: "is the machine that tests reach over SSH",
+        proof: &[],
+    },
     Tool { programs: &["git"], packages: &["git"], purpose: "fetches test definitions", proof: &[] },
     Tool {
         programs: &["python3"],
@@ -107,6 +127,13 @@ const TOOLS: &[Tool] = &[
         purpose: "compiles the C parts of some crates",
         proof: &[],
     },
+    Tool {
+        programs: &["nvim"],
+        packages: &["neovim"],
+        purpose: "is the editor that the tests try",
+        proof: &[],
+    },
+    Tool { programs: &["c++"], packages: &["g++"], purpose: "compiles the engine of the fuzzer", proof: &[] },
 ];
 
 /// Installs what is missing: as root at once, else by saying the one line to type.
@@ -164,7 +191,9 @@ fn is_here(tool: &Tool) -> bool {
         let first = tool.programs.first().copied().unwrap_or_default();
         tool.proof.is_empty() || program::succeeds(&mut command(first, tool.proof))
     };
-    tool.programs.iter().all(|program| find(program).is_some()) && is_proven()
+    let is_there =
+        |name: &str| if name.starts_with('/') { Path::new(name).exists() } else { find(name).is_some() };
+    tool.programs.iter().all(|name| is_there(name)) && is_proven()
 }
 
 fn package_of(tool: &Tool, apt: &Apt) -> String {
@@ -188,10 +217,14 @@ fn test_runner() {
     }
 }
 
-/// Builds cargo-fuzz where it is missing and there is something to fuzz.
+/// Whether the fuzz targets can run.
+pub(crate) fn has_fuzzer() -> bool {
+    program::succeeds(&mut command("cargo", ["fuzz", "--version"]))
+}
+
+/// Builds cargo-fuzz where it is missing. Without it fuzzing is skipped, and says so.
 fn fuzzer() {
-    let is_wanted = workspace::root().join("fuzz/Cargo.toml").exists();
-    if is_wanted && !program::succeeds(&mut command("cargo", ["fuzz", "--version"])) {
+    if !has_fuzzer() {
         build("cargo-fuzz", "the fuzz targets will not run");
     }
 }

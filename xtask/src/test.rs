@@ -5,14 +5,12 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::{
+    fuzz,
     guests::{self, Freshness},
     program::{self, command},
     setup,
-    workspace::{root, say},
+    workspace::say,
 };
-
-/// Seconds each fuzz target runs: enough to meet again what once failed, kept in its corpus.
-const FUZZ_SECONDS: u32 = 10;
 
 /// Cheap checks first; the test runner last, so that its summary is the last thing printed.
 pub(crate) fn run() -> Result<()> {
@@ -23,7 +21,7 @@ pub(crate) fn run() -> Result<()> {
     let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"];
     program::run(&mut cargo(&lints))?;
     dependencies()?;
-    fuzz()?;
+    fuzz::short()?;
     say("tests");
     program::run(&mut runner())
 }
@@ -35,26 +33,6 @@ fn dependencies() -> Result<()> {
         return Ok(());
     }
     program::run(&mut command("cargo", ["deny", "--offline", "check", "bans", "licenses", "sources"]))
-}
-
-/// A short run of every fuzz target, where cargo-fuzz is installed. It needs the compiler's unstable flags,
-/// which the one toolchain there is allows when told so.
-fn fuzz() -> Result<()> {
-    if !root().join("fuzz/Cargo.toml").exists() {
-        return Ok(());
-    }
-    let listed = program::read(command("cargo", ["fuzz", "list"]).env("RUSTC_BOOTSTRAP", "1"));
-    let Ok(targets) = listed else {
-        say("fuzzing: skipped, cargo-fuzz is not installed");
-        return Ok(());
-    };
-    for target in targets.lines() {
-        say(&format!("fuzzing {target} for {FUZZ_SECONDS} seconds"));
-        let limit = format!("-max_total_time={FUZZ_SECONDS}");
-        let arguments = ["fuzz", "run", target, "--", &limit, "-verbosity=0"];
-        program::run(cargo(&arguments).env("RUSTC_BOOTSTRAP", "1"))?;
-    }
-    Ok(())
 }
 
 fn runner() -> Command {

@@ -30,10 +30,28 @@ pub struct Hover {
     pub text: String,
 }
 
-/// What the key or the value at byte `offset` means.
-pub fn hover(definition: &Node, offset: usize) -> Option<Hover> {
+/// Which of the two texts a person edits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Root {
+    /// A job definition.
+    Job,
+    /// A test definition in a file of its own.
+    TestDefinition,
+}
+
+impl Root {
+    fn shape(self) -> Shape {
+        match self {
+            Self::Job => Shape::Object(&language::JOB),
+            Self::TestDefinition => Shape::Object(&language::INLINE),
+        }
+    }
+}
+
+/// What the key or the value at byte `offset` of a text means; `tree` is the text's.
+pub fn hover(root: Root, tree: &Node, offset: usize) -> Option<Hover> {
     let mut found = None;
-    let mut here = (definition, Shape::Object(&language::JOB));
+    let mut here = (tree, root.shape());
     loop {
         let (node, shape) = here;
         here = match &node.value {
@@ -74,14 +92,14 @@ fn origin(origin: Origin) -> &'static str {
     }
 }
 
-/// The words that could stand at byte `offset` of `text`, of which `definition` is the tree.
-pub fn complete(definition: &Node, text: &str, offset: usize) -> Vec<Completion> {
+/// The words that could stand at byte `offset` of `text`, of which `tree` is the tree.
+pub fn complete(root: Root, tree: &Node, text: &str, offset: usize) -> Vec<Completion> {
     let line_start = text.get(..offset).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
     let Some(line) = text.get(line_start..offset) else { return Vec::new() };
     // On an empty line the indentation says which mapping is meant; `- ` indents too.
     let column = line.chars().take_while(|c| matches!(c, ' ' | '-')).count();
     let cursor = Cursor { text, offset, column: (column == line.chars().count()).then_some(column) };
-    cursor.complete(definition, Shape::Object(&language::JOB)).unwrap_or_default()
+    cursor.complete(tree, root.shape()).unwrap_or_default()
 }
 
 struct Cursor<'t> {

@@ -16,8 +16,8 @@ mod time;
 
 pub use block::{Action, Block, Command, ProtocolRequest};
 pub use boot::{
-    AutoLogin, Boot, BootDetail, BootMessages, Bootloader, ContainerBoot, Kexec, MinimalBoot, ModelBoot,
-    SshBoot, TransferMethod, TransferOverlay,
+    AutoLogin, Boot, BootDetail, BootMessages, Bootloader, ContainerBoot, Kexec, LineSeparator, MinimalBoot,
+    ModelBoot, SshBoot, TransferMethod, TransferOverlay,
 };
 pub use container::{Container, RegistryLogin};
 pub use deploy::{Deploy, IsoInstall, Postprocess};

@@ -13,7 +13,7 @@ mod read;
 mod schema;
 mod split;
 
-pub use assist::{Completion, Hover, complete, hover};
+pub use assist::{Completion, Hover, Root, complete, hover};
 pub use codes::codes;
 pub use job::*;
 pub use schema::{schema, test_definition_schema};

@@ -173,15 +173,15 @@ impl Group {
     fn answer(&self, node: &str, request: &Request) -> Option<Answer> {
         match request {
             Request::Send { .. } => Some(Answer::Done),
-            Request::Wait { id } => match self.said.get(id) {
-                Some(messages) => Some(Answer::Message { messages: messages.clone() }),
-                // Anybody alive may still say it.
-                None => {
-                    let others = || self.members.iter().filter(|member| member.id != node);
-                    let all_ended = others().all(|member| self.ended.contains_key(&member.id));
-                    all_ended.then(|| others().find_map(|member| self.gone(member))).flatten()
+            Request::Wait { id } => {
+                if let Some(messages) = self.said.get(id) {
+                    return Some(Answer::Message { messages: messages.clone() });
                 }
-            },
+                // Anybody alive may still say it.
+                let others = || self.members.iter().filter(|member| member.id != node);
+                let all_ended = others().all(|member| self.ended.contains_key(&member.id));
+                all_ended.then(|| others().find_map(|member| self.gone(member))).flatten()
+            }
             Request::WaitAll { id, role } => {
                 if let Some(role) = role
                     && !self.members.iter().any(|member| member.role == *role)

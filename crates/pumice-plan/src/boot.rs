@@ -1,6 +1,6 @@
 //! What a boot block will do.
 
-use pumice_job::{AutoLogin, Bootloader, Kexec, MinimalBoot, SshBoot, TransferOverlay};
+use pumice_job::{AutoLogin, Bootloader, Kexec, MinimalBoot, TransferOverlay};
 use pumice_types::Spanned;
 use pumice_yaml::Node;
 use serde::Serialize;
@@ -51,6 +51,10 @@ pub enum BootKind {
     Minimal {
         /// What the job says of it.
         instance: MinimalBoot,
+        /// The device's commands run on this host first, each as words.
+        pre_power: Vec<Vec<String>>,
+        /// The device's commands run on this host once it has power, before the system is waited for.
+        pre_os: Vec<Vec<String>>,
     },
     /// A new kernel from inside the guest.
     Kexec {
@@ -70,13 +74,28 @@ pub enum BootKind {
     },
     /// A login over SSH to a machine that runs.
     Ssh {
-        /// The device's `actions.deploy.methods.ssh`.
-        device: Node,
-        /// What the job says of it.
-        ssh: SshBoot,
-        /// Opens the session, `login-ssh`.
-        scope: Scope,
+        /// Whom to reach.
+        target: SshTarget,
+        /// Copies what was deployed to it and unpacks it there, `scp-deploy`; `None` when nothing is.
+        copy: Option<Scope>,
+        /// Opens the session, `primary-ssh`.
+        connect: Scope,
     },
+}
+
+/// A machine that is reached over SSH, as the device's `actions.deploy.methods.ssh` says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SshTarget {
+    /// Its name or address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Who logs in.
+    pub user: String,
+    /// The private key on this host; `None` for those that the SSH program finds by itself.
+    pub identity_file: Option<String>,
+    /// Further arguments of the SSH program.
+    pub options: Vec<String>,
 }
 
 /// A machine that a platform starts.

@@ -120,6 +120,8 @@ pub enum OverlayDelivery {
     },
     /// Fetched by the guest over HTTP with the commands of `transfer_overlay`.
     Transfer,
+    /// Copied to a machine that runs already, over SSH, and unpacked there.
+    Copied,
     /// A directory the machine shares or is given as it is.
     Directory,
 }

@@ -111,10 +111,10 @@ pub enum CommandAction {
     PowerOn,
     /// Powers it off.
     PowerOff,
-    /// Runs an argument vector on this host, from the device, and another in the end.
+    /// Runs argument vectors on this host, from the device, and another in the end.
     Host {
-        /// What to run.
-        run: Vec<String>,
+        /// What to run, one after the other.
+        run: Vec<Vec<String>>,
         /// What to run in clean-up; empty for nothing.
         undo: Vec<String>,
     },

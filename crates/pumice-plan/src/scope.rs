@@ -179,6 +179,11 @@ impl<'a> BlockScopes<'a> {
         self
     }
 
+    /// How many times slower than usual the block's machine is; at least 1.
+    pub fn factor(&self) -> u32 {
+        self.times.factor.max(1)
+    }
+
     /// The scope of the block itself, the `number`th of the job.
     pub fn block(&mut self, number: u32, name: &str, tries: Option<Tries>) -> Scope {
         self.make(Level::block(number), name, None, tries)

@@ -1,10 +1,15 @@
 //! What a test block will do.
 
+use std::{collections::BTreeMap, time::Duration};
+
 use pumice_job::{Interactive, Monitor, Service, TestContainer};
 use pumice_types::Spanned;
 use serde::Serialize;
 
-use crate::{plan::OnTimeout, scope::Scope};
+use crate::{
+    plan::{OnTimeout, seconds},
+    scope::Scope,
+};
 
 /// Runs tests.
 #[derive(Clone, Debug, Serialize)]
@@ -31,6 +36,9 @@ pub enum TestKind {
         stage: u32,
         /// Names of the runs that must appear, `N_name`.
         runs: Vec<String>,
+        /// Those of them that may not take as long as the block.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        limits: BTreeMap<String, RunLimit>,
     },
     /// Test definitions in a container beside the guest.
     Container {
@@ -65,4 +73,14 @@ pub enum TestKind {
         /// One after the other.
         commands: Vec<Spanned<String>>,
     },
+}
+
+/// How long one definition of a block may take, its install steps included. Ours, not LAVA's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct RunLimit {
+    /// How long, counted from the end of the definition before it.
+    #[serde(rename = "timeout_s", serialize_with = "seconds")]
+    pub timeout: Duration,
+    /// What follows: the block fails, or the definition alone does and the next one runs.
+    pub on_timeout: OnTimeout,
 }

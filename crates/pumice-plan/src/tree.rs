@@ -136,7 +136,10 @@ fn of_boot(boot: &Boot) -> TreeStep<'_> {
             };
         }
         BootKind::Container { scope, .. } => block = block.with([step(scope, "start the container")]),
-        BootKind::Ssh { scope, .. } => block = block.with([step(scope, "log in over SSH")]),
+        BootKind::Ssh { copy, connect, .. } => {
+            let copy = copy.iter().map(|scope| step(scope, "copy what was deployed to the machine"));
+            block = block.with(copy.chain([step(connect, "log in over SSH")]));
+        }
         BootKind::NewConnection { .. } | BootKind::Minimal { .. } | BootKind::Kexec { .. } => {}
     }
     block

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 use pumice_plan::{BootSteps, DeployWay, ImageUse, MachinePlanner, MachineSpec, Outline, OverlayDelivery};
 use pumice_platform::{
     Abilities, Availability, Bound, BoxFuture, ConsoleRole, ConsoleSource, Find, Host, Launch, Meaning,
-    Monitor, MonitorSource, OutputRule, Platform, StopHow, StopRung,
+    Monitor, MonitorSource, OutputRule, Platform, StopHow, StopRung, UsualProgram,
 };
 use pumice_types::{Cause, Code, Diagnostic, Diagnostics};
 
@@ -135,6 +135,10 @@ impl Platform for Qemu {
             let wants_kvm = words.as_ref().is_some_and(|words| words.all().any(asks_for_kvm));
             probe::probe(program, wants_kvm, host).await
         })
+    }
+
+    fn programs(&self) -> Vec<UsualProgram> {
+        probe::usual_programs()
     }
 
     fn monitor(&self, _launch: &Launch) -> Option<Box<dyn Monitor>> {

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pumice_platform::{Availability, Facts, Host, probe_output};
+use pumice_platform::{Availability, Facts, Host, UsualProgram, probe_output};
 use pumice_process::{Command, Stdio};
 use pumice_types::Deadline;
 
@@ -70,6 +70,17 @@ fn version(output: &str) -> Option<String> {
         return Some(rest.trim_end().trim_end_matches(')').to_owned());
     }
     line.split_whitespace().skip_while(|word| *word != "version").nth(1).map(str::to_owned)
+}
+
+/// One program for each kind of guest that jobs most often boot.
+pub(crate) fn usual_programs() -> Vec<UsualProgram> {
+    let kinds =
+        [("qemu-system-aarch64", "Arm"), ("qemu-system-x86_64", "x86"), ("qemu-system-riscv64", "RISC-V")];
+    let program = |(name, guests)| UsualProgram {
+        name,
+        hint: format!("jobs that boot {guests} guests on QEMU need it: {}", install_hint(name)),
+    };
+    kinds.map(program).into()
 }
 
 fn install_hint(program: &str) -> String {

@@ -29,10 +29,25 @@ pub trait Platform: MachinePlanner {
     /// Whether this host can run it, and which version it found.
     fn probe<'a>(&'a self, spec: Option<&'a MachineSpec>, host: &'a Host) -> BoxFuture<'a, Availability>;
 
+    /// Programs that its machines are most often made of, for `pumice doctor`; none where only a job, a device or a
+    /// model says which.
+    fn programs(&self) -> Vec<UsualProgram> {
+        Vec::new()
+    }
+
     /// The control channel of a started launch, where there is one.
     fn monitor(&self, _launch: &Launch) -> Option<Box<dyn Monitor>> {
         None
     }
+}
+
+/// A program of a platform that a host may lack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsualProgram {
+    /// Its name on `PATH`.
+    pub name: &'static str,
+    /// What it is for, and what to do where it is missing.
+    pub hint: String,
 }
 
 /// What a launch is bound to: files, directories, and the facts of the host it will run on.

@@ -173,16 +173,17 @@ impl StepCx {
         let given_up = cx.deadline.at() + grace(scope.level.depth());
         // Boxed, and apart: it would deepen the state of every step.
         let asked = Box::pin(cx.ask_peers(scope)).await;
-        let result = match asked {
-            Err(failure) => Err(failure),
-            Ok(()) => tokio::select! {
+        let result = if let Err(failure) = asked {
+            Err(failure)
+        } else {
+            tokio::select! {
                 biased;
                 result = body(&cx) => result,
                 reason = cancel.requested() => Err(reason),
                 () = tokio::time::sleep_until(given_up.into()) => {
                     Err(Failure::timed_out(late, cx.deadline.owner(), cx.deadline.limit(), "its end"))
                 }
-            },
+            }
         };
         let took = started.elapsed();
         self.reporter.ended(scope, took, result.as_ref().err());

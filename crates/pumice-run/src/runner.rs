@@ -23,7 +23,7 @@ use crate::{
     boot::{self, BootFacts, Booted},
     command::{self, Undo},
     cx::{Cancel, StepCx},
-    deploy::{self, Deployed, Downloads, Facts},
+    deploy::{self, BuiltOverlay, Deployed, Downloads, Facts},
     host::RunHost,
     report::Reporter,
     test::{self, TestFacts},
@@ -55,6 +55,12 @@ enum Role {
 }
 
 impl Role {
+    fn overlay(&self) -> Option<&BuiltOverlay> {
+        match self {
+            Self::Deployed(deployed) | Self::Booted { deployed, .. } => deployed.overlay.as_ref(),
+        }
+    }
+
     fn deployed(&mut self) -> &mut Deployed {
         match self {
             Self::Deployed(deployed) | Self::Booted { deployed, .. } => deployed,
@@ -179,7 +185,7 @@ impl<'a> Runner<'a> {
                 else {
                     return Err(nothing_runs(&plan.scope.namespace));
                 };
-                boot::run_on(plan, deployed, booted, cx).await
+                boot::run_on(plan, deployed, booted, self.host, cx).await
             }
             Block::Boot(plan) => {
                 let namespace = plan.scope.namespace.clone();
@@ -209,14 +215,17 @@ impl<'a> Runner<'a> {
             }
             Block::Test(plan) => {
                 let namespace = plan.connection_namespace.as_ref().unwrap_or(&plan.scope.namespace);
+                // The tests are those of the block's own namespace, on whose console ever they run.
+                let own = self.roles.get(&plan.scope.namespace).and_then(|role| role.overlay().cloned());
+                let own = own.as_ref();
                 let Some(Role::Booted { deployed, booted }) = self.roles.get_mut(namespace) else {
                     return Err(nothing_runs(namespace));
                 };
-                let stages = deployed.overlay.as_ref().map(|overlay| overlay.stages.as_slice());
+                let stages = own.or(deployed.overlay.as_ref()).map(|overlay| overlay.stages.clone());
                 let facts = TestFacts {
                     job: self.job,
                     directory: &self.plan.guest.directory,
-                    stages: stages.unwrap_or_default(),
+                    stages: &stages.unwrap_or_default(),
                 };
                 test::run(plan, booted, &facts, cx).await
             }
@@ -232,7 +241,9 @@ impl<'a> Runner<'a> {
             CommandAction::Host { run, .. } => {
                 // Also after a command that failed half-way.
                 self.undo.extend(command::undo_of(plan));
-                command::run_on_host(&plan.name, run, self.host, cx).await?;
+                for argv in run {
+                    command::run_on_host(&plan.name, argv, self.host, cx).await?;
+                }
             }
             CommandAction::Reset => {
                 let Some(Role::Booted { booted, .. }) = self.roles.get_mut(namespace) else {

@@ -10,6 +10,7 @@ mod ids;
 mod mask;
 mod name;
 mod span;
+mod timestamp;
 mod units;
 mod verdict;
 
@@ -20,5 +21,6 @@ pub use ids::{DeviceName, JobId, Level, WorkerName};
 pub use mask::{MASK, Mask};
 pub use name::{InvalidName, Name};
 pub use span::{Position, Source, SourceId, Sources, Span, Spanned};
+pub use timestamp::Timestamp;
 pub use units::{ByteSize, clock};
 pub use verdict::{CaseResult, IllegalTransition, JobEvent, JobState, Verdict};

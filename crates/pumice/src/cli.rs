@@ -201,6 +201,8 @@ pub(crate) struct SchemaArgs {
 pub(crate) enum SchemaOf {
     /// A job definition
     Job,
+    /// A device, rendered
+    Device,
     /// A test definition
     TestDefinition,
 }

@@ -53,3 +53,32 @@ impl From<Exit> for ExitCode {
         Self::from(exit.code())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = include_str!("../../../docs/user/exit-codes.md");
+
+    #[test]
+    fn the_page_lists_every_code_and_no_other() {
+        let all = [
+            Exit::Success,
+            Exit::Bug,
+            Exit::BadDefinition,
+            Exit::Infrastructure,
+            Exit::Cancelled,
+            Exit::TestsFailed,
+            Exit::JobFailed,
+        ];
+        let rows = PAGE.lines().filter_map(|line| line.strip_prefix("| "));
+        let cells = rows.map(|row| row.split(" | ").take(2).map(str::trim).collect::<Vec<_>>());
+        let listed: Vec<(u8, String)> = cells
+            .filter_map(|cells| Some((cells.first()?.parse().ok()?, (*cells.get(1)?).to_owned())))
+            // clap's own has no name.
+            .filter(|(code, _)| *code != 2)
+            .collect();
+        let known: Vec<(u8, String)> = all.iter().map(|exit| (exit.code(), format!("{exit:?}"))).collect();
+        assert_eq!(listed, known);
+    }
+}

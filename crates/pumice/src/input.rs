@@ -12,7 +12,7 @@ use pumice_types::{
 };
 use pumice_yaml::Map;
 
-use crate::{cli::DeviceArgs, config::Config, library::Library, models, provenance};
+use crate::{cli::DeviceArgs, config::Config, kind::Kind, library::Library, models, provenance};
 
 /// The file cannot be read.
 const UNREADABLE: Code = Code("unreadable-file");
@@ -72,6 +72,63 @@ impl Input {
             Some(text) => Self::of_text(&job.display().to_string(), &text, args, job_id, platforms),
             None => input,
         }
+    }
+
+    /// Reads `path` as what it is: a job, a test definition, or a device.
+    pub(crate) fn read_any(
+        path: &Path,
+        args: &DeviceArgs,
+        job_id: JobId,
+        platforms: &[std::rc::Rc<dyn Platform>],
+    ) -> Self {
+        let mut unread = Self {
+            sources: Sources::default(),
+            diagnostics: Diagnostics::new(),
+            job: None,
+            plan: None,
+            nodes: Vec::new(),
+        };
+        let Some(text) = unread.text(path) else { return unread };
+        let name = path.display().to_string();
+        if is_dictionary(path) {
+            return Self::of_device(path, &text, args);
+        }
+        let input = Self::of_text(&name, &text, args, job_id, platforms);
+        // What has actions is a job, whatever is wrong with it; the tree is only asked where there are none.
+        if input.job.as_ref().is_some_and(|job| !job.actions.is_empty()) {
+            return input;
+        }
+        let (tree, _) = pumice_yaml::parse(&text, SourceId(0));
+        match Kind::of(&tree.unwrap_or_default()) {
+            Kind::Job => input,
+            Kind::TestDefinition => Self::of_test_definition(&name, &text),
+            Kind::Device => Self::of_device(path, &text, args),
+        }
+    }
+
+    /// A test definition in a file of its own.
+    pub(crate) fn of_test_definition(name: &str, text: &str) -> Self {
+        let mut sources = Sources::default();
+        let source = sources.add(name, text);
+        let (tree, mut diagnostics) = pumice_yaml::parse_within(text, source, pumice_job::LIMITS);
+        if let Some(tree) = tree {
+            diagnostics.extend(pumice_guest::definition::parse(&tree).1);
+        }
+        Self { sources, diagnostics: diagnostics.sorted(), job: None, plan: None, nodes: Vec::new() }
+    }
+
+    /// A device: a dictionary when its name says so, else a rendered one.
+    pub(crate) fn of_device(path: &Path, text: &str, args: &DeviceArgs) -> Self {
+        let mut input = Self {
+            sources: Sources::default(),
+            diagnostics: Diagnostics::new(),
+            job: None,
+            plan: None,
+            nodes: Vec::new(),
+        };
+        input.device_of_text(path, text, "", &Map::default(), args);
+        input.diagnostics = std::mem::take(&mut input.diagnostics).sorted();
+        input
     }
 
     /// The same of a job's text; `name` is what messages call it.
@@ -245,21 +302,8 @@ impl Input {
     ) -> Option<Device> {
         if let Some(path) = args.file_for(role) {
             let text = self.text(path)?;
-            if path.extension().is_some_and(|extension| extension == "jinja2") {
-                let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-                let shown = path.display().to_string();
-                let source = self.sources.add(shown.clone(), text.clone());
-                let device_type = device_type.map_or("", |name| name.value.as_str());
-                let request =
-                    RenderRequest { source: &shown, dictionary: &text, device: &name, device_type, context };
-                return self.render(&request, Some(source), args);
-            }
-            let source = self.sources.add(path.display().to_string(), text.clone());
-            let (node, found) = pumice_yaml::parse(&text, source);
-            self.diagnostics.extend(found);
-            let (device, found) = Device::read(&node?);
-            self.diagnostics.extend(found);
-            return Some(device);
+            let device_type = device_type.map_or("", |name| name.value.as_str());
+            return self.device_of_text(path, &text, device_type, context, args);
         }
         let named = args.device_type.clone().or_else(|| device_type.map(|name| name.value.clone()));
         let Some(name) = named else {
@@ -298,6 +342,30 @@ impl Input {
             context,
         };
         self.render(&request, None, args)
+    }
+
+    /// A dictionary, or a device that is rendered already.
+    fn device_of_text(
+        &mut self,
+        path: &Path,
+        text: &str,
+        device_type: &str,
+        context: &Map,
+        args: &DeviceArgs,
+    ) -> Option<Device> {
+        let shown = path.display().to_string();
+        let source = self.sources.add(shown.clone(), text);
+        if is_dictionary(path) {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let request =
+                RenderRequest { source: &shown, dictionary: text, device: &name, device_type, context };
+            return self.render(&request, Some(source), args);
+        }
+        let (node, found) = pumice_yaml::parse(text, source);
+        self.diagnostics.extend(found);
+        let (device, found) = Device::read(&node?);
+        self.diagnostics.extend(found);
+        Some(device)
     }
 
     /// `source` is the dictionary's own text, when a person wrote it.
@@ -352,4 +420,9 @@ impl Input {
         }
         self.diagnostics.push(diagnostic);
     }
+}
+
+/// Whether a file is a template, by its name.
+fn is_dictionary(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "jinja2")
 }

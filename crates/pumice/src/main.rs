@@ -12,6 +12,7 @@ mod exit;
 mod group;
 mod host;
 mod input;
+mod kind;
 mod lab;
 mod library;
 mod model_job;

@@ -4,11 +4,14 @@
 
 mod boots;
 mod corpus;
+mod firmware;
 mod flood;
 mod harness;
 mod kill;
 mod lab;
 mod models;
 mod multinode;
+mod ssh;
+mod time;
 mod tuxrun;
 mod uml;

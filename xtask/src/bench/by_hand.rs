@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{program::command, workspace::target};
+use crate::program::command;
 
 /// The commands of `bench/five-cases.yaml`.
 const CASES: [&str; 5] = [
@@ -28,25 +28,66 @@ pub(crate) struct Times {
     pub(crate) whole: Duration,
 }
 
-/// Boots the image of the job with QEMU's own command line and does by hand what the job does.
-pub(crate) fn run() -> Result<Times> {
-    let guest = target().join("guests/arm64");
-    let file = |name: &str| guest.join(name).to_string_lossy().into_owned();
-    let (kernel, initramfs) = (file("kernel"), file("initrd.cpio.gz"));
-    let options =
-        "-cpu cortex-a57 -machine virt -m 512M -nographic -nic user,model=virtio -append console=ttyAMA0";
-    let mut words: Vec<&str> = options.split(' ').collect();
-    words.extend(["-kernel", &kernel, "-initrd", &initramfs]);
-    let started = Instant::now();
-    let mut child = command("qemu-system-aarch64", words)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cannot start qemu-system-aarch64")?;
-    let prompt = converse(&mut child, started);
-    child.kill()?;
-    child.wait()?;
-    Ok(Times { prompt: prompt?, whole: started.elapsed() })
+/// A machine as a person would start it.
+#[derive(Clone, Debug)]
+pub(crate) struct Machine {
+    program: String,
+    arguments: Vec<String>,
+}
+
+impl Machine {
+    /// The machine that a command line of ours makes, with its console on the standard streams and without what only a
+    /// program needs: the control channel, further serial ports, the start in a stopped state. `initramfs` is the file
+    /// without our overlay.
+    pub(crate) fn of(command_line: &str, initramfs: &str) -> Result<Self> {
+        let mut words = command_line.split(' ').map(|word| word.trim_matches('\'').to_owned());
+        let program = words.next().context("an empty command line")?;
+        let mut arguments = Vec::new();
+        while let Some(word) = words.next() {
+            let mut value = || words.next().context("an option without a value");
+            match word.as_str() {
+                "-S" | "-no-shutdown" => {}
+                "-chardev" | "-mon" | "-qmp" => drop(value()?),
+                "-serial" => {
+                    let _ = value()?;
+                    if !arguments.contains(&word) {
+                        arguments.extend([word, "stdio".to_owned()]);
+                    }
+                }
+                "-device" => {
+                    let device = value()?;
+                    if !device.contains("serial") {
+                        arguments.extend([word, device]);
+                    }
+                }
+                "-initrd" => {
+                    let _ = value()?;
+                    arguments.extend([word, initramfs.to_owned()]);
+                }
+                _ => arguments.push(word),
+            }
+        }
+        Ok(Self { program, arguments })
+    }
+
+    /// As a person would type it.
+    pub(crate) fn command_line(&self) -> String {
+        format!("{} {}", self.program, self.arguments.join(" "))
+    }
+
+    /// Boots it and does by hand what the job does.
+    pub(crate) fn run(&self) -> Result<Times> {
+        let started = Instant::now();
+        let mut child = command(&self.program, &self.arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {}", self.program))?;
+        let prompt = converse(&mut child, started);
+        child.kill()?;
+        child.wait()?;
+        Ok(Times { prompt: prompt?, whole: started.elapsed() })
+    }
 }
 
 /// The time to the login prompt.

@@ -14,7 +14,6 @@ const ALLOWED: &[(&str, &str)] = &[
     ("crates/pumice/src/library.rs", "the list of library files"),
     ("crates/pumice/src/models.rs", "the list of library files"),
     ("crates/pumice/src/model_job.rs", "writes a job in LAVA's words"),
-    ("crates/pumice/src/commands/doctor.rs", "the names of Debian's packages"),
     ("crates/pumice-job/src/read/boot.rs", "reads what that table names"),
     ("crates/pumice-plan/src/build/deploy.rs", "a step's name in LAVA's results"),
     ("crates/pumice-device/src/template/filters.rs", "the name of a filter of LAVA's templates"),

@@ -8,4 +8,5 @@
 
 mod corpus;
 mod library;
+mod schema;
 mod shipped;

@@ -20,6 +20,8 @@ pub struct TestSession {
     /// Where the output of cases begins and ends, by suite and case.
     markers: HashMap<(String, String), (Option<u64>, Option<u64>)>,
     installs_failed: Vec<InstallFail>,
+    /// Runs whose time was over, and what to say of them.
+    given_up: HashMap<String, String>,
     loss: Option<Failure>,
     channel: ChannelUse,
     over: bool,
@@ -62,6 +64,7 @@ impl TestSession {
             last_suite: None,
             markers: HashMap::new(),
             installs_failed: Vec::new(),
+            given_up: HashMap::new(),
             loss: None,
             channel: ChannelUse::None,
             over: false,
@@ -114,6 +117,12 @@ impl TestSession {
         events
     }
 
+    /// The time of one run is over and the guest was asked to end it: `reason` is why it fails, whatever status
+    /// its script ends with.
+    pub fn give_up(&mut self, suite: &str, reason: String) {
+        self.given_up.insert(suite.to_owned(), reason);
+    }
+
     /// The channel stayed silent after the console said that the tests are over.
     pub fn channel_silent(&mut self, moment: Moment) -> Vec<SessionEvent> {
         let message = match self.channel {
@@ -153,7 +162,10 @@ impl TestSession {
             }
             Signal::RunExit(RunExit { name, status }) => {
                 if self.open.as_ref().is_some_and(|open| open.run.suite == name) {
-                    let reason = format!("the script ended with status {status} before its end");
+                    let reason =
+                        self.given_up.get(&name).cloned().unwrap_or_else(|| {
+                            format!("the script ended with status {status} before its end")
+                        });
                     self.end_run(Some(reason), moment, events);
                 }
             }
@@ -178,7 +190,10 @@ impl TestSession {
                 {
                     *progress = Progress::InstallFailed;
                 }
-                self.installs_failed.push(failed);
+                // One whose time was over was ended by us, and says nothing of what it installs.
+                if !failed.name.as_ref().is_some_and(|name| self.given_up.contains_key(name)) {
+                    self.installs_failed.push(failed);
+                }
             }
             Signal::Channel(state) => {
                 self.channel = match state {
@@ -331,7 +346,10 @@ impl TestSession {
         for (run, progress) in mem::take(&mut self.planned) {
             let reason = match progress {
                 Progress::Started => continue,
-                Progress::InstallFailed => "its install steps failed, so it was not run".to_owned(),
+                Progress::InstallFailed => {
+                    let given_up = self.given_up.get(&run.suite).cloned();
+                    given_up.unwrap_or_else(|| "its install steps failed, so it was not run".to_owned())
+                }
                 Progress::Waiting => format!("it was not run: {reason}"),
             };
             events.push(recorded(Outcome {

@@ -134,6 +134,29 @@ pub struct Bootloader {
     /// Typed one by one, each waiting for the prompt; after the last the system is waited for. `{label}` stands
     /// for the path of a deployed file.
     pub commands: Vec<Spanned<String>>,
+    /// What ends a line that is typed.
+    pub line_separator: LineSeparator,
+}
+
+/// What ends a line that is typed, in LAVA's words for its devices' boot loaders (`line_separator`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LineSeparator {
+    /// A newline.
+    #[default]
+    Unix,
+    /// A carriage return and a newline: a UEFI shell takes nothing less for the end of a line.
+    Dos,
+}
+
+impl LineSeparator {
+    /// The characters.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unix => "\n",
+            Self::Dos => "\r\n",
+        }
+    }
 }
 
 /// A program that simulates a computer (lava-compat 10.2).

@@ -1,7 +1,7 @@
 //! `boot` blocks (lava-compat 1.6, 10.2, 10.3).
 
 use super::{
-    ByWord, FILLED, Field, Method, Object, RunsOn, Shape, Table, Unknown,
+    ByWord, FILLED, Field, Method, Object, RunsOn, Shape, Table, Unknown, Word,
     blocks::{
         AUTO_LOGIN, BLOCK, CONTAINER, CONTAINER_COMMON, CONTAINER_IMAGE, NAMED_CONTAINER, TRANSFER_OVERLAY,
     },
@@ -64,8 +64,13 @@ const BOOTLOADER: Object = Object {
         field("interrupt_prompt", Shape::Text, "Pattern of the message that says how to stop it."),
         field("interrupt_text", Shape::Text, "What is typed to stop it; a newline by default."),
         field("commands", Shape::OneOrMore(&Shape::Text), "Typed one by one, each waiting for the prompt."),
+        field("line_separator", Shape::Word(LINE_SEPARATORS), "What ends a line that is typed."),
     ]],
 };
+
+/// LAVA's words for its devices' boot loaders.
+const LINE_SEPARATORS: &[Word] =
+    &[word("unix", "A newline; the default."), word("dos", "A carriage return and a newline, for UEFI.")];
 
 /// A boot block.
 pub const BOOT: ByWord =

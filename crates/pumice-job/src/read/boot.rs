@@ -4,8 +4,8 @@ use pumice_types::Diagnostics;
 
 use super::{Fields, blocks};
 use crate::{
-    AutoLogin, Block, Boot, BootDetail, BootMessages, Bootloader, ContainerBoot, Kexec, MinimalBoot,
-    ModelBoot, SshBoot, TransferMethod, TransferOverlay,
+    AutoLogin, Block, Boot, BootDetail, BootMessages, Bootloader, ContainerBoot, Kexec, LineSeparator,
+    MinimalBoot, ModelBoot, SshBoot, TransferMethod, TransferOverlay,
 };
 
 pub(super) fn boot(fields: Fields<'_>, block: Block, defects: &mut Diagnostics) -> Option<Boot> {
@@ -91,11 +91,17 @@ fn transfer_overlay(fields: Fields<'_>, defects: &mut Diagnostics) -> Option<Tra
 }
 
 fn bootloader(fields: Fields<'_>, defects: &mut Diagnostics) -> Option<Bootloader> {
+    const SEPARATORS: [(&str, LineSeparator); 2] =
+        [("unix", LineSeparator::Unix), ("dos", LineSeparator::Dos)];
     Some(Bootloader {
         interrupt_prompt: fields.text("interrupt_prompt", defects),
         interrupt_text: fields.text("interrupt_text", defects),
         prompt: fields.needed("prompt", defects)?,
         commands: fields.texts("commands", defects),
+        line_separator: fields
+            .word("line_separator", &SEPARATORS, defects)
+            .map(|word| word.value)
+            .unwrap_or_default(),
     })
 }
 

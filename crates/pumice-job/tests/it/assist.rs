@@ -1,5 +1,6 @@
 //! Completion and hover, at the place of `|`.
 
+use pumice_job::Root;
 use pumice_types::SourceId;
 
 fn at_cursor(marked: &str) -> (String, usize) {
@@ -12,7 +13,7 @@ fn offers(marked: &str, expected: &[&str]) {
     let (text, offset) = at_cursor(marked);
     let node = pumice_yaml::parse(&text, SourceId(0)).0.unwrap();
     let words: Vec<_> =
-        pumice_job::complete(&node, &text, offset).into_iter().map(|offer| offer.word).collect();
+        pumice_job::complete(Root::Job, &node, &text, offset).into_iter().map(|offer| offer.word).collect();
     for word in expected {
         assert!(words.contains(word), "{word} is not among {words:?} in\n{marked}");
     }
@@ -22,7 +23,7 @@ fn offers(marked: &str, expected: &[&str]) {
 fn explains(marked: &str, expected: Option<&str>) {
     let (text, offset) = at_cursor(marked);
     let node = pumice_yaml::parse(&text, SourceId(0)).0.unwrap();
-    let found = pumice_job::hover(&node, offset).map(|hover| hover.text);
+    let found = pumice_job::hover(Root::Job, &node, offset).map(|hover| hover.text);
     assert_eq!(found.as_deref().map(|text| text.lines().next().unwrap()), expected, "{marked}");
 }
 

@@ -1,6 +1,7 @@
 //! What holds for every text.
 
 use proptest::prelude::*;
+use pumice_job::Root;
 use pumice_types::SourceId;
 
 /// Words of the language put together at random, mostly in ways that make no sense.
@@ -103,8 +104,8 @@ proptest! {
             let _ = pumice_job::for_planning(&job, diagnostics);
         }
         if let Some(node) = pumice_yaml::parse(&text, SourceId(0)).0 {
-            let _ = pumice_job::hover(&node, offset);
-            let _ = pumice_job::complete(&node, &text, offset);
+            let _ = pumice_job::hover(Root::Job, &node, offset);
+            let _ = pumice_job::complete(Root::Job, &node, &text, offset);
         }
     }
 }

@@ -6,7 +6,7 @@ use pumice_job::{Action, Boot as JobBoot, BootDetail};
 use pumice_types::{Code, Diagnostic};
 use pumice_yaml::{Node, Value};
 
-use super::{Builder, ORDER, on_timeout, tries, unsupported::UNSUPPORTED, words};
+use super::{Builder, ORDER, on_timeout, tries, unsupported::UNSUPPORTED};
 use crate::{
     boot::{Boot, BootKind, BootloaderPlan, Login, StartMachine, Unpack},
     machine::{GuestDisk, ImageSpec, MachinePlanner, MachineSpec, NetworkSpec, OverlayDelivery},
@@ -16,8 +16,6 @@ use crate::{
 
 /// The job asks for a login and names no prompt of a shell.
 const NO_PROMPTS: Code = Code("no-prompts");
-/// A connection the device does not have.
-const UNKNOWN_CONNECTION: Code = Code("unknown-connection");
 
 impl<'a> Builder<'a> {
     /// The machine a boot block asks for and who plans it; `None` when it starts none, or nobody serves it.
@@ -158,7 +156,10 @@ impl<'a> Builder<'a> {
             ("minimal", BootDetail::Minimal(instance)) => {
                 self.needs_machine(boot, index)?;
                 let scope = scopes.block(number, "minimal-boot", retries);
-                Some((scope, BootKind::Minimal { instance: instance.clone() }))
+                let pre_power =
+                    self.named_commands("pre_power_command", instance.pre_power_command, instance.span);
+                let pre_os = self.named_commands("pre_os_command", instance.pre_os_command, instance.span);
+                Some((scope, BootKind::Minimal { instance: instance.clone(), pre_power, pre_os }))
             }
             ("kexec", BootDetail::Kexec(kexec)) => {
                 self.needs_machine(boot, index)?;
@@ -183,13 +184,14 @@ impl<'a> Builder<'a> {
             }
             ("ssh", BootDetail::Ssh(ssh)) => {
                 self.device_boots(boot, "ssh")?;
+                let target = self.ssh_target(boot, ssh)?;
                 let scope = scopes.block(number, "login-ssh", retries);
-                let kind = BootKind::Ssh {
-                    device: self.device.deploy_method("ssh").cloned().unwrap_or_default(),
-                    ssh: ssh.clone(),
-                    scope: scopes.step(&scope, "ssh-connection"),
-                };
-                Some((scope, kind))
+                let namespace = boot.block.namespace();
+                let has_files = self.ahead.deploys_before(namespace, index).any(|one| one.to.value == "ssh");
+                let copies = has_files || self.ahead.needs_overlay(namespace);
+                let copy = copies.then(|| scopes.step(&scope, "scp-deploy"));
+                let connect = scopes.step(&scope, "primary-ssh");
+                Some((scope, BootKind::Ssh { target, copy, connect }))
             }
             _ => self.start_machine(boot, index, number, retries, scopes),
         }
@@ -303,23 +305,6 @@ impl<'a> Builder<'a> {
             return None;
         }
         Some(())
-    }
-
-    fn new_connection(&mut self, boot: &JobBoot) -> Option<BootKind> {
-        let name = boot.connection.clone()?;
-        let connections = &self.device.commands.connections;
-        let Some(connection) = connections.get(&name.value) else {
-            let known: Vec<_> = connections.keys().map(String::as_str).collect();
-            let message = format!("the device has no connection `{}`", name.value);
-            let meant = pumice_types::nearest(&name.value, known.iter().copied()).map(str::to_owned);
-            let mut diagnostic = Diagnostic::error(UNKNOWN_CONNECTION, name.span, message).suggest(meant);
-            if !known.is_empty() {
-                diagnostic = diagnostic.help(format!("it has: {}", known.join(", ")));
-            }
-            self.diagnostics.push(diagnostic);
-            return None;
-        };
-        Some(BootKind::NewConnection { name, command: words(&connection.connect) })
     }
 
     /// The wait for the guest: planned when the job names prompts or a login (lava-compat 1.6).

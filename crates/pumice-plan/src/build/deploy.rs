@@ -35,7 +35,7 @@ impl Builder<'_> {
         let wants_overlay = !is_downloads && self.ahead.needs_overlay(namespace);
         let delivery = if wants_overlay { self.delivery(deploy, index) } else { None };
         // LAVA's order: the overlay first, so that a broken definition costs no download.
-        let compress = delivery == Some(OverlayDelivery::Transfer);
+        let compress = matches!(delivery, Some(OverlayDelivery::Transfer | OverlayDelivery::Copied));
         let outline = self.ahead.next_boot(namespace, index).and_then(|at| self.outline_of(at));
         let outline = outline.map(|(_, outline)| outline);
         let channels = outline.as_ref().map(|outline| outline.channel_devices.clone()).unwrap_or_default();
@@ -65,7 +65,7 @@ impl Builder<'_> {
             "downloads" => return Some("downloads"),
             "overlay" => return Some("overlay-deploy"),
             "docker" => ("docker", "deploy-docker"),
-            "ssh" => ("ssh", "scp-deploy"),
+            "ssh" => ("ssh", "scp-overlay"),
             _ => {
                 let mut served = self.planners.iter().flat_map(|planner| planner.deploys());
                 let Some(way) = served.find(|way| way.to == to) else {
@@ -89,14 +89,19 @@ impl Builder<'_> {
 
     /// How the overlay reaches the machine that this block's files are for.
     fn delivery(&mut self, deploy: &JobDeploy, index: usize) -> Option<OverlayDelivery> {
-        if matches!(deploy.to.value.as_str(), "docker" | "overlay" | "ssh" | "nfs") {
+        let namespace = deploy.block.namespace();
+        let boot = self.ahead.next_boot(namespace, index).and_then(|at| self.ahead.boot(at));
+        if boot.is_some_and(|boot| boot.method.value == "ssh") {
+            return Some(OverlayDelivery::Copied);
+        }
+        let fetches = boot.is_some_and(|boot| boot.transfer_overlay.is_some());
+        if matches!(deploy.to.value.as_str(), "docker" | "overlay" | "ssh" | "nfs") && !fetches {
             return Some(OverlayDelivery::Directory);
         }
         let into_image = |image: &&Image| image.resource.overlays.contains(&Overlay::Lava);
         if let Some(image) = deploy.images.iter().find(into_image) {
             return Some(OverlayDelivery::Image { label: image.label.value.clone() });
         }
-        let namespace = deploy.block.namespace();
         let at = self.ahead.next_boot(namespace, index)?;
         if self.ahead.boot(at)?.transfer_overlay.is_some() {
             return Some(OverlayDelivery::Transfer);

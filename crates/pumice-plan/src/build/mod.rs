@@ -5,6 +5,8 @@
 //! would turn out to do nothing.
 
 mod boot;
+mod command;
+mod connection;
 mod deploy;
 mod look_ahead;
 mod overlay;
@@ -15,14 +17,14 @@ use std::{collections::BTreeMap, time::Duration};
 
 use pumice_device::Device;
 use pumice_guest::overlay::{Environment, os_defaults};
-use pumice_job::{Action, Block as JobBlock, Job};
+use pumice_job::{Action, Block as JobBlock, Job, Timeout};
 use pumice_types::{Code, Diagnostic, Diagnostics, JobId, Span};
 use pumice_yaml::Node;
 
 use crate::{
     machine::{MachinePlanner, NetworkSpec},
     multinode::{self, NodePlan, PeerRequest},
-    plan::{Block, CharacterDelays, Command, CommandAction, Finalize, GuestConventions, OnTimeout, Plan},
+    plan::{Block, CharacterDelays, Finalize, GuestConventions, OnTimeout, Plan},
     scope::{BlockScopes, BlockTimes, TimeoutTable, Tries, TryMode},
 };
 use look_ahead::LookAhead;
@@ -35,9 +37,6 @@ pub(crate) const ORDER: Code = Code("block-order");
 const ARCHITECTURE: Code = Code("architecture");
 /// The least time that machines have to stop.
 const STOP: Duration = Duration::from_secs(90);
-
-/// A command the device does not offer.
-const UNKNOWN_COMMAND: Code = Code("unknown-command");
 
 /// What a plan is made for, beside job and device.
 #[derive(Clone, Debug)]
@@ -217,38 +216,6 @@ impl Builder<'_> {
         self.diagnostics.push(diagnostic);
     }
 
-    fn command(
-        &mut self,
-        command: &pumice_job::Command,
-        number: u32,
-        scopes: &mut BlockScopes<'_>,
-    ) -> Option<Block> {
-        let name = command.name.value.as_str();
-        let users = &self.device.commands.users;
-        let action = match name {
-            "hard_reset" => CommandAction::Reset,
-            "power_on" => CommandAction::PowerOn,
-            "power_off" => CommandAction::PowerOff,
-            _ => {
-                let Some(user) = users.get(name) else {
-                    let own = ["hard_reset", "power_off", "power_on"];
-                    let known: Vec<_> = users.keys().map(String::as_str).chain(own).collect();
-                    let meant = pumice_types::nearest(name, known.iter().copied()).map(str::to_owned);
-                    let message = format!("the device offers no command `{name}`");
-                    self.diagnostics.push(
-                        Diagnostic::error(UNKNOWN_COMMAND, command.name.span, message)
-                            .help(format!("it offers: {}", known.join(", ")))
-                            .suggest(meant),
-                    );
-                    return None;
-                };
-                CommandAction::Host { run: words(&user.run), undo: words(&user.undo) }
-            }
-        };
-        let scope = scopes.block(number, "user-command", None);
-        Some(Block::Command(Command { scope, name: name.to_owned(), action }))
-    }
-
     /// Cleaning up. All of it together has [`crate::CLEANUP`], whatever time the step has by its name.
     fn finalize(&self, blocks: usize, table: &TimeoutTable) -> Finalize {
         let number = u32::try_from(blocks + 1).unwrap_or(u32::MAX);
@@ -334,9 +301,14 @@ pub(crate) fn tries(block: &JobBlock, default: Option<u32>) -> Option<Tries> {
 
 /// What a block does when its own time is over.
 pub(crate) fn on_timeout(block: &JobBlock, may_skip: bool) -> OnTimeout {
-    match &block.timeout {
-        Some(timeout) if timeout.soft => OnTimeout::Soft,
-        Some(timeout) if timeout.skip && may_skip => OnTimeout::Skip,
+    block.timeout.as_ref().map_or(OnTimeout::Fail, |timeout| timeout_policy(timeout, may_skip))
+}
+
+/// What the end of this time means. `skip` is for tests only.
+pub(crate) fn timeout_policy(timeout: &Timeout, may_skip: bool) -> OnTimeout {
+    match timeout {
+        Timeout { soft: true, .. } => OnTimeout::Soft,
+        Timeout { skip: true, .. } if may_skip => OnTimeout::Skip,
         _ => OnTimeout::Fail,
     }
 }

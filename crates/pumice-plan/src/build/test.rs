@@ -1,13 +1,13 @@
 //! Plans test blocks.
 
-use pumice_job::{Action, Test as JobTest, TestKind as JobTestKind};
+use pumice_job::{Action, Definition, Test as JobTest, TestKind as JobTestKind};
 use pumice_types::Diagnostic;
 
-use super::{Builder, ORDER, on_timeout, tries};
+use super::{Builder, ORDER, on_timeout, timeout_policy, tries};
 use crate::{
     plan::Block,
     scope::BlockScopes,
-    test::{Test, TestKind},
+    test::{RunLimit, Test, TestKind},
 };
 
 impl Builder<'_> {
@@ -22,19 +22,28 @@ impl Builder<'_> {
         let runs = || {
             let stage = self.stage_of(index, namespace);
             let definitions = self.numbered_definitions(namespace).into_iter();
-            let own = definitions.filter(|(at, _, _)| *at == stage);
-            let runs = own.map(|(_, number, one)| format!("{number}_{}", one.name.value)).collect();
-            (stage, runs)
+            let own: Vec<_> = definitions.filter(|(at, _, _)| *at == stage).collect();
+            let name = |number: u32, one: &Definition| format!("{number}_{}", one.name.value);
+            let runs = own.iter().map(|(_, number, one)| name(*number, one)).collect();
+            let limits = own.iter().filter_map(|(_, number, one)| {
+                let timeout = one.timeout?;
+                let limit = RunLimit {
+                    timeout: timeout.duration.saturating_mul(scopes.factor()),
+                    on_timeout: timeout_policy(&timeout, true),
+                };
+                Some((name(*number, one), limit))
+            });
+            (stage, runs, limits.collect())
         };
         let (names, kind) = match &test.kind {
             JobTestKind::Definitions { container: None, .. } => {
-                let (stage, runs) = runs();
+                let (stage, runs, limits) = runs();
                 // LAVA calls the shell of a node by another name (lava-compat 5.3).
                 let shell = if self.job.node.is_some() { "multinode-test" } else { "lava-test-shell" };
-                (("lava-test-retry", shell), TestKind::Shell { stage, runs })
+                (("lava-test-retry", shell), TestKind::Shell { stage, runs, limits })
             }
             JobTestKind::Definitions { container: Some(container), .. } => {
-                let (stage, runs) = runs();
+                let (stage, runs, _) = runs();
                 let options = self.device.container_options("options");
                 let kind = TestKind::Container { stage, runs, container: container.clone(), options };
                 (("lava-docker-test", "lava-docker-test-shell"), kind)

@@ -36,7 +36,6 @@ fn in_deploy(deploy: &Deploy) -> Vec<Refused> {
     let help = match deploy.to.value.as_str() {
         "nfs" => "give the machine its root file system as an initramfs or as a disk image",
         "iso-installer" => "install the system once, and deploy the disk image that came out of it",
-        "ssh" => "bring files into the guest with `transfer_overlay`, or into its image with `overlays`",
         "docker" => CONTAINER,
         _ => {
             let postprocess = deploy.postprocess.iter();
@@ -51,25 +50,20 @@ fn in_deploy(deploy: &Deploy) -> Vec<Refused> {
 
 fn in_boot(boot: &Boot) -> Vec<Refused> {
     let help = match boot.method.value.as_str() {
-        "new_connection" => {
-            "tests see every console of a machine in the log; they can type into the main one"
-        }
         "kexec" => "deploy the kernel and boot it, in a deploy and a boot block of its own",
         "docker" => CONTAINER,
-        "ssh" => "boot the machine and log in on its console",
         _ => "",
     };
     let mut found = Vec::new();
     if !help.is_empty() {
         found.push((boot.method.span, format!("booting with method `{}`", boot.method.value), help));
     }
-    if let BootDetail::Minimal(minimal) = &boot.detail {
-        let named =
-            [("pre_power_command", minimal.pre_power_command), ("pre_os_command", minimal.pre_os_command)];
-        for (name, _) in named.into_iter().filter(|(_, is_set)| *is_set) {
-            let help = "put a `command` block that runs it before this one";
-            found.push((minimal.span, format!("`{name}` of method `minimal`"), help));
-        }
+    if let BootDetail::Ssh(ssh) = &boot.detail {
+        let help = "give the device the machine's address, `ssh_host` in its dictionary";
+        let named = ssh.host_id.iter().map(|id| (id, "an address from another node, `hostID`,", help));
+        let help = "enter it with a command of a test block";
+        let named = named.chain(ssh.schroot.iter().map(|name| (name, "`schroot`", help)));
+        found.extend(named.map(|(text, what, help)| (text.span, what.to_owned(), help)));
     }
     if let Some(transfer) = &boot.transfer_overlay
         && transfer.method != TransferMethod::Http
@@ -86,15 +80,13 @@ fn in_test(test: &Test) -> Vec<Refused> {
         TestKind::Definitions { container: Some(container), .. } => {
             vec![(container.container.span, "a test in a container".to_owned(), CONTAINER)]
         }
-        TestKind::Definitions { definitions, container: None } => {
-            let timeouts = definitions.iter().filter_map(|definition| definition.timeout);
-            let help = "give the block a `timeout`, and the definition a block of its own";
-            timeouts.map(|timeout| (timeout.span, "`timeout` of one definition".to_owned(), help)).collect()
-        }
         TestKind::Services(services) => {
             let help = "start the service on the host before the job";
             services.iter().take(1).map(|one| (one.span, "`services`".to_owned(), help)).collect()
         }
-        TestKind::Interactive(_) | TestKind::Monitors(_) | TestKind::Commands(_) => Vec::new(),
+        TestKind::Definitions { container: None, .. }
+        | TestKind::Interactive(_)
+        | TestKind::Monitors(_)
+        | TestKind::Commands(_) => Vec::new(),
     }
 }

@@ -8,7 +8,7 @@ use pumice_record::LogLevel;
 use pumice_types::{Blame as _, Cause, Failure};
 use serde_json::json;
 
-use super::{Booted, patterns, type_line};
+use super::{Booted, patterns};
 use crate::cx::StepCx;
 
 /// Stops it and talks to it; after the last command the system is on its way.
@@ -60,7 +60,9 @@ async fn talk(
         let line = files.iter().fold(command.value.clone(), |line, (label, path)| {
             line.replace(&format!("{{{label}}}"), &path.to_string_lossy())
         });
-        type_line(console, &line, cx).await?;
+        cx.report().log(LogLevel::Input, &line);
+        let typed = format!("{line}{}", plan.bootloader.line_separator.as_str());
+        console.send(typed.as_bytes(), cx.deadline()).await.map_err(|error| error.failure())?;
     }
     Ok(())
 }

@@ -5,15 +5,28 @@ use pumice_platform::MonitorError;
 use pumice_types::{Cause, Failure, Fault};
 
 use super::Booted;
-use crate::{cx::StepCx, deploy::unplanned};
+use crate::{command::run_on_host, cx::StepCx, deploy::unplanned, host::RunHost};
 
-/// Resets it, where the job does not say otherwise.
-pub(crate) async fn run(plan: &Boot, booted: &mut Booted, cx: &StepCx) -> Result<(), Failure> {
-    let BootKind::Minimal { instance } = &plan.kind else { return Err(unplanned(&plan.scope.name)) };
-    if !instance.reset {
-        return Ok(());
+/// Resets it, where the job does not say otherwise, between the commands that the operator has for before and after.
+pub(crate) async fn run(
+    plan: &Boot,
+    booted: &mut Booted,
+    host: &RunHost,
+    cx: &StepCx,
+) -> Result<(), Failure> {
+    let BootKind::Minimal { instance, pre_power, pre_os } = &plan.kind else {
+        return Err(unplanned(&plan.scope.name));
+    };
+    for argv in pre_power {
+        run_on_host("pre_power_command", argv, host, cx).await?;
     }
-    reset(booted, cx).await
+    if instance.reset {
+        reset(booted, cx).await?;
+    }
+    for argv in pre_os {
+        run_on_host("pre_os_command", argv, host, cx).await?;
+    }
+    Ok(())
 }
 
 /// Resets the machine. What it said before is not read as what it says afterwards.

@@ -1,6 +1,7 @@
 //! Boot blocks: bring a machine to where tests can run.
 
 mod bootloader;
+mod connect;
 mod login;
 mod minimal;
 mod overlay;
@@ -18,13 +19,7 @@ use pumice_record::{LogLevel, ResultRecord};
 use pumice_types::{Blame as _, CaseResult, Cause, Deadline, Failure};
 use tokio::sync::mpsc;
 
-use crate::{
-    console_log::Heard,
-    cx::StepCx,
-    deploy::{Deployed, unplanned},
-    host::RunHost,
-    licence::Seat,
-};
+use crate::{console_log::Heard, cx::StepCx, deploy::Deployed, host::RunHost, licence::Seat};
 
 pub(crate) use minimal::reset;
 pub(crate) use overlay::HOST_ADDRESS;
@@ -92,8 +87,10 @@ async fn tries(
     cx: &StepCx,
 ) -> Result<Booted, Failure> {
     cx.step_with_tries(&plan.scope, Cause::StepTimeout, async |cx| {
-        let BootKind::Machine(machine) = &plan.kind else { return Err(unplanned(&plan.scope.name)) };
-        let mut booted = start::run(machine, deployed, host, facts, seats, cx).await?;
+        let mut booted = match &plan.kind {
+            BootKind::Machine(machine) => start::run(machine, deployed, host, facts, seats, cx).await?,
+            _ => connect::run(plan, deployed, host, facts, cx).await?,
+        };
         match reach_shell(plan, deployed, &mut booted, cx).await {
             Ok(()) => Ok(booted),
             Err(failure) => {
@@ -111,10 +108,11 @@ pub(crate) async fn run_on(
     plan: &Boot,
     deployed: &Deployed,
     booted: &mut Booted,
+    host: &RunHost,
     cx: &StepCx,
 ) -> Result<(), Failure> {
     cx.step_with_tries(&plan.scope, Cause::StepTimeout, async |cx| {
-        minimal::run(plan, booted, cx).await?;
+        minimal::run(plan, booted, host, cx).await?;
         match reach_shell(plan, deployed, booted, cx).await {
             Ok(()) => Ok(()),
             Err(failure) => Err(booted.explained(failure).await),

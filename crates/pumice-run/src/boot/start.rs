@@ -11,7 +11,9 @@ use std::{
 
 use pumice_console::{kernel_watches, reset_watch};
 use pumice_plan::{MachineSpec, NetworkSpec, boot::StartMachine};
-use pumice_platform::{Availability, Bound, ConsoleRole, Launch, Machine, Platform, SIMULATOR, StartOptions};
+use pumice_platform::{
+    Availability, Bound, ConsoleRole, Launch, Machine, Monitor, Platform, SIMULATOR, StartOptions,
+};
 use pumice_types::{Blame as _, Cause, Diagnostics, Failure};
 use serde_json::json;
 
@@ -109,7 +111,9 @@ async fn steps(
             }
             cx.report().info(format!("starting {}", launch.command_line()));
             let extra = json!(launch.extra);
-            let booted = start(&*platform, launch, &plan.spec.namespace, host, facts, seats, cx).await?;
+            let monitor = platform.monitor(&launch);
+            let namespace = &plan.spec.namespace;
+            let booted = start(monitor, launch, namespace, host, facts, seats, cx).await?;
             cx.record(extra);
             Ok(booted)
         })
@@ -174,8 +178,9 @@ async fn probe(
     }
 }
 
-async fn start(
-    platform: &dyn Platform,
+/// Starts a launch, its consoles recorded as those of `namespace`.
+pub(super) async fn start(
+    monitor: Option<Box<dyn Monitor>>,
     launch: Launch,
     namespace: &str,
     host: &RunHost,
@@ -189,7 +194,6 @@ async fn start(
     let file = transcript(host.output_dir.as_deref(), namespace, cx);
     let (log, heard) = ConsoleLog::new(cx.report().clone(), namespace, roles, file, facts.mask.clone());
     let clock = log.start();
-    let monitor = platform.monitor(&launch);
     let options = StartOptions {
         guard: &host.guard,
         search_path: &host.search_path,

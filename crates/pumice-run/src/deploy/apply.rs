@@ -2,13 +2,14 @@
 //! to fetch.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     io::BufWriter,
     path::{Path, PathBuf},
 };
 
 use pumice_image::{
-    Compression, Node, Tree, TreePath,
+    Compression, Content, Entry, Meta, Node, Tree, TreePath,
     compression::encode,
     cpio::initramfs::{self, Placement},
     ext4::{self, CreateOptions, Kind},
@@ -56,7 +57,10 @@ pub(crate) async fn run(
                 cx.report().info(format!("the overlay is on a disk of its own, {} MiB", plan.disk_mib));
             }
             // The image has it already, the guest fetches it, or the machine shares a directory.
-            OverlayDelivery::Image { .. } | OverlayDelivery::Transfer | OverlayDelivery::Directory => {}
+            OverlayDelivery::Image { .. }
+            | OverlayDelivery::Transfer
+            | OverlayDelivery::Copied
+            | OverlayDelivery::Directory => {}
         }
         cx.record(serde_json::json!({ "by": plan.by }));
         Ok(())
@@ -100,17 +104,27 @@ fn inside(tree: &Tree, root: &str) -> Result<Tree, Failure> {
     Ok(part)
 }
 
-/// Packs the overlay for the guest to fetch. The name says which step made it, as LAVA's does
+/// Packs the overlay for the guest to fetch, with `files` beside the tests, each in a directory that is called as its
+/// label. The name says which step made it, as LAVA's does
 /// (lava-compat 1.6).
 pub(crate) async fn pack(
     overlay: &BuiltOverlay,
+    files: &BTreeMap<String, PathBuf>,
     scope: &Scope,
     host: &RunHost,
     cx: &StepCx,
 ) -> Result<PathBuf, Failure> {
     cx.step(scope, Cause::StepTimeout, async |cx| {
         let path = host.work_dir.join(format!("overlay-{}.tar.gz", scope.level));
-        let tree = overlay.tree()?;
+        let mut tree = overlay.tree()?;
+        for (label, file) in files {
+            let name = file.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+            let place = TreePath::new(format!("{}/{label}/{name}", overlay.root))
+                .map_err(|error| unusable(&error))?;
+            let content = Content::host(file).map_err(|error| cannot_make(file, &error))?;
+            let entry = Entry::new(Meta::new(0o644), Node::File(content));
+            tree.insert(&place, entry).map_err(|error| error.failure())?;
+        }
         let packed = on_thread(move || write_archive(&tree, &path).map(|()| path)).await?;
         cx.report().debug(format!("the overlay is packed in {}", packed.display()));
         Ok(packed)

@@ -18,7 +18,7 @@ use pumice_types::{Cause, Failure};
 use crate::{cx::StepCx, host::RunHost};
 
 pub(crate) use apply::DISK_UUID_TEXT;
-pub(crate) use download::Downloads;
+pub(crate) use download::{Downloads, cannot_make};
 pub use overlay::BuiltOverlay;
 pub(crate) use overlay::Facts;
 
@@ -63,9 +63,6 @@ pub(crate) async fn run(
         let mut deployed = Deployed::default();
         if let Some(overlay) = &plan.overlay {
             let built = overlay::build(overlay, host, facts, cx).await?;
-            if let Some(scope) = &overlay.compress {
-                deployed.overlay_archive = Some(apply::pack(&built, scope, host, cx).await?);
-            }
             deployed.overlay = Some(built);
         }
         let directory = host.work_dir.join(format!("d{}", plan.scope.level));
@@ -88,7 +85,7 @@ pub(crate) async fn run(
             deployed.views.extend(file.view);
         }
         match &plan.kind {
-            DeployKind::Images { .. } | DeployKind::Overlay => {}
+            DeployKind::Images { .. } | DeployKind::Overlay | DeployKind::Ssh => {}
             DeployKind::Downloads { postprocess: None, .. } => {
                 downloads.keep(&plan.scope.namespace, &deployed);
             }
@@ -96,8 +93,12 @@ pub(crate) async fn run(
             DeployKind::Downloads { postprocess: Some(_), .. }
             | DeployKind::Nfs { .. }
             | DeployKind::Container { .. }
-            | DeployKind::Ssh
             | DeployKind::IsoInstaller { .. } => return Err(unplanned(&plan.scope.name)),
+        }
+        let compress = plan.overlay.as_ref().and_then(|overlay| overlay.compress.as_ref());
+        if let (Some(scope), Some(overlay)) = (compress, &deployed.overlay) {
+            let files = if plan.kind == DeployKind::Ssh { deployed.files.clone() } else { BTreeMap::new() };
+            deployed.overlay_archive = Some(apply::pack(overlay, &files, scope, host, cx).await?);
         }
         if let Some(apply) = &plan.apply {
             apply::run(apply, &mut deployed, host, cx).await?;

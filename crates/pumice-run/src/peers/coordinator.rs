@@ -144,10 +144,7 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 async fn serve(stream: UnixStream, state: Arc<Mutex<State>>) {
     let (reader, mut writer) = stream.into_split();
     let mut lines = BufReader::new(reader);
-    let node = match next(&mut lines).await {
-        Ok(Some(FromNode::Hello { version: wire::VERSION, node })) => node,
-        _ => return,
-    };
+    let Ok(Some(FromNode::Hello { version: wire::VERSION, node })) = next(&mut lines).await else { return };
     let mut words = {
         let mut state = lock(&state);
         let members = state.group.members().to_vec();

@@ -61,14 +61,13 @@ pub(crate) async fn make(
 fn filled_in(peers: &Peers, message: &BTreeMap<String, PeerValue>) -> Result<Values, Failure> {
     let fill = |(key, value): (&String, &PeerValue)| match value {
         PeerValue::Text(text) => Ok((key.clone(), text.clone())),
-        PeerValue::Received(name) => match peers.received(name) {
-            Some(value) => Ok((key.clone(), value)),
-            None => {
+        PeerValue::Received(name) => {
+            peers.received(name).map(|value| (key.clone(), value)).ok_or_else(|| {
                 let message = format!("`${name}` is to be sent, and no message has brought it yet");
-                Err(Failure::new(Cause::InvalidDefinition, message)
-                    .hint("put the `lava-wait` whose `message` names it into a block before this one"))
-            }
-        },
+                Failure::new(Cause::InvalidDefinition, message)
+                    .hint("put the `lava-wait` whose `message` names it into a block before this one")
+            })
+        }
     };
     message.iter().map(fill).collect()
 }

@@ -4,6 +4,7 @@ mod commands;
 #[cfg(test)]
 mod harness;
 mod interactive;
+mod limit;
 mod monitor;
 mod shell;
 mod talk;
@@ -38,7 +39,7 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     cx.step_with_tries(&plan.scope, Cause::TestTimeout, async |cx| {
         cx.step(&plan.run, Cause::TestTimeout, async |cx| match &plan.kind {
-            TestKind::Shell { stage, .. } => shell::run(*stage, booted, facts, cx).await,
+            TestKind::Shell { stage, limits, .. } => shell::run(*stage, limits, booted, facts, cx).await,
             TestKind::Monitors { monitors } => {
                 listening(booted, async |console| monitor::run(monitors, console, cx).await).await
             }

@@ -6,18 +6,22 @@
 //! Blame: tests that do not end in time, and what a test raises, are the tests'; a machine that ends is the
 //! infrastructure's; a signal that was lost on the way is too, and never a silent pass.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use pumice_console::Patterns;
 use pumice_guest::{
     session::{Moment, Origin, Outcome, SessionEvent, SessionPlan, TestSession},
     signal::Signal,
 };
+use pumice_plan::test::RunLimit;
 use pumice_record::{LogLevel, ResultRecord};
 use pumice_types::{Blame as _, Cause, Failure};
 use serde_json::json;
 
-use super::{TestFacts, talk::Talk};
+use super::{TestFacts, limit::Limits, talk::Talk};
 use crate::{
     boot::{Booted, machine_failure, type_line},
     console_log::Heard,
@@ -40,12 +44,15 @@ enum Next {
 /// Runs one stage of the overlay.
 pub(crate) async fn run(
     stage: u32,
+    limits: &BTreeMap<String, RunLimit>,
     booted: &mut Booted,
     facts: &TestFacts<'_>,
     cx: &StepCx,
 ) -> Result<(), Failure> {
     let runs = usize::try_from(stage).ok().and_then(|stage| facts.stages.get(stage)).cloned();
-    let mut session = TestSession::new(SessionPlan { stage, runs: runs.unwrap_or_default() });
+    let runs = runs.unwrap_or_default();
+    let order = runs.iter().map(|run| run.suite.clone()).collect();
+    let mut session = TestSession::new(SessionPlan { stage, runs });
     // What a block before left unheard is not ours.
     while booted.heard.try_recv().is_ok() {}
     booted.console.skip();
@@ -57,7 +64,8 @@ pub(crate) async fn run(
          printf '<LAVA_SIG''NAL_RETRUNCODE %s>\\n' $?"
     );
     type_line(&booted.console, &line, cx).await?;
-    let outcome = listen(&mut session, booted, directory, cx).await;
+    let mut limits = Limits::new(limits, order);
+    let outcome = listen(&mut session, &mut limits, booted, directory, cx).await;
     if let Err(failure) = &outcome {
         // Runs that are open fail, with the reason.
         let moment = now(booted, cx);
@@ -71,6 +79,7 @@ pub(crate) async fn run(
 
 async fn listen(
     session: &mut TestSession,
+    limits: &mut Limits<'_>,
     booted: &mut Booted,
     directory: &str,
     cx: &StepCx,
@@ -106,6 +115,9 @@ async fn listen(
             heard = booted.heard.recv() => if let Some(heard) = heard {
                 // The session is deaf once it is over, and this may come after.
                 has_returned |= matches!(heard.received.signal, Ok(Signal::ReturnCode(_)));
+                if let Ok(signal) = &heard.received.signal {
+                    limits.note(signal);
+                }
                 take(session, heard, directory, &mut talk, cx)
             } else {
                 let gone = Failure::new(Cause::ConsoleLost, "the consoles of the machine are gone");
@@ -123,6 +135,7 @@ async fn listen(
                 let next = perform_all(events, &mut talk, cx);
                 told.map(|()| next)
             }
+            () = limits.over() => limits.end(session, booted, cx).await.map(|()| Next::Listen),
             () = tokio::time::sleep_until(cx.deadline().at().into()) => {
                 let failure = Failure::timed_out(
                     Cause::TestTimeout,

@@ -24,10 +24,7 @@ pub(super) struct Fault {
 
 impl Fault {
     pub(super) fn value(&self) -> Value {
-        Value::members([
-            ("faultCode", Value::Int(self.code)),
-            ("faultString", Value::String(self.message.clone())),
-        ])
+        Value::fault(self.code, &self.message)
     }
 }
 

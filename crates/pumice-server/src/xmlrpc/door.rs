@@ -8,7 +8,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{Answer, Arguments, Call, Fault, Value, read, table, write};
+use pumice_api::xmlrpc;
+
+use super::{Answer, Arguments, Call, Fault, Value, table};
 use crate::{
     access::{Credentials, Identity, LoginError},
     app::Shared,
@@ -37,7 +39,7 @@ pub(crate) async fn answer(shared: Arc<Shared>, headers: HeaderMap, body: Bytes)
         return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Basic realm=\"pumice\"")], "Log in")
             .into_response();
     }
-    let request = match read::request(&body) {
+    let request = match xmlrpc::request(&body) {
         Ok(request) => request,
         Err(error) => return xml(&Err(Fault { code: PARSE_ERROR, message: error.to_string() })),
     };
@@ -65,5 +67,9 @@ pub(super) fn call(
 
 fn xml(answer: &Answer) -> Response {
     let headers = [(header::CONTENT_TYPE, "application/xml; charset=utf-8")];
-    (headers, write::response(answer)).into_response()
+    let text = match answer {
+        Ok(value) => xmlrpc::response(value),
+        Err(fault) => xmlrpc::fault(fault.code, &fault.message),
+    };
+    (headers, text).into_response()
 }

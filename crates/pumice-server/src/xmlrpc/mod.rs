@@ -5,13 +5,11 @@ mod call;
 mod door;
 mod help;
 mod methods;
-mod read;
 mod table;
-mod value;
-mod write;
 
 pub(crate) use door::answer;
 
+use pumice_api::xmlrpc::Value;
+
 use arguments::Arguments;
 use call::{Answer, Call, Fault};
-use value::Value;

@@ -1,4 +1,4 @@
-//! `pumice check`: every mistake in a job at once.
+//! `pumice check`: every mistake in a job, a test definition or a device at once.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ use crate::{
 pub(crate) fn main(args: &CheckArgs) -> Exit {
     let platforms = pumice_platforms::all();
     let checked = args.jobs.iter().map(|job| {
-        let input = Input::read(job, &args.device, JobId(1), &platforms);
+        let input = Input::read_any(job, &args.device, JobId(1), &platforms);
         (job.display().to_string(), input)
     });
     report(&checked.collect::<Vec<_>>(), args.format, "jobs")

@@ -30,15 +30,14 @@ pub(crate) fn main(args: &DoctorArgs) -> Exit {
         writable("state", &host::state_dir(&args.places)),
         writable("cache", &host::cache_dir(&args.places)),
     ];
-    for (program, hint) in [
-        ("git", "test definitions from git need it: apt-get install git"),
-        ("qemu-system-aarch64", "jobs on QEMU need it: apt-get install qemu-system-arm"),
-        ("qemu-system-x86_64", "x86 jobs on QEMU need it: apt-get install qemu-system-x86"),
-    ] {
+    let git = ("git", "test definitions from git need it: apt-get install git".to_owned());
+    let platforms = pumice_platforms::all();
+    let usual = platforms.iter().flat_map(|platform| platform.programs());
+    for (program, hint) in std::iter::once(git).chain(usual.map(|program| (program.name, program.hint))) {
         let found = host::find_program(program, &config);
         findings.push(Finding {
             what: program.to_owned(),
-            outcome: found.map(|path| path.display().to_string()).ok_or_else(|| hint.to_owned()),
+            outcome: found.map(|path| path.display().to_string()).ok_or(hint),
             is_needed: false,
         });
     }

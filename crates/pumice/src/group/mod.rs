@@ -131,7 +131,9 @@ async fn supervise(mut nodes: Vec<Node>, mut coordinator: Coordinator) -> (Vec<E
             biased;
             Some(left) = coordinator.left() => note(left, &coordinator, &mut failures),
             () = interrupts.next() => {
-                nodes.iter().for_each(|node| node.signal(Signal::TERM));
+                for node in &nodes {
+                    node.signal(Signal::TERM);
+                }
                 give_up.get_or_insert_with(|| Instant::now() + END_PATIENCE);
             }
             () = until(give_up) => {

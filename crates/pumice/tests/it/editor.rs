@@ -71,7 +71,11 @@ impl Client {
 
     /// Opens `text`; what is wrong with it.
     fn open(&mut self, text: &str) -> Json {
-        let document = json!({ "uri": URI, "languageId": "yaml", "version": 1, "text": text });
+        self.open_at(URI, text)
+    }
+
+    fn open_at(&mut self, uri: &str, text: &str) -> Json {
+        let document = json!({ "uri": uri, "languageId": "yaml", "version": 1, "text": text });
         self.tell("textDocument/didOpen", &json!({ "textDocument": document }));
         self.receive()["params"].clone()
     }
@@ -129,6 +133,82 @@ fn a_session_has_diagnostics_completion_hover_and_a_quick_fix() {
     client.tell("textDocument/didClose", &json!({ "textDocument": { "uri": URI } }));
     assert_eq!(client.receive()["params"]["diagnostics"], json!([]));
     assert_eq!(client.end(), Some(0));
+}
+
+/// Opens a text at `uri` and compares the lines, from 0, and words of what is wrong with it.
+#[track_caller]
+fn check_at(uri: &str, text: &str, expected: &[(u64, &str)]) {
+    let mut client = Client::start();
+    client.ask("initialize", &json!({ "capabilities": {} }));
+    let told = client.open_at(uri, text);
+    let found = told["diagnostics"].as_array().unwrap();
+    let line = |one: &Json| one["range"]["start"]["line"].as_u64().unwrap();
+    let words = |one: &Json| one["message"].as_str().unwrap().to_owned();
+    let shown: Vec<_> = found.iter().map(|one| (line(one), words(one))).collect();
+    assert_eq!(shown.len(), expected.len(), "{shown:#?}");
+    for ((line, words), (expected_line, part)) in shown.iter().zip(expected) {
+        assert_eq!(line, expected_line, "{shown:#?}");
+        assert!(words.contains(part), "{words}");
+    }
+    assert_eq!(client.end(), Some(0));
+}
+
+#[test]
+fn a_test_definition_is_read_as_one() {
+    let uri = "file:///lab/tests/smoke.yaml";
+    let head = "metadata: {format: Lava-Test Test Definition 1.0, name: smoke}\n";
+    check_at(uri, &format!("{head}run: {{steps: [ls]}}\n"), &[]);
+    check_at(uri, &format!("{head}run:\n  steps: ls\ninstal: {{}}\n"), &[(2, "list"), (3, "instal")]);
+}
+
+#[test]
+fn a_test_definitions_keys_are_offered_and_explained() {
+    let mut client = Client::start();
+    client.ask("initialize", &json!({ "capabilities": {} }));
+    client.open("metadata: {format: Lava-Test Test Definition 1.0, name: smoke}\nrun: {steps: [ls]}\n\n");
+    let offered = client.ask("textDocument/completion", &Client::at(2, 0));
+    let has = |word| offered["result"].as_array().unwrap().iter().any(|item| item["label"] == word);
+    assert!(has("install") && !has("actions"), "{offered:#}");
+    let hover = client.ask("textDocument/hover", &Client::at(1, 1));
+    assert!(hover["result"]["contents"]["value"].is_string(), "{hover:#}");
+    client.end();
+}
+
+#[test]
+fn a_rendered_device_is_read_as_one() {
+    let uri = "file:///lab/devices/a.yaml";
+    let actions = "actions: {boot: {methods: {minimal: null}}}\n";
+    check_at(uri, &format!("hostname: a\n{actions}"), &[]);
+    check_at(uri, &format!("hostname: a\ntime_factor: slow\n{actions}"), &[(1, "whole number")]);
+}
+
+#[test]
+fn a_dictionary_is_rendered_and_its_mistakes_stand_where_they_come_from() {
+    let uri = "file:///lab/devices/a.jinja2";
+    check_at(uri, "{% extends 'qemu.jinja2' %}\n{% set memory = 512 %}\n", &[]);
+    check_at(uri, "{% extends 'qemu.jinja2' %}\n{% set memory = %}\n", &[(1, "unexpected")]);
+    check_at(uri, "{% extends 'nothing.jinja2' %}\n", &[(0, "nothing")]);
+    let wrong = "{% extends 'qemu.jinja2' %}\n{% set test_character_delay = 'slow' %}\n";
+    check_at(uri, wrong, &[(1, "whole number")]);
+}
+
+#[test]
+fn a_job_is_planned_for_the_device_type_it_names() {
+    let job = |device_type: &str| {
+        format!(
+            "job_name: a\ndevice_type: {device_type}\nvisibility: public\ncontext: {{arch: arm64}}\n\
+             timeouts: {{job: {{minutes: 5}}}}\nactions:\n- boot: {{method: fvp, prompts: ['#']}}\n"
+        )
+    };
+    // Whatever else may be said of it: only the one planned for a device says that it cannot boot so.
+    let mut client = Client::start();
+    client.ask("initialize", &json!({ "capabilities": {} }));
+    let known = client.open(&job("qemu"))["diagnostics"].to_string();
+    let unknown =
+        client.open_at("file:///lab/other.yaml", &job("board-of-a-far-lab"))["diagnostics"].to_string();
+    assert!(known.len() > unknown.len(), "{known}\n{unknown}");
+    assert!(!unknown.contains("board-of-a-far-lab"), "{unknown}");
+    client.end();
 }
 
 #[test]

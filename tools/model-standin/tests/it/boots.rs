@@ -1,6 +1,6 @@
 //! Real kernels. Each test says why it skips where QEMU or the guest is missing.
 
-use crate::model::{Client, Ended, Model, Rig, quiet, wait_until, words};
+use crate::model::{Client, Ended, Model, Rig, group_runs, quiet, wait_until, words};
 use rustix::process::Signal;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -169,7 +169,7 @@ fn a_killed_model_takes_its_qemu_with_it() {
     model.connect("terminal_0").seen.expect_bytes(100);
     let group = model.pid();
     assert_eq!(model.stop(Signal::KILL).signal, Some(9));
-    wait_until("the end of the whole group", || rustix::process::test_kill_process_group(group).is_err());
+    wait_until("the end of the whole group", || !group_runs(group.as_raw_nonzero().get()));
 }
 
 #[test]

@@ -108,6 +108,19 @@ impl Rig {
     }
 }
 
+/// Whether a process of the group runs. One that has ended and that nobody collects, as in a container without an
+/// init, does not (`proc_pid_stat(5)`: state, parent and group follow the name).
+pub(crate) fn group_runs(group: i32) -> bool {
+    let stats = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
+        let stat = std::fs::read_to_string(entry.ok()?.path().join("stat")).ok()?;
+        Some(stat.rsplit_once(')')?.1.to_owned())
+    });
+    let group = group.to_string();
+    stats.map(|stat| stat.split_ascii_whitespace().map(str::to_owned).collect::<Vec<_>>()).any(|fields| {
+        fields.get(2) == Some(&group) && fields.first().is_some_and(|state| state != "Z" && state != "X")
+    })
+}
+
 /// Looks again and again until it is so.
 #[track_caller]
 pub(crate) fn wait_until(what: &str, so: impl Fn() -> bool) {

@@ -56,8 +56,9 @@ fn diagnostic(document: &Document, one: &Diagnostic) -> Value {
 
 /// The words that could stand at a byte.
 pub(super) fn completion(document: &Document, offset: usize) -> Value {
-    let words = pumice_job::complete(&document.node, &document.text, offset).into_iter();
-    let items = words.map(|completion| {
+    let words =
+        document.root().map(|root| pumice_job::complete(root, &document.node, &document.text, offset));
+    let items = words.into_iter().flatten().map(|completion| {
         let colon = if completion.is_key { ": " } else { "" };
         json!({
             "label": completion.word,
@@ -71,7 +72,7 @@ pub(super) fn completion(document: &Document, offset: usize) -> Value {
 
 /// What the word at a byte means.
 pub(super) fn hover(document: &Document, offset: usize) -> Option<Value> {
-    let hover = pumice_job::hover(&document.node, offset)?;
+    let hover = pumice_job::hover(document.root()?, &document.node, offset)?;
     Some(json!({
         "contents": { "kind": "markdown", "value": hover.text },
         "range": document.range(hover.span),

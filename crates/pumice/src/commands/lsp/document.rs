@@ -1,8 +1,19 @@
 //! An open text, and the places in it as an editor counts them.
 
-use pumice_types::{Diagnostics, SourceId, Span};
+use std::path::Path;
+
+use pumice_job::Root;
+use pumice_types::{Code, Diagnostic, Diagnostics, JobId, Related, SourceId, Sources, Span};
 use pumice_yaml::Node;
 use serde_json::{Value, json};
+
+use crate::{cli::DeviceArgs, input::Input, kind::Kind};
+
+/// What is said of a job that names no device of ours: an editor does not know which lab it is for.
+const NO_DEVICE: Code = Code("no-device");
+
+/// The text that an [`Input`] read first: the file itself.
+const OWN: SourceId = SourceId(0);
 
 /// In what an editor counts the columns of a line (LSP 3.17, `PositionEncodingKind`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,22 +56,44 @@ pub(super) struct Document {
     pub(super) text: String,
     /// Its tree, as far as it can be read; null when it cannot.
     pub(super) node: Node,
+    /// What it is.
+    pub(super) kind: Kind,
     /// Every mistake.
     pub(super) found: Diagnostics,
     encoding: Encoding,
 }
 
 impl Document {
-    /// Reads a text.
-    pub(super) fn new(text: &str, encoding: Encoding) -> Self {
-        let source = SourceId(0);
-        let (node, _) = pumice_yaml::parse_within(text, source, pumice_job::LIMITS);
-        let (job, found) = pumice_job::parse(text, source);
-        let found = match job {
-            Some(job) => pumice_job::for_planning(&job, found),
-            None => found,
+    /// Reads a text; `path` says where it is, as far as the editor's URI does.
+    pub(super) fn new(path: &Path, text: &str, encoding: Encoding) -> Self {
+        let is_dictionary = path.extension().is_some_and(|extension| extension == "jinja2");
+        let tree = if is_dictionary {
+            Node::default()
+        } else {
+            pumice_yaml::parse_within(text, OWN, pumice_job::LIMITS).0.unwrap_or_default()
         };
-        Self { text: text.to_owned(), node: node.unwrap_or_default(), found, encoding }
+        let kind = if is_dictionary { Kind::Device } else { Kind::of(&tree) };
+        // Device types beside the file count, as in a lab's own repository.
+        let beside = path.parent().filter(|parent| parent.is_absolute()).map(Path::to_owned);
+        let args = DeviceArgs { device_types: beside.into_iter().collect(), ..DeviceArgs::default() };
+        let name = path.display().to_string();
+        let input = match kind {
+            Kind::Job => Input::of_text(&name, text, &args, JobId(1), &pumice_platforms::all()),
+            Kind::TestDefinition => Input::of_test_definition(&name, text),
+            Kind::Device => Input::of_device(path, text, &args),
+        };
+        let found = input.diagnostics.into_iter().filter(|one| one.code != NO_DEVICE);
+        let found = found.map(|one| in_own_text(one, &input.sources)).collect();
+        Self { text: text.to_owned(), node: tree, kind, found, encoding }
+    }
+
+    /// Which language its words are of, where words can be explained and offered.
+    pub(super) fn root(&self) -> Option<Root> {
+        match self.kind {
+            Kind::Job => Some(Root::Job),
+            Kind::TestDefinition => Some(Root::TestDefinition),
+            Kind::Device => None,
+        }
     }
 
     /// The byte that a position of the protocol names; one behind the end of a line is its end.
@@ -94,6 +127,36 @@ impl Document {
     }
 }
 
+/// An editor shows one text. A mistake in another, such as what a template renders to, is told where this text caused it,
+/// else at its start.
+fn in_own_text(mut one: Diagnostic, sources: &Sources) -> Diagnostic {
+    let is_own = |span: &Span| span.source == OWN;
+    let (own, other): (Vec<Related>, Vec<Related>) =
+        one.related.into_iter().partition(|related| is_own(&related.span));
+    one.related = own;
+    for related in other {
+        let place = place(related.span, sources);
+        one.help = Some(format!(
+            "{}{place}: {}",
+            one.help.map(|help| help + "\n").unwrap_or_default(),
+            related.label
+        ));
+    }
+    if let Some(span) = one.span.filter(|span| !is_own(span)) {
+        one.message = format!("{} ({})", one.message, place(span, sources));
+        one.span = one.related.first().map(|related| related.span);
+    }
+    one.suggestion = one.suggestion.filter(|suggestion| is_own(&suggestion.span));
+    one
+}
+
+/// `base.jinja2 line 7`.
+fn place(span: Span, sources: &Sources) -> String {
+    let name = sources.get(span.source).map_or("another text", |source| source.name.as_str());
+    let line = sources.position(span).map_or(1, |position| position.line);
+    format!("{name} line {line}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,7 +166,7 @@ mod tests {
         // `𝄞` is four bytes of UTF-8 and two units of UTF-16.
         let text = "a: 1\n𝄞é: 2\n";
         let check = |encoding, offset, line, character| {
-            let document = Document::new(text, encoding);
+            let document = Document::new(Path::new("job.yaml"), text, encoding);
             let position = json!({ "line": line, "character": character });
             assert_eq!(document.position(offset), position);
             assert_eq!(document.offset(&position), Some(offset));
@@ -116,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_position_outside_the_text_is_its_nearest_end() {
-        let document = Document::new("ab\nc", Encoding::Utf16);
+        let document = Document::new(Path::new("job.yaml"), "ab\nc", Encoding::Utf16);
         let at =
             |line: u64, character: u64| document.offset(&json!({ "line": line, "character": character }));
         assert_eq!([at(0, 99), at(9, 0), at(1, 1)], [Some(2), Some(4), Some(4)]);

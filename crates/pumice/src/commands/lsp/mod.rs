@@ -1,8 +1,9 @@
-//! `pumice lsp`: an editor's language server for job definitions, over the standard streams (Language Server
+//! `pumice lsp`: an editor's language server for jobs, test definitions and devices, over the standard streams (Language Server
 //! Protocol 3.17).
 //!
 //! One request at a time, in the order they come: checking a long job takes milliseconds. What it says is what
-//! `pumice check` says of the job itself; no device is looked at, since an editor does not know which.
+//! `pumice check` says of a job, of a test definition, and of a device or its dictionary. A job is planned for its device
+//! where it names a device type that ships with us or lies beside it; otherwise an editor does not know which it is for.
 
 mod answers;
 mod document;
@@ -10,7 +11,10 @@ mod framing;
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     io::{self, BufRead, Write},
+    os::unix::ffi::OsStringExt as _,
+    path::PathBuf,
 };
 
 use serde_json::{Value, json};
@@ -127,12 +131,12 @@ impl Server {
         match method {
             "textDocument/didOpen" => {
                 let text = document.get("text")?.as_str()?;
-                self.documents.insert(uri.clone(), Document::new(text, self.encoding));
+                self.documents.insert(uri.clone(), Document::new(&path_of(&uri), text, self.encoding));
             }
             "textDocument/didChange" => {
                 // The whole text each time, as our capabilities ask; of several the last one counts.
                 let text = parameters.get("contentChanges")?.as_array()?.last()?.get("text")?.as_str()?;
-                self.documents.insert(uri.clone(), Document::new(text, self.encoding));
+                self.documents.insert(uri.clone(), Document::new(&path_of(&uri), text, self.encoding));
             }
             "textDocument/didClose" => {
                 self.documents.remove(&uri);
@@ -161,5 +165,40 @@ impl Server {
         let (_, document) = self.document(parameters)?;
         let offset = document.offset(parameters.get("position")?)?;
         answer(document, offset)
+    }
+}
+
+/// The path that a `file` URI names (RFC 8089); the URI itself for any other, such as a text that was not saved yet.
+fn path_of(uri: &str) -> PathBuf {
+    let Some(encoded) = uri.strip_prefix("file://") else { return PathBuf::from(uri) };
+    let mut bytes = Vec::new();
+    let mut rest = encoded.as_bytes();
+    while let [first, behind @ ..] = rest {
+        let hex = behind.get(..2).and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        if let (b'%', Some(byte)) = (first, hex) {
+            bytes.push(byte);
+            rest = &behind[2..];
+        } else {
+            bytes.push(*first);
+            rest = behind;
+        }
+    }
+    PathBuf::from(OsString::from_vec(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uri_names_a_path() {
+        for (uri, path) in [
+            ("file:///lab/job.yaml", "/lab/job.yaml"),
+            ("file:///lab/my%20job%C3%A9.yaml", "/lab/my jobé.yaml"),
+            ("file:///lab/100%", "/lab/100%"),
+            ("untitled:Untitled-1", "untitled:Untitled-1"),
+        ] {
+            assert_eq!(path_of(uri), PathBuf::from(path), "{uri}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Points in time as the database keeps them.
+//! Points in time as databases and wires keep them.
 
 use std::{fmt, time::Duration};
 

@@ -1,7 +1,7 @@
 //! Calls from XML. The text is hostile: no entities but XML's own, no document types, bounded depth.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use pumice_db::Timestamp;
+use pumice_types::Timestamp;
 use quick_xml::{Reader, escape::unescape, events::Event};
 
 use super::Value;
@@ -11,15 +11,17 @@ const DEPTH: usize = 32;
 
 /// A method and what it is called with.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Request {
-    pub(super) method: String,
-    pub(super) params: Vec<Value>,
+pub struct Request {
+    /// The method's name.
+    pub method: String,
+    /// Its arguments, in order.
+    pub params: Vec<Value>,
 }
 
 /// Why a call cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("parse error. not well formed: {0}")]
-pub(super) struct Malformed(String);
+pub struct Malformed(String);
 
 /// What the text consists of, blanks between elements left out.
 enum Piece {
@@ -218,7 +220,10 @@ fn date(text: &str) -> Option<Timestamp> {
 }
 
 /// Reads a call.
-pub(super) fn request(body: &[u8]) -> Result<Request, Malformed> {
+///
+/// # Errors
+/// What is not a call: not UTF-8, not well formed, with a document type, deeper than 32 values.
+pub fn request(body: &[u8]) -> Result<Request, Malformed> {
     let text = std::str::from_utf8(body).map_err(|_| Malformed("the text is not UTF-8".to_owned()))?;
     let mut reader = Reader::from_str(text);
     reader.config_mut().check_end_names = true;
@@ -318,7 +323,7 @@ mod tests {
             ("d", Value::Binary(vec![0, 255])),
             ("e", Value::DateTime(Timestamp::parse("2026-11-22T10:35:42Z").unwrap())),
         ]);
-        let written = super::super::write::response(&Ok(whole.clone()));
+        let written = super::super::response(&whole);
         let start = written.find("<value>").unwrap();
         let end = written.rfind("</value>").unwrap();
         assert_eq!(value(&written[start + "<value>".len()..end]), Ok(whole));

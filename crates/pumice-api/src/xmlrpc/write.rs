@@ -4,25 +4,26 @@ use std::fmt::Write as _;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
-use super::{Fault, Value};
+use super::Value;
 
-/// The answer to a call.
-pub(super) fn response(answer: &Result<Value, Fault>) -> String {
-    let mut text = String::from("<?xml version='1.0'?>\n<methodResponse>\n");
-    match answer {
-        Ok(value) => {
-            text.push_str("<params>\n<param>\n");
-            write(&mut text, value);
-            text.push_str("</param>\n</params>\n");
-        }
-        Err(fault) => {
-            text.push_str("<fault>\n");
-            write(&mut text, &fault.value());
-            text.push_str("</fault>\n");
-        }
-    }
-    text.push_str("</methodResponse>\n");
-    text
+/// The answer to a call that succeeded.
+pub fn response(value: &Value) -> String {
+    let mut params = String::from("<params>\n<param>\n");
+    write(&mut params, value);
+    params.push_str("</param>\n</params>\n");
+    method_response(&params)
+}
+
+/// The answer to a call that was refused.
+pub fn fault(code: i64, message: &str) -> String {
+    let mut fault = String::from("<fault>\n");
+    write(&mut fault, &Value::fault(code, message));
+    fault.push_str("</fault>\n");
+    method_response(&fault)
+}
+
+fn method_response(content: &str) -> String {
+    format!("<?xml version='1.0'?>\n<methodResponse>\n{content}</methodResponse>\n")
 }
 
 fn write(text: &mut String, value: &Value) {

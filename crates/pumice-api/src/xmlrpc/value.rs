@@ -1,29 +1,43 @@
 //! What travels: <http://xmlrpc.com/spec.md>, with `nil`.
 
-use pumice_db::Timestamp;
+use pumice_types::Timestamp;
 
 /// One value.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Value {
+pub enum Value {
+    /// Python's `None`; an extension that most clients know.
     Nil,
+    /// `int`, `i4` or `i8`.
     Int(i64),
+    /// `boolean`.
     Bool(bool),
+    /// `double`.
     Double(f64),
+    /// `string`, or a value with no type.
     String(String),
+    /// `dateTime.iso8601`, in UTC.
     DateTime(Timestamp),
+    /// `base64`.
     Binary(Vec<u8>),
+    /// `array`.
     Array(Vec<Value>),
+    /// `struct`, its members in order.
     Struct(Vec<(String, Value)>),
 }
 
 impl Value {
     /// A struct of these members.
-    pub(crate) fn members<const N: usize>(members: [(&str, Value); N]) -> Self {
+    pub fn members<const N: usize>(members: [(&str, Value); N]) -> Self {
         Self::Struct(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
+    /// The struct that says why a call was refused.
+    pub fn fault(code: i64, message: &str) -> Self {
+        Self::members([("faultCode", Self::Int(code)), ("faultString", Self::from(message))])
+    }
+
     /// What it is, for a message.
-    pub(crate) fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> &'static str {
         match self {
             Self::Nil => "nil",
             Self::Int(_) => "an integer",

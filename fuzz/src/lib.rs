@@ -1,0 +1,9 @@
+//! What several fuzz targets need: how inputs are divided, and images that are damaged.
+
+mod damage;
+mod pieces;
+mod spans;
+
+pub use damage::Image;
+pub use pieces::pieces;
+pub use spans::check_spans;
