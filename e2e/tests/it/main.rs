@@ -12,6 +12,7 @@ mod lab;
 mod models;
 mod multinode;
 mod ssh;
+mod tap;
 mod time;
 mod tuxrun;
 mod uml;

@@ -5,6 +5,7 @@ use std::{
     fs, io,
     net::{Ipv4Addr, TcpListener as StdListener},
     os::fd::{AsFd as _, FromRawFd as _, OwnedFd},
+    path::Path,
     process::ExitCode,
 };
 
@@ -52,6 +53,28 @@ async fn wait_for_the_end() {
     if let Ok(mut input) = input {
         let mut byte = [0];
         while input.read(&mut byte).await.is_ok_and(|count| count > 0) {}
+    }
+}
+
+/// Whether this host lets us make a namespace with a tap device, and whether that is in a user namespace: `program`,
+/// which is ours, makes one and ends. On an error gives a message and what to do.
+pub fn try_it(program: &Path, search_path: &str) -> Result<bool, (String, String)> {
+    let wanted = Wanted {
+        tap: "pmctry".to_owned(),
+        socket: std::env::temp_dir().join(format!("pumice-try-{}", std::process::id())),
+        search_path: search_path.to_owned(),
+        forwards: Vec::new(),
+    };
+    let plain = |error: &dyn std::fmt::Display| (error.to_string(), String::new());
+    let text = serde_json::to_string(&wanted).map_err(|error| plain(&error))?;
+    let mut command = std::process::Command::new(program);
+    // Its standard input is at its end at once: it makes the namespace, says so, and lets it go.
+    command.args(["__network", "keep", &text]).current_dir("/").stdin(std::process::Stdio::null());
+    let output = command.output().map_err(|error| plain(&error))?;
+    drop(fs::remove_file(&wanted.socket));
+    match serde_json::from_slice(&output.stdout).map_err(|error| plain(&error))? {
+        Told::Ready { in_user_namespace } => Ok(in_user_namespace),
+        Told::Failed { message, hint } => Err((message, hint)),
     }
 }
 

@@ -31,7 +31,7 @@ use tokio::{
 };
 
 pub use enter::enter_main;
-pub use keeper::keeper_main;
+pub use keeper::{keeper_main, try_it};
 
 /// The addresses in a namespace: the ones that models use in their own user network (fastmodels 6.1), so that a guest
 /// is set up for both alike. The tap has .1, the machine gets .2.

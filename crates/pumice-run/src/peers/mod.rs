@@ -9,6 +9,8 @@
 
 mod answer;
 mod coordinator;
+#[cfg(test)]
+mod tests;
 mod variables;
 
 use std::{
