@@ -195,6 +195,23 @@ impl Running {
         }
     }
 
+    /// As [`Running::wait`]; also says the most memory that it held at once, in bytes (`VmHWM`, proc(5)).
+    ///
+    /// # Panics
+    /// When it does not end within `limit`; what it wrote is shown.
+    pub fn wait_measured(mut self, limit: Duration) -> (Finished, u64) {
+        let end = Instant::now() + limit;
+        let mut peak_kib = 0;
+        while self.child.as_mut().unwrap().try_wait().unwrap().is_none() && Instant::now() < end {
+            let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap_or_default();
+            let held = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let held = held.and_then(|rest| rest.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+            peak_kib = held.unwrap_or_default().max(peak_kib);
+            thread::sleep(POLL);
+        }
+        (self.wait(end.saturating_duration_since(Instant::now())), peak_kib * 1024)
+    }
+
     /// Waits for its end.
     ///
     /// # Panics

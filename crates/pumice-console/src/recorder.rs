@@ -13,6 +13,9 @@ pub trait Recorder: Send {
     /// What was typed into it.
     fn sent(&mut self, _console: &str, _at: Instant, _bytes: &[u8]) {}
 
+    /// Its connection broke and was made again: what it said meanwhile may be lost.
+    fn reconnected(&mut self, _console: &str, _at: Instant) {}
+
     /// It has ended; the reason if it was not the other side's wish.
     fn closed(&mut self, _console: &str, _at: Instant, _reason: Option<&str>) {}
 }
@@ -37,6 +40,11 @@ impl<A: Recorder, B: Recorder> Recorder for (A, B) {
         self.1.sent(console, at, bytes);
     }
 
+    fn reconnected(&mut self, console: &str, at: Instant) {
+        self.0.reconnected(console, at);
+        self.1.reconnected(console, at);
+    }
+
     fn closed(&mut self, console: &str, at: Instant, reason: Option<&str>) {
         self.0.closed(console, at, reason);
         self.1.closed(console, at, reason);
@@ -51,6 +59,10 @@ impl<R: Recorder> Recorder for std::sync::Arc<std::sync::Mutex<R>> {
 
     fn sent(&mut self, console: &str, at: Instant, bytes: &[u8]) {
         self.lock().unwrap_or_else(std::sync::PoisonError::into_inner).sent(console, at, bytes);
+    }
+
+    fn reconnected(&mut self, console: &str, at: Instant) {
+        self.lock().unwrap_or_else(std::sync::PoisonError::into_inner).reconnected(console, at);
     }
 
     fn closed(&mut self, console: &str, at: Instant, reason: Option<&str>) {

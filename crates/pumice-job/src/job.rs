@@ -23,7 +23,9 @@ pub use container::{Container, RegistryLogin};
 pub use deploy::{Deploy, IsoInstall, Postprocess};
 pub use multinode::{DynamicConnection, Member, Multinode, Node as MultinodeNode, Role, RoleKind};
 pub use notify::{Callback, CallbackDataset, CallbackMethod, Criteria, Notify, Recipient, Verbosity};
-pub use resource::{Algorithm, Checksum, Compression, Format, Image, Overlay, OverlayFile, Resource};
+pub use resource::{
+    Algorithm, Checksum, Compression, FileSystem, Format, Image, Overlay, OverlayFile, Resource,
+};
 pub use secrets::Secrets;
 pub use test::{
     Condition, ConditionFault, Definition, DefinitionSource, Install, Interactive, MessageRequest, Monitor,

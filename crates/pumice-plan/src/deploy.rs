@@ -1,6 +1,7 @@
 //! What a deploy block will do.
 
-use pumice_job::{Container, Definition, Format, IsoInstall, OverlayFile, Postprocess, Resource};
+use pumice_job::{Container, Definition, FileSystem, Format, IsoInstall, OverlayFile, Postprocess, Resource};
+use pumice_types::Spanned;
 use serde::Serialize;
 
 use crate::{
@@ -80,8 +81,41 @@ pub struct Download {
     pub resource: Resource,
     /// What the machine will do with it.
     pub used: ImageUse,
+    /// Makes a file system of the archive; `None` when the job asks for none.
+    pub filesystem: Option<MakeFileSystem>,
     /// Overlays written into the file; `None` when the job asks for none.
     pub overlays: Option<ImageOverlays>,
+    /// Files taken out of the image; `None` when the job asks for none.
+    pub extract: Option<ExtractFiles>,
+}
+
+/// A file system made of an archive. Not in LAVA.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MakeFileSystem {
+    /// `make-filesystem`.
+    pub scope: Scope,
+    /// Which one.
+    pub kind: FileSystem,
+}
+
+/// Files taken out of a disk image. Not in LAVA.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ExtractFiles {
+    /// `extract-files`.
+    pub scope: Scope,
+    /// The partition that is looked in, from 0; all of them, those that firmware boots from first, when not given.
+    pub partition: Option<u32>,
+    /// The files.
+    pub files: Vec<ExtractedFile>,
+}
+
+/// A file in a disk image.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ExtractedFile {
+    /// The label it gets.
+    pub label: Spanned<String>,
+    /// Its path, or a pattern that one file fits.
+    pub pattern: Spanned<String>,
 }
 
 /// Overlays written into an image before the boot (lava-compat 1.5).

@@ -7,7 +7,7 @@ use pumice_platform::{Announcement, ConsoleRole, ConsoleSource, Find, Launch};
 use crate::{entry::Entry, options, request::Request};
 
 /// The line that announces a console: every form in the field has this in it (fastmodels 4.1).
-const ANNOUNCEMENT: &str = r"(?P<NAME>\S+): Listening for serial connection on port (?P<PORT>\d+)";
+pub(crate) const ANNOUNCEMENT: &str = r"(?P<NAME>\S+): Listening for serial connection on port (?P<PORT>\d+)";
 
 /// At most a hundred characters a second: models drop what comes faster (fastmodels 4.4).
 const PACING: Duration = Duration::from_millis(10);

@@ -6,15 +6,17 @@
 //! options = ["--stat"]                      # words before all parameters
 //! library = "RTSM_VE_AEMv8A.so"             # for model_shell: what it loads
 //! environment = { LD_LIBRARY_PATH = "…" }   # for the model's process
+//! data = ["--data", "{core}={file}@{address}"]   # words for a label `data@ADDRESS`, when not these
 //! overlay_disk = ["-C", "motherboard.virtioblockdevice.image_path={file}"]
 //!
-//! [machine.images]                          # words for an image of that label
+//! [machine.images]                          # words for an image of that label; {directory} holds all files
 //! axf = ["-a", "{core}={file}"]
 //!
 //! [machine.boot_wrapper]                    # kernel, dtb, initrd and command line through semihosting
 //! parameter = "{core}.semihosting-cmd_line"
 //!
-//! [machine.network]                         # the parameters of its card
+//! [machine.network]                         # `card` and `bridge`, the parameters of its card; or words of its own
+//! user = ["--network=nat"]                  # for a mode: `user`, `none`
 //! ```
 
 use std::{collections::BTreeMap, time::Duration};
@@ -83,9 +85,16 @@ impl Entry {
         self.machine.get("core").and_then(Node::scalar_text).unwrap_or_else(|| "cluster.cpu0".to_owned())
     }
 
-    /// The words for an image of this label; `None` when the model has no place for one.
+    /// The words for an image of this label; `None` when the model has no place for one. A label `data@ADDRESS` is
+    /// bytes that are loaded at an address, which every model can (fastmodels 2.1, 2.3).
     pub(crate) fn image_words(&self, label: &str) -> Option<Vec<String>> {
-        self.machine.at(&["images", label]).map(|node| texts(Some(node)))
+        if let Some(node) = self.machine.at(&["images", label]) {
+            return Some(texts(Some(node)));
+        }
+        let address = label.strip_prefix("data@").filter(|address| is_address(address))?;
+        let usual = || ["--data", "{core}={file}@{address}"].map(str::to_owned).to_vec();
+        let words = self.machine.get("data").map_or_else(usual, |node| texts(Some(node)));
+        Some(words.iter().map(|word| word.replace("{address}", address)).collect())
     }
 
     /// The labels it has a place for.
@@ -113,12 +122,26 @@ impl Entry {
         self.machine.at(&["network", key]).and_then(Node::scalar_text)
     }
 
+    /// The words of `[machine.network]` for a mode, where the model has options of its own for it.
+    pub(crate) fn network_words(&self, mode: &str) -> Option<Vec<String>> {
+        self.machine.at(&["network", mode]).map(|node| texts(Some(node)))
+    }
+
     /// Variables for the model's process.
     pub(crate) fn environment(&self) -> BTreeMap<String, String> {
         let map = self.machine.get("environment").and_then(Node::as_map);
         let entries = map.into_iter().flat_map(|map| map.iter());
         entries.filter_map(|entry| Some((entry.key.clone(), entry.value.scalar_text()?))).collect()
     }
+}
+
+/// `0x80000000`, also behind a memory space: `Secure:0x0` (fastmodels 2.1).
+fn is_address(text: &str) -> bool {
+    let (space, number) = text.rsplit_once(':').unwrap_or(("", text));
+    let digits = number.strip_prefix("0x").map(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let is_number =
+        digits.unwrap_or_else(|| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()));
+    is_number && number != "0x" && space.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
 }
 
 fn texts(node: Option<&Node>) -> Vec<String> {

@@ -11,6 +11,11 @@ pub(crate) enum FormatError {
     SingleBrace,
 }
 
+/// The names of the fields in a text.
+pub(crate) fn fields(text: &str) -> impl Iterator<Item = &str> {
+    text.split('{').skip(1).filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
+}
+
 /// `text` with each `{NAME}` replaced by the value of that name, and doubled braces made single. A conversion or a
 /// format behind the name (`{NAME!r}`, `{NAME:>3}`) says nothing of a path and is passed over.
 pub(crate) fn format(text: &str, values: &BTreeMap<String, String>) -> Result<String, FormatError> {

@@ -8,9 +8,11 @@
 //! What a model does from its start to its end is public only in parts; every text, option and rule here names
 //! its place in the reference sheet "fastmodels".
 
+mod application;
 mod consoles;
 mod container;
 mod entry;
+pub mod examine;
 mod format;
 mod library_form;
 mod network;

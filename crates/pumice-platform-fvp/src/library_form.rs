@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use pumice_plan::MachineSpec;
 use pumice_types::{Code, Diagnostic, Diagnostics, nearest};
 
-use crate::{entry::Entry, options, request::Request};
+use crate::{
+    entry::Entry,
+    options,
+    request::{ARTIFACT_DIR, Request},
+};
 
 /// The model has no place for an image.
 const NO_PLACE: Code = Code("no-place-for-image");
@@ -17,7 +21,7 @@ const WRAPPED: [(&str, &str); 4] =
     [("kernel", "--kernel"), ("dtb", "--dtb"), ("initrd", "--initrd"), ("ramdisk", "--initrd")];
 
 /// Whether the boot-wrapper loads the image: it does when there is an application to do it.
-fn is_wrapped(label: &str, spec: &MachineSpec, entry: &Entry) -> bool {
+pub(crate) fn is_wrapped(label: &str, spec: &MachineSpec, entry: &Entry) -> bool {
     entry.wrapper_parameter().is_some()
         && WRAPPED.iter().any(|(wrapped, _)| *wrapped == label)
         && (spec.image("axf").is_some() || entry.image_words(label).is_none())
@@ -71,20 +75,36 @@ fn uses_wrapper(spec: &MachineSpec, entry: &Entry) -> bool {
     spec.images.iter().any(|image| is_wrapped(&image.label, spec, entry))
 }
 
-/// The arguments behind the program. `files` are the paths by label, `known` the parameters the model lists.
+/// What an entry's words are filled with.
+pub(crate) struct Filling<'a> {
+    /// The files' paths by label.
+    pub(crate) files: BTreeMap<String, String>,
+    /// The directory with all of them under their own names.
+    pub(crate) directory: String,
+    /// The parameters that the model lists.
+    pub(crate) known: &'a BTreeMap<String, String>,
+}
+
+/// The arguments behind the program.
 pub(crate) fn arguments(
     spec: &MachineSpec,
     request: &Request,
     entry: &Entry,
-    files: &BTreeMap<String, String>,
-    known: &BTreeMap<String, String>,
+    filling: &Filling<'_>,
 ) -> Vec<String> {
+    let Filling { files, directory, known } = filling;
     let core = entry.core();
-    let fill = |word: &str, file: &str| word.replace("{core}", &core).replace("{file}", file);
+    let fill = |word: &str, file: &str| {
+        word.replace("{core}", &core).replace("{file}", file).replace("{directory}", directory)
+    };
     let mut words = entry.words("library");
     words.extend(entry.words("options").iter().map(|word| fill(word, "")));
     let mut parameters = entry.parameters.clone();
-    parameters.extend(request.parameters.iter().cloned());
+    // A share or a semihosting directory of the job's own: `{ARTIFACT_DIR}`.
+    let own = |(name, value): &(String, String)| {
+        (name.clone(), value.replace(&format!("{{{ARTIFACT_DIR}}}"), directory))
+    };
+    parameters.extend(request.parameters.iter().map(own));
     for (name, value) in latest(&parameters) {
         words.extend(["-C".to_owned(), format!("{}={value}", fill(&name, ""))]);
     }

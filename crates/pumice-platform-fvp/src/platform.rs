@@ -14,7 +14,7 @@ use pumice_platform::{
 use pumice_types::Diagnostics;
 
 use crate::{
-    consoles, container,
+    application, consoles, container,
     entry::Entry,
     library_form, network, output, parameters, probe,
     request::{ARTIFACT_DIR, Request},
@@ -107,9 +107,12 @@ impl Platform for Fvp {
             );
         } else {
             if let Some(entry) = &entry {
-                let files = bound.images.iter().map(|(label, path)| (label.clone(), text(path))).collect();
-                let known = &bound.facts.parameters;
-                launch.args = library_form::arguments(spec, &request, entry, &files, known);
+                let filling = library_form::Filling {
+                    files: bound.images.iter().map(|(label, path)| (label.clone(), text(path))).collect(),
+                    directory: text(&bound.work_dir.join(ARTIFACTS)),
+                    known: &bound.facts.parameters,
+                };
+                launch.args = library_form::arguments(spec, &request, entry, &filling);
                 if let Some(disk) = &bound.overlay_disk {
                     let words = entry.words("overlay_disk");
                     launch.args.extend(words.iter().map(|word| word.replace("{file}", &text(disk))));
@@ -122,10 +125,13 @@ impl Platform for Fvp {
                 }
                 launch.env.extend(entry.environment());
             }
-            launch.args.extend(request.bound(&values(bound)));
+            let own = request.bound(&values(bound));
+            launch.claims = network::claims(&own);
+            launch.args.extend(own);
             launch.links = links(bound);
         }
         let model = named.rsplit('/').next().unwrap_or(&named).to_owned();
+        diagnostics.extend(application::check(bound, &model));
         diagnostics.extend(parameters::check(&launch.args, &bound.facts.parameters, &model));
         if diagnostics.has_errors() {
             return Err(diagnostics);
@@ -134,6 +140,7 @@ impl Platform for Fvp {
         launch.stdio = Stdio::Pty;
         consoles::attach(&mut launch, &request, entry.as_ref(), spec.wants_channel);
         launch.notes.extend(consoles::notes(&launch));
+        launch.notes.extend(application::notes(bound));
         launch.env.extend(request.environment.clone());
         launch.secret_env = SecretVariables(bound.licence_env.clone());
         launch.env_remove = vec!["DISPLAY".to_owned()];
@@ -151,7 +158,15 @@ impl Platform for Fvp {
             ("fvp-version".to_owned(), bound.facts.version.clone().unwrap_or_default()),
             ("model".to_owned(), model),
         ]);
+        let applications = bound.executables.iter();
+        launch.extra.extend(applications.map(|(label, one)| (label.clone(), application::shown(one))));
         Ok(launch)
+    }
+
+    fn executables(&self, spec: &MachineSpec) -> Vec<String> {
+        let (request, _) = Request::read(spec);
+        let entry = library_entry(spec, &request);
+        application::labels(spec, &request, entry.as_ref())
     }
 
     fn probe<'a>(&'a self, spec: Option<&'a MachineSpec>, host: &'a Host) -> BoxFuture<'a, Availability> {

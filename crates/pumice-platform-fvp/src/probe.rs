@@ -103,7 +103,7 @@ fn missing(names: &[String], request: &Request) -> Availability {
 
 /// The version in what a model prints: LAVA's pattern or the job's, else the forms of Foundation and Model Shell
 /// (fastmodels 4.2).
-fn version_in(text: &str, pattern: Option<&str>) -> Option<String> {
+pub(crate) fn version_in(text: &str, pattern: Option<&str>) -> Option<String> {
     const USUAL: [&str; 3] = [r"Fast Models[^\n]+", r"platform build [^)\n]+", r"Model Shell[^\n]+"];
     let patterns = pattern.into_iter().chain(USUAL);
     let found = patterns.filter_map(|pattern| {

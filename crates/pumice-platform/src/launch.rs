@@ -59,6 +59,9 @@ pub struct Launch {
     /// Ports of this host that must be free before it starts and answer once it runs: this simulator says
     /// nothing when a forward fails.
     pub forwards: Vec<PortForward>,
+    /// Forwards that the job asks for in the simulator's own words: their ports must be free before it starts,
+    /// and nothing is known of when they answer.
+    pub claims: Vec<PortForward>,
     /// Files that it writes and that are kept as results: name, path.
     pub outputs: Vec<(String, PathBuf)>,
     /// Facts recorded with the result of the step that starts it.
@@ -312,6 +315,7 @@ impl Launch {
             licence: None,
             network: None,
             forwards: Vec::new(),
+            claims: Vec::new(),
             outputs: Vec::new(),
             extra: BTreeMap::new(),
             notes: Vec::new(),

@@ -13,6 +13,7 @@ mod network;
 mod output;
 mod platform;
 mod probe;
+mod redial;
 mod start;
 mod words;
 
@@ -23,7 +24,9 @@ pub use launch::{
 pub use machine::{Ended, Machine, StartError, StartOptions, Stopped};
 pub use monitor::{MachineState, Monitor, MonitorError, MonitorEvent};
 pub use output::Measured;
-pub use platform::{Availability, Bound, BoxFuture, Facts, Host, Platform, UsualProgram};
+pub use platform::{
+    Availability, Bound, BoxFuture, Executable, Facts, Host, Platform, Processor, UsualProgram,
+};
 pub use probe::probe_output;
 pub use start::SIMULATOR;
 pub use words::substitute;

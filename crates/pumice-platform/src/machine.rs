@@ -145,18 +145,21 @@ pub(crate) struct Consoles(Arc<ConsoleList>);
 #[derive(Debug, Default)]
 struct ConsoleList {
     list: Mutex<Vec<(ConsoleRole, Console)>>,
+    /// Every name there ever was: one that was taken is there all the same.
+    names: Mutex<Vec<String>>,
     news: Notify,
 }
 
 impl Consoles {
     pub(crate) fn add(&self, role: ConsoleRole, console: Console) {
+        self.0.names.lock().unwrap_or_else(PoisonError::into_inner).push(console.name().to_owned());
         self.0.list.lock().unwrap_or_else(PoisonError::into_inner).push((role, console));
         self.0.news.notify_waiters();
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
-        let consoles = self.0.list.lock().unwrap_or_else(PoisonError::into_inner);
-        consoles.iter().any(|(_, console)| console.name() == name)
+        let names = self.0.names.lock().unwrap_or_else(PoisonError::into_inner);
+        names.iter().any(|known| known == name)
     }
 
     /// Resolves when all these consoles are there. Cancel-safe.

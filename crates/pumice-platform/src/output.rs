@@ -99,6 +99,11 @@ impl Output {
         self.lock().announced.get(from..).unwrap_or_default().to_vec()
     }
 
+    /// The ports announced under this name, in the order of the output.
+    pub(crate) fn ports(&self, name: &str) -> Vec<u16> {
+        self.lock().announced.iter().filter(|one| one.name == name).map(|one| one.port).collect()
+    }
+
     /// The path that the console at this index of the launch announced.
     pub(crate) fn path(&self, console: usize) -> Option<String> {
         self.lock().paths.iter().find(|(index, _)| *index == console).map(|(_, path)| path.clone())
@@ -255,10 +260,11 @@ fn announce(regex: &Regex, line: &str, announced: &mut Vec<Announced>) -> bool {
     for captures in regex.captures_iter(line) {
         let group = |name| captures.get_group_by_name(name).map(|span| &line[span.start..span.end]);
         let Some(port) = group("PORT").and_then(|port| port.parse::<u16>().ok()) else { continue };
-        if announced.iter().any(|known| known.port == port) {
+        let name = group("NAME").map_or_else(|| port.to_string(), str::to_owned);
+        // A port that one console gave back may be another's later; only the same twice says nothing new.
+        if announced.iter().any(|known| known.port == port && known.name == name) {
             continue;
         }
-        let name = group("NAME").map_or_else(|| port.to_string(), str::to_owned);
         // With what stands before it, so that a pattern may ask for a prefix.
         let whole = captures.get_match().map_or(line, |found| &line[start..found.end()]);
         start = captures.get_match().map_or(start, |found| found.end());

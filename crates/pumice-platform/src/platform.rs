@@ -29,6 +29,11 @@ pub trait Platform: MachinePlanner {
     /// Whether this host can run it, and which version it found.
     fn probe<'a>(&'a self, spec: Option<&'a MachineSpec>, host: &'a Host) -> BoxFuture<'a, Availability>;
 
+    /// The labels of files that a core of the machine will execute, whose heads are read before the launch.
+    fn executables(&self, _spec: &MachineSpec) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Programs that its machines are most often made of, for `pumice doctor`; none where only a job, a device or a
     /// model says which.
     fn programs(&self) -> Vec<UsualProgram> {
@@ -57,6 +62,8 @@ pub struct Bound {
     pub images: BTreeMap<String, PathBuf>,
     /// Labels of those that are qcow2 images whatever their name says.
     pub qcow2: BTreeSet<String>,
+    /// What the executables among them say of themselves ([`Platform::executables`]).
+    pub executables: BTreeMap<String, Executable>,
     /// The disk that carries the overlay, when it comes on one.
     pub overlay_disk: Option<PathBuf>,
     /// The directory of this machine alone; short, so that socket paths fit (108 bytes, unix(7)).
@@ -69,6 +76,31 @@ pub struct Bound {
     pub lan: Option<PathBuf>,
     /// Licence variables from the operator's configuration; they go into the environment, never into a log.
     pub licence_env: BTreeMap<String, String>,
+}
+
+/// What an ELF executable says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Executable {
+    /// How wide its addresses are: 32 or 64.
+    pub bits: u8,
+    /// The processor it is for.
+    pub processor: Processor,
+    /// Where it begins.
+    pub entry: u64,
+    /// The first and the last address that is loaded to.
+    pub loads: Option<(u64, u64)>,
+}
+
+/// The processor that an executable is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Processor {
+    /// Arm, 32 bits.
+    Arm,
+    /// Arm, 64 bits.
+    AArch64,
+    /// Another, by its number in the ELF header (`e_machine`).
+    Other(u16),
 }
 
 /// What a probe found out about the simulator on this host.

@@ -3,7 +3,9 @@
 use std::{
     fs, io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -11,7 +13,10 @@ use pumice_console::{Connection, Console, ConsoleOptions, Listener, Pacing, Patt
 use pumice_network::namespace;
 use pumice_process::{Child, Command, Stdio as ProcessStdio, Terminal};
 use pumice_types::{Cause, Deadline, Failure};
-use tokio::net::{TcpStream, UnixListener, unix::pipe};
+use tokio::{
+    io::unix::AsyncFd,
+    net::{TcpStream, UnixListener, unix::pipe},
+};
 
 use crate::{
     Announcement, ConsoleRole, ConsoleSource, Find, Launch, Machine, Monitor, StartError, StartOptions,
@@ -20,6 +25,7 @@ use crate::{
     machine::Consoles,
     network::MadeNetwork,
     output::{Announced, Output, OutputReader, PowerOffReader},
+    redial::{Dial, Lines},
 };
 
 /// The name under which the simulator's own output is recorded.
@@ -33,7 +39,7 @@ struct Factory<R> {
     pacing: Duration,
     consoles: Consoles,
     output: Output,
-    launch: std::sync::Arc<Launch>,
+    launch: Arc<Launch>,
 }
 
 impl<R: Recorder + Clone + 'static> Factory<R> {
@@ -62,6 +68,15 @@ impl<R: Recorder + Clone + 'static> Factory<R> {
             .map_err(|error| StartError::Failed(Failure::new(Cause::InvalidDefinition, error.to_string())))?;
         self.consoles.add(source.role, console);
         Ok(())
+    }
+
+    /// What is to be told of a console whose connection was made again.
+    fn again(&self, console: &str) -> Arc<dyn Fn() + Send + Sync> {
+        let (recorder, console) = (Mutex::new(self.recorder.clone()), console.to_owned());
+        Arc::new(move || {
+            let mut recorder = recorder.lock().unwrap_or_else(PoisonError::into_inner);
+            recorder.reconnected(&console, Instant::now());
+        })
     }
 }
 
@@ -92,7 +107,7 @@ impl Machine {
             pacing: options.pacing,
             consoles: Consoles::default(),
             output: output.clone(),
-            launch: std::sync::Arc::new(launch.clone()),
+            launch: Arc::new(launch.clone()),
         };
         let mut command = command(&launch, network.as_ref(), options.search_path);
         for descriptor in options.inherited {
@@ -102,8 +117,13 @@ impl Machine {
         // The child has its own copies; ours would hold what it has given back.
         drop(command);
         drain_streams(&launch, &mut child, &factory, &output)?;
-        let announcer =
-            tokio::spawn(announce(launch.clone(), output.clone(), factory.clone(), way_in.clone()));
+        let lifeline = child.lifeline().map_err(|error| {
+            let message = format!("the end of the simulator cannot be watched: {error}");
+            StartError::Failed(Failure::new(Cause::HostRefused, message))
+        })?;
+        let announcing =
+            announce(launch.clone(), output.clone(), factory.clone(), lifeline.into(), way_in.clone());
+        let announcer = tokio::spawn(announcing);
         let mut sockets: Vec<_> = listeners.iter().map(|(_, listener)| listener.path().to_owned()).collect();
         sockets.extend(launch.monitor.iter().map(|source| source.path.clone()));
         let mut machine = Self {
@@ -186,7 +206,7 @@ fn check_ports(launch: &Launch) -> Result<(), StartError> {
     if launch.network.is_some() {
         return Ok(());
     }
-    for forward in launch.forwards.iter().filter(|forward| forward.host_port != 0) {
+    for forward in launch.forwards.iter().chain(&launch.claims).filter(|forward| forward.host_port != 0) {
         TcpListener::bind((Ipv4Addr::LOCALHOST, forward.host_port))
             .map_err(|_| StartError::PortTaken { port: forward.host_port, guest_port: forward.guest_port })?;
     }
@@ -355,12 +375,16 @@ async fn attach(
     }
 }
 
+/// How long after a break a console's new place may be announced before the break is noticed here.
+const MOVES: Duration = Duration::from_millis(100);
+
 /// Connects every console that announces itself, for as long as the machine runs: an unread console holds up the
 /// guest, so those nobody asked for are drained too.
 async fn announce<R: Recorder + Clone + 'static>(
     launch: Launch,
     output: Output,
     factory: Factory<R>,
+    lifeline: Arc<AsyncFd<OwnedFd>>,
     way_in: Option<PathBuf>,
 ) {
     let mut seen = 0;
@@ -370,6 +394,7 @@ async fn announce<R: Recorder + Clone + 'static>(
     if launch.announcement.is_none() && paths_left.is_empty() {
         return;
     }
+    let lines = Lines::default();
     let mut news = output.news();
     loop {
         for one in output.announced(seen) {
@@ -378,10 +403,25 @@ async fn announce<R: Recorder + Clone + 'static>(
                 announcement.raw.iter().any(|name| one.text.contains(&format!("{name}:")))
             };
             let telnet = launch.announcement.as_ref().is_some_and(|one| one.telnet && !is_raw(one));
-            let Some(connection) = connect_announced(one.port, telnet, way_in.as_deref()).await else {
-                continue;
-            };
+            if lines.has(&one.name) {
+                // A console that moved, whose line finds it again, or another of the same name.
+                tokio::time::sleep(MOVES).await;
+                if lines.is_broken(&one.name) || lines.holds(&one.name, one.port) {
+                    continue;
+                }
+            }
             let source = source_of(&launch, &one, &factory.consoles);
+            let dial = Dial {
+                port: one.port,
+                way_in: way_in.clone(),
+                name: one.name.clone(),
+                output: output.clone(),
+                lifeline: lifeline.clone(),
+                lines: lines.clone(),
+                again: factory.again(&source.name),
+            };
+            let Some(line) = dial.line().await else { continue };
+            let connection = if telnet { Connection::telnet(line) } else { Connection::both(line) };
             drop(factory.start(&source, connection));
         }
         let mut still_left = Vec::new();
@@ -408,26 +448,6 @@ fn open_announced(path: &Path) -> io::Result<Connection> {
         return Ok(Connection::read_only(pipe::OpenOptions::new().open_receiver(path)?));
     }
     Terminal::open(path).map(Connection::terminal)
-}
-
-/// What was announced listens already; a few tries make up for a loaded host.
-async fn connect_announced(port: u16, telnet: bool, way_in: Option<&Path>) -> Option<Connection> {
-    for _ in 0..50 {
-        if let Some(way_in) = way_in {
-            if let Ok(stream) = namespace::connect(way_in, port).await {
-                return Some(if telnet { Connection::telnet(stream) } else { Connection::both(stream) });
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            continue;
-        }
-        if let Ok(stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await {
-            // Single key presses are what is sent.
-            drop(stream.set_nodelay(true));
-            return Some(if telnet { Connection::telnet(stream) } else { Connection::both(stream) });
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    None
 }
 
 /// Which console of the launch an announcement is: the first whose pattern finds it and that is not there yet;

@@ -5,6 +5,8 @@ use std::rc::Rc;
 use pumice_platform::Platform;
 use pumice_platform_command::CommandPlatform;
 use pumice_platform_fvp::Fvp;
+/// Looks at the program of a model: `pumice model add` and `check`.
+pub use pumice_platform_fvp::examine;
 use pumice_platform_qemu::Qemu;
 
 /// All platforms there are. A new one needs one line here.

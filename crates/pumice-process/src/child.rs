@@ -16,7 +16,10 @@ use rustix::{
     io::Errno,
     process::{Pid, Signal},
 };
-use tokio::{io::unix::AsyncFd, net::unix::pipe};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    net::unix::pipe,
+};
 
 use crate::{
     cgroup::Cgroup,
@@ -25,6 +28,7 @@ use crate::{
     kill::{LeftBehind, Pauses, Search, Tree, unregister},
     ledger::Thing,
     procfs::Process,
+    readiness,
     terminal::Terminal,
 };
 
@@ -89,6 +93,12 @@ impl Child {
     /// How it ended; `None` while it runs.
     pub fn try_wait(&self) -> Option<Exit> {
         self.lineage.exit()
+    }
+
+    /// A descriptor that becomes readable when the process ends (`pidfd_open(2)`): for whoever must know it in a
+    /// task of its own.
+    pub fn lifeline(&self) -> io::Result<AsyncFd<OwnedFd>> {
+        readiness::register(self.lineage.pidfd.get_ref().try_clone()?, Interest::READABLE)
     }
 
     /// Sends a signal to its process group. Succeeds when nobody is left to receive it.

@@ -37,6 +37,10 @@ pub(crate) struct Heard {
 /// The most bytes of a transcript: a guest that floods its console must not fill the disk.
 const TRANSCRIPT_LIMIT_BYTES: u64 = 1 << 30;
 
+/// The most bytes of a console that nobody waits for, and of the simulator's own output, that go to the log: one
+/// that floods must not fill it. The transcript has the rest.
+const FEEDBACK_LIMIT_BYTES: u64 = 16 << 20;
+
 /// The recorder of a machine. Copies share it.
 #[derive(Clone)]
 pub(crate) struct ConsoleLog(Arc<Mutex<Inner>>);
@@ -58,6 +62,15 @@ struct Stream {
     signals: Option<SignalReader>,
     /// Bytes of a line that may still turn out to hold a secret.
     held: Vec<u8>,
+    /// Bytes heard so far.
+    heard_bytes: u64,
+}
+
+impl Stream {
+    /// Whether the log has had enough of it.
+    fn is_full(&self, role: ConsoleRole) -> bool {
+        role == ConsoleRole::Feedback && self.heard_bytes > FEEDBACK_LIMIT_BYTES
+    }
 }
 
 impl ConsoleLog {
@@ -110,6 +123,7 @@ impl Inner {
                 ConsoleRole::Feedback => None,
             },
             held: Vec::new(),
+            heard_bytes: 0,
         })
     }
 
@@ -117,9 +131,17 @@ impl Inner {
         let mut stream = self.take_stream(console);
         let role = self.role(console);
         self.transcribe(&mut stream, console, at, bytes);
-        if role != ConsoleRole::Channel {
+        let was_full = stream.is_full(role);
+        stream.heard_bytes = stream.heard_bytes.saturating_add(bytes.len() as u64);
+        if role != ConsoleRole::Channel && !was_full {
             self.reporter.progress(&Progress::Console { name: console, bytes });
             stream.lines.feed(bytes, |line| self.line(role, console, line));
+            if stream.is_full(role) {
+                self.reporter.warning(format!(
+                    "the simulator's {console} said more than {} MiB: what follows is in the transcript only",
+                    FEEDBACK_LIMIT_BYTES >> 20
+                ));
+            }
         }
         if let Some(signals) = &mut stream.signals {
             let mut found = Vec::new();
@@ -179,6 +201,15 @@ impl Recorder for ConsoleLog {
                 let text = String::from_utf8_lossy(bytes);
                 transcript.sent(console, at, inner.mask.apply(&text).as_bytes());
             }
+        });
+    }
+
+    fn reconnected(&mut self, console: &str, _at: Instant) {
+        self.with(|inner| {
+            inner.reporter.warning(format!(
+                "the connection to the simulator's {console} broke and was made again; what it said meanwhile may \
+                 be lost"
+            ));
         });
     }
 

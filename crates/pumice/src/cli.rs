@@ -84,6 +84,45 @@ pub(crate) enum ModelCommand {
         #[command(flatten)]
         library: LibraryArgs,
     },
+    /// Look at a model's program and write an entry for it
+    Add {
+        #[command(flatten)]
+        subject: SubjectArgs,
+        /// The entry's name; the program's when not given
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// The directory the entry is written to [default: the first of `models` in the configuration]
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+        /// Print the entry and write nothing
+        #[arg(long)]
+        print: bool,
+    },
+    /// Try on a model's program what pumice believes of models, and say what differs
+    Check {
+        #[command(flatten)]
+        subject: SubjectArgs,
+        /// Also write the findings to a file, as JSON, to be sent to the project
+        #[arg(long, value_name = "FILE")]
+        report: Option<PathBuf>,
+    },
+}
+
+/// A model's program to look at. It runs with the environment of this command.
+#[derive(Args, Debug)]
+pub(crate) struct SubjectArgs {
+    /// The program, or a model of the library whose program is on this host
+    pub(crate) program: PathBuf,
+    /// For a Model Shell: the shared library that is the model
+    #[arg(long, value_name = "FILE")]
+    pub(crate) library: Option<PathBuf>,
+    /// The stock whose variables the model gets, from the configuration's `[licences]`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) licence: Option<String>,
+    #[command(flatten)]
+    pub(crate) models: LibraryArgs,
+    #[command(flatten)]
+    pub(crate) places: Places,
 }
 
 /// Arguments of `pumice doctor`.
@@ -258,9 +297,18 @@ pub(crate) struct ModelArgs {
     /// The initial ramdisk
     #[arg(long, value_name = "FILE", requires = "model")]
     pub(crate) initrd: Option<PathBuf>,
-    /// The image of the root file system
-    #[arg(long, value_name = "FILE", requires = "model")]
+    /// The root file system: an image, a tar archive or a directory
+    #[arg(long, value_name = "PATH", requires = "model")]
     pub(crate) rootfs: Option<PathBuf>,
+    /// The partition of that image with the root file system, from 0
+    #[arg(long, value_name = "N", requires = "rootfs")]
+    pub(crate) partition: Option<u32>,
+    /// A file that is taken out of that image's partitions, by path or pattern: `axf=*.axf`, `kernel=/zImage`
+    #[arg(long, value_name = "LABEL=PATTERN", requires = "rootfs")]
+    pub(crate) extract: Vec<String>,
+    /// Bytes that are loaded at an address
+    #[arg(long, value_name = "FILE@ADDRESS", requires = "model")]
+    pub(crate) data: Vec<String>,
     /// Any other image the model has a place for
     #[arg(long, value_name = "LABEL=FILE", requires = "model")]
     pub(crate) image: Vec<String>,

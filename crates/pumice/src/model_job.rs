@@ -23,18 +23,20 @@ pub(crate) fn text(args: &ModelArgs, model: &str, tests_dir: &Path) -> Result<St
         args.minutes.saturating_mul(2),
         args.minutes,
     );
-    let images = images(args)?;
+    let images = images(args, tests_dir)?;
     if images.is_empty() {
-        return Err(bad("a model needs something to run: give --axf, --kernel or --image LABEL=FILE"));
+        return Err(bad(
+            "a model needs something to run: give --axf, --kernel, --rootfs or --image LABEL=FILE",
+        ));
     }
-    for (label, path) in &images {
-        let format = match args.rootfs.as_ref().filter(|_| label == "rootfs") {
-            Some(_) if !args.test.is_empty() && args.initrd.is_none() => {
-                "\n        format: ext4\n        overlays: {lava: true}"
-            }
-            _ => "",
-        };
-        line(&mut job, &format!("      {label}:\n        url: {}{format}", quoted(&url(path)?)));
+    for image in &images {
+        line(
+            &mut job,
+            &format!("      {}:\n        url: {}", quoted(&image.label), quoted(&url(&image.path)?)),
+        );
+        for more in &image.lines {
+            line(&mut job, &format!("        {more}"));
+        }
     }
     line(&mut job, &format!("\n- boot:\n    method: fvp\n    model: {}", quoted(model)));
     line(&mut job, &format!("    timeout: {{minutes: {}}}", args.minutes));
@@ -77,23 +79,92 @@ fn line(text: &mut String, line: &str) {
     let _ = writeln!(text, "{line}");
 }
 
-/// The files by label, in the order in which they are usually named.
-fn images(args: &ModelArgs) -> Result<Vec<(String, PathBuf)>, Failure> {
-    let named = [
-        ("axf", &args.axf),
-        ("kernel", &args.kernel),
-        ("dtb", &args.dtb),
-        ("initrd", &args.initrd),
-        ("rootfs", &args.rootfs),
-    ];
-    let named = named.into_iter().filter_map(|(label, path)| Some((label.to_owned(), path.clone()?)));
+/// A file of the deploy block.
+struct Image {
+    label: String,
+    path: PathBuf,
+    /// What else is said of it.
+    lines: Vec<String>,
+}
+
+/// The files in the order in which they are usually named.
+fn images(args: &ModelArgs, scratch: &Path) -> Result<Vec<Image>, Failure> {
+    let plain = |label: &str, path: &Path| Image {
+        label: label.to_owned(),
+        path: path.to_owned(),
+        lines: Vec::new(),
+    };
+    let named = [("axf", &args.axf), ("kernel", &args.kernel), ("dtb", &args.dtb), ("initrd", &args.initrd)];
+    let named = named.into_iter().filter_map(|(label, path)| Some(plain(label, path.as_ref()?)));
     let mut images: Vec<_> = named.collect();
+    images.extend(args.rootfs.as_ref().map(|path| rootfs(args, path, scratch)).transpose()?);
     for image in &args.image {
-        let (label, path) =
-            image.split_once('=').ok_or_else(|| bad(&format!("`--image {image}`: LABEL=FILE is wanted")))?;
-        images.push((label.to_owned(), PathBuf::from(path)));
+        let (label, path) = pair(image, '=', "--image", "LABEL=FILE")?;
+        images.push(plain(label, Path::new(path)));
+    }
+    for data in &args.data {
+        let (path, address) = data.rsplit_once('@').ok_or_else(|| {
+            bad(&format!("`--data {data}`: FILE@ADDRESS is wanted, such as x.bin@0x84000000"))
+        })?;
+        images.push(plain(&format!("data@{address}"), Path::new(path)));
     }
     Ok(images)
+}
+
+fn pair<'a>(text: &'a str, between: char, option: &str, form: &str) -> Result<(&'a str, &'a str), Failure> {
+    text.split_once(between).ok_or_else(|| bad(&format!("`{option} {text}`: {form} is wanted")))
+}
+
+/// How a file is compressed, by its name.
+const COMPRESSED: [(&str, &str); 5] =
+    [(".gz", "gz"), (".tgz", "gz"), (".xz", "xz"), (".bz2", "bz2"), (".zst", "zstd")];
+
+/// The root file system: an image as it is, or one that is made of an archive or a directory.
+fn rootfs(args: &ModelArgs, path: &Path, scratch: &Path) -> Result<Image, Failure> {
+    let mut lines = Vec::new();
+    let mut file = path.to_owned();
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let compressed = COMPRESSED.iter().find(|(end, _)| name.ends_with(end));
+    let bare = compressed.map_or(name.as_str(), |(end, _)| name.trim_end_matches(end));
+    let is_directory = path.is_dir();
+    if is_directory {
+        file = archived(path, &name, scratch)?;
+    } else if let Some((_, compression)) = compressed {
+        lines.push(format!("compression: {compression}"));
+    }
+    let ends = |name: &str, wanted| Path::new(name).extension().is_some_and(|end| end == wanted);
+    let is_archive = ends(bare, "tar") || ends(&name, "tgz");
+    if is_directory || is_archive {
+        lines.extend(["archive: tar".to_owned(), "filesystem: ext4".to_owned()]);
+    }
+    let has_initrd = args.initrd.is_some() || args.extract.iter().any(|one| one.starts_with("initrd="));
+    if !args.test.is_empty() && !has_initrd {
+        lines.extend(["format: ext4".to_owned(), "overlays: {lava: true}".to_owned()]);
+    }
+    lines.extend(args.partition.map(|number| format!("partition: {number}")));
+    if !args.extract.is_empty() {
+        lines.push("extract:".to_owned());
+    }
+    for one in &args.extract {
+        let (label, pattern) = pair(one, '=', "--extract", "LABEL=PATTERN")?;
+        lines.push(format!("  {}: {}", quoted(label), quoted(pattern)));
+    }
+    Ok(Image { label: "rootfs".to_owned(), path: file, lines })
+}
+
+/// Packs a directory as an archive that a job can name.
+fn archived(directory: &Path, name: &str, to: &Path) -> Result<PathBuf, Failure> {
+    let tree = Tree::from_directory(directory).map_err(|error| error.failure())?;
+    let archive = to.join(format!("{name}.tar"));
+    let cannot = |error: std::io::Error| {
+        Failure::new(Cause::HostRefused, format!("cannot write `{}`: {error}", archive.display()))
+    };
+    fs::create_dir_all(to).map_err(cannot)?;
+    let temporary = archive.with_extension(format!("{}.new", std::process::id()));
+    let file = fs::File::create(&temporary).map_err(cannot)?;
+    tar::write(&tree, std::io::BufWriter::new(file)).map_err(|error| error.failure())?;
+    fs::rename(&temporary, &archive).map_err(cannot)?;
+    Ok(archive)
 }
 
 /// A `file:` URL of a path, which must be there.
@@ -128,16 +199,7 @@ fn packed(test: &str, directories: &[PathBuf], to: &Path) -> Result<(String, Pat
             "`cargo xtask tests` builds those that ship with pumice; --tests DIR names another directory",
         ));
     };
-    let tree = Tree::from_directory(directory).map_err(|error| error.failure())?;
-    let archive = to.join(format!("{name}.tar"));
-    let cannot = |error: std::io::Error| {
-        Failure::new(Cause::HostRefused, format!("cannot write `{}`: {error}", archive.display()))
-    };
-    fs::create_dir_all(to).map_err(cannot)?;
-    let temporary = archive.with_extension(format!("{}.new", std::process::id()));
-    let file = fs::File::create(&temporary).map_err(cannot)?;
-    tar::write(&tree, std::io::BufWriter::new(file)).map_err(|error| error.failure())?;
-    fs::rename(&temporary, &archive).map_err(cannot)?;
+    let archive = archived(directory, &name, to)?;
     Ok((name, archive))
 }
 
@@ -186,6 +248,39 @@ mod tests {
             "{text}"
         );
         assert!(directory.path().join("tests/own.tar").is_file());
+    }
+
+    #[test]
+    fn a_root_file_system_may_be_an_archive_a_directory_or_an_image_with_files_to_take_out() {
+        let directory = tempfile::tempdir().unwrap();
+        let check = |name: &str, extract: &[&str], tests: bool, expected: &[&str]| {
+            let path = directory.path().join(name);
+            if name == "tree" {
+                fs::create_dir_all(path.join("etc")).unwrap();
+            } else {
+                fs::write(&path, "x").unwrap();
+            }
+            let args = ModelArgs {
+                extract: extract.iter().map(|one| (*one).to_owned()).collect(),
+                test: if tests { vec!["smoke".to_owned()] } else { Vec::new() },
+                ..ModelArgs::default()
+            };
+            assert_eq!(
+                rootfs(&args, &path, &directory.path().join("made")).unwrap().lines,
+                expected,
+                "{name}"
+            );
+        };
+        check("r.tar.gz", &[], false, &["compression: gz", "archive: tar", "filesystem: ext4"]);
+        check("r.tgz", &[], false, &["compression: gz", "archive: tar", "filesystem: ext4"]);
+        check("tree", &[], false, &["archive: tar", "filesystem: ext4"]);
+        check("r.img.xz", &[], true, &["compression: xz", "format: ext4", "overlays: {lava: true}"]);
+        check(
+            "disk.img",
+            &["axf=*.axf", "initrd=/boot/initrd*"],
+            true,
+            &["extract:", "  \"axf\": \"*.axf\"", "  \"initrd\": \"/boot/initrd*\""],
+        );
     }
 
     #[test]

@@ -3,9 +3,10 @@
 # takes "CPU,CLUSTER", exactly three characters, and refuses a cluster that is neither 0 nor 1 (arch/arm/common/bL_switcher*.c).
 # Each result is recorded as it comes: a switch that hangs must not take those before it along.
 rounds=$1
-active=${SYSFS:-/sys}/kernel/bL_switcher/active
-device=${DEVICES:-/dev}/b.L_switcher
-cpus=${SYSFS:-/sys}/devices/system/cpu
+sysfs=${2:-/sys}
+active=$sysfs/kernel/bL_switcher/active
+device=${3:-/dev}/b.L_switcher
+cpus=$sysfs/devices/system/cpu
 cases="switcher-is-active disable-and-enable move-to-little move-to-big move-back-and-forth refuses-unknown-cluster"
 
 skip() {

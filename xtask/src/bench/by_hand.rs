@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
+use super::usage;
 use crate::program::command;
 
 /// The commands of `bench/five-cases.yaml`.
@@ -26,6 +27,8 @@ pub(crate) struct Times {
     pub(crate) prompt: Duration,
     /// The last case was done and the machine gone.
     pub(crate) whole: Duration,
+    /// CPU time of the simulator.
+    pub(crate) cpu: Duration,
 }
 
 /// A machine as a person would start it.
@@ -37,9 +40,9 @@ pub(crate) struct Machine {
 
 impl Machine {
     /// The machine that a command line of ours makes, with its console on the standard streams and without what only a
-    /// program needs: the control channel, further serial ports, the start in a stopped state. `initramfs` is the file
-    /// without our overlay.
-    pub(crate) fn of(command_line: &str, initramfs: &str) -> Result<Self> {
+    /// program needs: the control channel, further serial ports, the start in a stopped state. `kernel` and `initramfs` are
+    /// the files that the job names, where ours has its own views of them.
+    pub(crate) fn of(command_line: &str, kernel: &str, initramfs: &str) -> Result<Self> {
         let mut words = command_line.split(' ').map(|word| word.trim_matches('\'').to_owned());
         let program = words.next().context("an empty command line")?;
         let mut arguments = Vec::new();
@@ -60,9 +63,10 @@ impl Machine {
                         arguments.extend([word, device]);
                     }
                 }
-                "-initrd" => {
+                "-kernel" | "-initrd" => {
                     let _ = value()?;
-                    arguments.extend([word, initramfs.to_owned()]);
+                    let file = if word == "-kernel" { kernel } else { initramfs };
+                    arguments.extend([word, file.to_owned()]);
                 }
                 _ => arguments.push(word),
             }
@@ -84,9 +88,10 @@ impl Machine {
             .spawn()
             .with_context(|| format!("cannot start {}", self.program))?;
         let prompt = converse(&mut child, started);
+        let cpu = usage::cpu_time(child.id()).unwrap_or_default();
         child.kill()?;
         child.wait()?;
-        Ok(Times { prompt: prompt?, whole: started.elapsed() })
+        Ok(Times { prompt: prompt?, whole: started.elapsed(), cpu })
     }
 }
 

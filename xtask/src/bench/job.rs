@@ -40,8 +40,8 @@ struct Ours {
 pub(super) fn run() -> Result<()> {
     guests::run(Freshness::AsTheyAre)?;
     let bench = Bench::new(program()?)?;
-    let machine =
-        Machine::of(&bench.command_line()?, &target().join("guests/arm64/initrd.cpio.gz").to_string_lossy())?;
+    let guest = |file: &str| target().join("guests/arm64").join(file).to_string_lossy().into_owned();
+    let machine = Machine::of(&bench.command_line()?, &guest("kernel"), &guest("initrd.cpio.gz"))?;
     println!("    by hand: {}", machine.command_line());
     machine.run()?;
     let (mut hand, mut ours) = (Vec::new(), Vec::new());
@@ -85,6 +85,8 @@ fn report(hand: &[by_hand::Times], ours: &[Ours]) {
     let without_boot = (before.median().as_secs_f64() + less(&our_rest, &by_rest)) * 1000.0;
     println!("job: overhead without the boot: {without_boot:.0} ms");
     promised("job: overhead", &format!("{whole:.0} ms"), "at most 50 ms", whole <= 50.0);
+    let (by_cpu, our_cpu) = (by(|one| one.cpu), our(|one| one.usage.others_cpu));
+    println!("job: CPU time of the simulator: by hand {by_cpu}, ours {our_cpu}");
     let (own, helper) = (our(|one| one.usage.cpu), our(|one| one.usage.helper_cpu));
     let cpu = own.median() + helper.median();
     let figure = format!("{} (the job's process {own}, its watcher {helper})", milliseconds(cpu));

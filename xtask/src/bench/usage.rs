@@ -1,7 +1,8 @@
 //! What our own processes use, without the simulators they start.
 
 use std::{
-    path::{Path, PathBuf},
+    fmt,
+    path::Path,
     process::Child,
     thread::sleep,
     time::{Duration, Instant},
@@ -24,6 +25,8 @@ pub(crate) struct Usage {
     pub(crate) peak_kib: u64,
     /// The same of its helpers together.
     pub(crate) helper_peak_kib: u64,
+    /// CPU time of everything else that it started, above all the simulator, as last seen.
+    pub(crate) others_cpu: Duration,
 }
 
 /// How often a program is looked at, and its end noticed.
@@ -40,7 +43,7 @@ pub(crate) fn watch(
     let pid = child.id();
     let program = program.canonicalize()?;
     let mut usage = Usage::default();
-    let mut helpers: Vec<(u32, Duration, u64)> = Vec::new();
+    let mut started_by_it: Vec<Started> = Vec::new();
     loop {
         let is_over = state(pid)? == 'Z';
         if is_over {
@@ -49,25 +52,46 @@ pub(crate) fn watch(
         each(started.elapsed());
         usage.cpu = cpu_time(pid).context("no CPU time of the program")?;
         if is_over {
-            usage.helper_cpu = helpers.iter().map(|helper| helper.1).sum();
-            usage.helper_peak_kib = helpers.iter().map(|helper| helper.2).sum();
+            for one in &started_by_it {
+                if one.is_helper {
+                    usage.helper_cpu += one.cpu;
+                    usage.helper_peak_kib += one.peak_kib;
+                } else {
+                    usage.others_cpu += one.cpu;
+                }
+            }
             return Ok(usage);
         }
-        usage.peak_kib = memory(pid, "VmHWM:").unwrap_or(usage.peak_kib);
-        for helper in children(pid) {
-            let is_known = helpers.iter().any(|(known, ..)| *known == helper);
-            if !is_known
-                && fs::read_link(format!("/proc/{helper}/exe")).is_ok_and(|exe: PathBuf| exe == program)
-            {
-                helpers.push((helper, Duration::ZERO, 0));
+        usage.peak_kib = peak(pid).unwrap_or(usage.peak_kib);
+        for child in children(pid) {
+            if !started_by_it.iter().any(|one| one.pid == child) {
+                started_by_it.push(Started {
+                    pid: child,
+                    is_helper: false,
+                    cpu: Duration::ZERO,
+                    peak_kib: 0,
+                });
             }
         }
-        for (helper, cpu, peak) in &mut helpers {
-            *cpu = cpu_time(*helper).unwrap_or(*cpu);
-            *peak = memory(*helper, "VmHWM:").unwrap_or(*peak);
+        for one in &mut started_by_it {
+            // Between `fork` and `exec` whatever it becomes is still the program itself: the last look counts.
+            if let Ok(file) = fs::read_link(format!("/proc/{}/exe", one.pid)) {
+                one.is_helper = file == program;
+            }
+            one.cpu = cpu_time(one.pid).unwrap_or(one.cpu);
+            one.peak_kib = peak(one.pid).unwrap_or(one.peak_kib);
         }
         sleep(INTERVAL);
     }
+}
+
+/// A process that the program started.
+struct Started {
+    pid: u32,
+    /// Whether it runs the same program.
+    is_helper: bool,
+    cpu: Duration,
+    peak_kib: u64,
 }
 
 /// The third field of `/proc/PID/stat` (`proc_pid_stat(5)`).
@@ -83,10 +107,45 @@ fn children(pid: u32) -> Vec<u32> {
     text.split_whitespace().filter_map(|word| word.parse().ok()).collect()
 }
 
-/// A figure of `/proc/PID/status` in KiB: `VmRSS:` is what is resident, `VmHWM:` the most that ever was.
-pub(crate) fn memory(pid: u32, key: &str) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix(key))?;
+/// What a process has in memory now.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_field_names, reason = "the unit is part of each name")]
+pub(crate) struct Memory {
+    /// All that is resident, pages of files included.
+    resident_kib: u64,
+    /// Its own part of that: no file has it.
+    own_kib: u64,
+    /// The same as the first, where a page that `n` processes share counts as a page divided by `n`.
+    pub(crate) proportional_kib: u64,
+}
+
+impl Memory {
+    /// Of a process that runs (`proc_pid_smaps(5)`).
+    pub(crate) fn of(pid: u32) -> Result<Self> {
+        let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+        let figure = |key| figure(&text, key).with_context(|| format!("no {key} in /proc/PID/smaps_rollup"));
+        Ok(Self {
+            resident_kib: figure("Rss:")?,
+            own_kib: figure("Anonymous:")?,
+            proportional_kib: figure("Pss:")?,
+        })
+    }
+}
+
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} KiB resident, {} KiB of that no page of a file", self.resident_kib, self.own_kib)
+    }
+}
+
+/// The most that ever was resident of a process, in KiB.
+fn peak(pid: u32) -> Option<u64> {
+    figure(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?, "VmHWM:")
+}
+
+/// The number behind `key` at the start of a line.
+fn figure(text: &str, key: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(key))?;
     line.split_whitespace().next()?.parse().ok()
 }
 

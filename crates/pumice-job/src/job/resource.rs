@@ -39,6 +39,10 @@ pub struct Resource {
     pub sparse: bool,
     /// What is to be put into it.
     pub overlays: Vec<Overlay>,
+    /// Files to take out of it, a disk image: label, and path or pattern. Not in LAVA.
+    pub extract: Vec<Variable>,
+    /// The file system that is made of it, an archive. Not in LAVA.
+    pub filesystem: Option<Spanned<FileSystem>>,
     /// `apply-overlay: true`, the older word for `overlays: {lava: true}` of boards.
     pub apply_overlay: bool,
     /// The path it has inside a package, or the root partition: fields few blocks have.
@@ -48,6 +52,16 @@ pub struct Resource {
     /// Where it stands.
     #[serde(skip)]
     pub span: Span,
+}
+
+/// A file system that can be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FileSystem {
+    /// Without a journal.
+    Ext2,
+    /// As distributions make it.
+    Ext4,
 }
 
 /// How a file is compressed.

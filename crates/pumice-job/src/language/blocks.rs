@@ -85,6 +85,34 @@ pub(super) const URL: &[Field] = &[
     field("use_cache", Shape::Boolean, "Whether a cache may answer for the server."),
 ];
 
+/// What else is made of a file; ours.
+const MADE: &[Field] = &[
+    field(
+        "extract",
+        Shape::Mapping(&Shape::Text),
+        "Files to take out of this disk image, each a label of your own with a path such as `/boot/zImage` or a \
+         pattern such as `*.dtb`. They are images like any other then.",
+    )
+    .extension(),
+    field(
+        "filesystem",
+        Shape::Word(&[
+            word("ext2", "An ext2 file system, without a journal."),
+            word("ext4", "An ext4 file system."),
+        ]),
+        "The file system that is made of this tar archive.",
+    )
+    .extension(),
+];
+
+/// Where `extract` looks, for an image without overlays.
+const WHERE: &[Field] = &[field(
+    "partition",
+    Shape::Whole(0, 127),
+    "The partition that `extract` looks in, from 0; all when not given.",
+)
+.extension()];
+
 /// A file.
 pub(super) const RESOURCE: Object = Object { name: "a file", unknown: Unknown::Warned, fields: &[URL] };
 
@@ -134,13 +162,16 @@ const OVERLAY: Object = Object {
 
 /// A file that is handed to a simulator.
 pub(super) const IMAGE_WITH_ARGUMENT: Object =
-    Object { name: "an image", unknown: Unknown::Warned, fields: &[URL, IMAGE_ARG] };
+    Object { name: "an image", unknown: Unknown::Warned, fields: &[URL, IMAGE_ARG, MADE, WHERE] };
+
+/// The same where no argument hands it over.
+const IMAGE: Object = Object { name: "an image", unknown: Unknown::Warned, fields: &[URL, MADE, WHERE] };
 
 const IMAGE_WITH_OVERLAYS_AND_ARGUMENT: Object =
-    Object { name: "an image", unknown: Unknown::Warned, fields: &[URL, IMAGE_ARG, OVERLAID] };
+    Object { name: "an image", unknown: Unknown::Warned, fields: &[URL, IMAGE_ARG, OVERLAID, MADE] };
 
 const IMAGE_WITH_OVERLAYS: Object =
-    Object { name: "an image", unknown: Unknown::Warned, fields: &[URL, OVERLAID] };
+    Object { name: "an image", unknown: Unknown::Warned, fields: &[URL, OVERLAID, MADE] };
 
 /// Images of which each may have an argument and overlays.
 pub(super) const IMAGES_WITH_ARGUMENTS: Shape = Shape::Mapping(&Shape::ByKey(&super::ByKey {
@@ -151,7 +182,7 @@ pub(super) const IMAGES_WITH_ARGUMENTS: Shape = Shape::Mapping(&Shape::ByKey(&su
 /// Images of which each may have overlays.
 pub(super) const IMAGES: Shape = Shape::Mapping(&Shape::ByKey(&super::ByKey {
     variants: &[("overlays", IMAGE_WITH_OVERLAYS)],
-    otherwise: Some(&RESOURCE),
+    otherwise: Some(&IMAGE),
 }));
 
 /// Keys of a container beside the image.

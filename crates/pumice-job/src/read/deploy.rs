@@ -5,8 +5,8 @@ use pumice_yaml::{Node, Value};
 
 use super::{Fields, blocks, defect, integer};
 use crate::{
-    Algorithm, Block, Checksum, Compression, Container, Deploy, Format, Image, IsoInstall, Overlay,
-    OverlayFile, Postprocess, Resource,
+    Algorithm, Block, Checksum, Compression, Container, Deploy, FileSystem, Format, Image, IsoInstall,
+    Overlay, OverlayFile, Postprocess, Resource,
 };
 
 const COMPRESSIONS: [(&str, Compression); 5] = [
@@ -138,6 +138,12 @@ pub(super) fn resource(fields: Fields<'_>, defects: &mut Diagnostics) -> Option<
             .fields("overlays", defects)
             .map(|fields| overlays(fields, defects))
             .unwrap_or_default(),
+        extract: fields.variables("extract", defects),
+        filesystem: fields.word(
+            "filesystem",
+            &[("ext2", FileSystem::Ext2), ("ext4", FileSystem::Ext4)],
+            defects,
+        ),
         apply_overlay: fields.flag("apply-overlay", false),
         storage_file: fields.text("storage_file", defects),
         root_partition: fields.number("root_partition", defects),

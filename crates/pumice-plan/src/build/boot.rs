@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pumice_job::{Action, Boot as JobBoot, BootDetail};
+use pumice_job::{Action, Boot as JobBoot, BootDetail, Image};
 use pumice_types::{Code, Diagnostic};
 use pumice_yaml::{Node, Value};
 
@@ -16,6 +16,25 @@ use crate::{
 
 /// The job asks for a login and names no prompt of a shell.
 const NO_PROMPTS: Code = Code("no-prompts");
+
+/// A deployed file, and what is taken out of it.
+fn image_specs(image: &Image) -> Vec<ImageSpec> {
+    let format = image.resource.format.as_ref().map(|format| {
+        serde_json::to_value(format.value)
+            .ok()
+            .and_then(|value| value.as_str().map(str::to_owned))
+            .unwrap_or_default()
+    });
+    let image_arg = image.resource.image_arg.clone();
+    let own = ImageSpec { label: image.label.value.clone(), span: image.label.span, image_arg, format };
+    let taken = image.resource.extract.iter().map(|file| ImageSpec {
+        label: file.name.value.clone(),
+        span: file.name.span,
+        image_arg: None,
+        format: None,
+    });
+    std::iter::once(own).chain(taken).collect()
+}
 
 impl<'a> Builder<'a> {
     /// The machine a boot block asks for and who plans it; `None` when it starts none, or nobody serves it.
@@ -33,17 +52,7 @@ impl<'a> Builder<'a> {
             .ahead
             .deploys_before(namespace, index)
             .flat_map(|deploy| deploy.images.iter().chain(&deploy.files))
-            .map(|image| ImageSpec {
-                label: image.label.value.clone(),
-                span: image.label.span,
-                image_arg: image.resource.image_arg.clone(),
-                format: image.resource.format.as_ref().map(|format| {
-                    serde_json::to_value(format.value)
-                        .ok()
-                        .and_then(|v| v.as_str().map(str::to_owned))
-                        .unwrap_or_default()
-                }),
-            })
+            .flat_map(image_specs)
             .collect();
         let context = self.job.context.iter();
         let context = context.filter_map(|entry| Some((entry.key.clone(), entry.value.scalar_text()?)));
@@ -267,7 +276,7 @@ impl<'a> Builder<'a> {
         if !self.ahead.needs_overlay(namespace) {
             return None;
         }
-        let lava = |image: &&pumice_job::Image| image.resource.overlays.contains(&pumice_job::Overlay::Lava);
+        let lava = |image: &&Image| image.resource.overlays.contains(&pumice_job::Overlay::Lava);
         let images = self.ahead.deploys_before(namespace, index).flat_map(|deploy| &deploy.images);
         let into_image = images.into_iter().find(lava);
         if let Some(image) = into_image {

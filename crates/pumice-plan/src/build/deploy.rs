@@ -8,7 +8,10 @@ use pumice_yaml::{Map, Node};
 
 use super::{Builder, on_timeout, tries, unsupported::UNSUPPORTED};
 use crate::{
-    deploy::{ApplyOverlay, Deploy, DeployKind, Download, ImageOverlays, OtherOverlay},
+    deploy::{
+        ApplyOverlay, Deploy, DeployKind, Download, ExtractFiles, ExtractedFile, ImageOverlays,
+        MakeFileSystem, OtherOverlay,
+    },
     machine::{ImageUse, OverlayDelivery},
     plan::Block,
     scope::{BlockScopes, Scope, Tries},
@@ -160,7 +163,12 @@ impl Builder<'_> {
         for download in &mut downloads {
             // What is written into before the boot must keep its own format.
             let known = uses.get(&download.label).copied().unwrap_or(ImageUse::Write);
-            download.used = if download.overlays.is_some() { ImageUse::Write } else { known };
+            download.used = match download {
+                // An archive is only read.
+                Download { filesystem: Some(_), .. } => ImageUse::Read,
+                Download { overlays: Some(_), .. } | Download { extract: Some(_), .. } => ImageUse::Write,
+                _ => known,
+            };
         }
         downloads
     }
@@ -187,6 +195,10 @@ impl Builder<'_> {
                 others.push(OtherOverlay { retry, scope, file: *file });
             }
         }
+        let filesystem = resource
+            .filesystem
+            .as_ref()
+            .map(|kind| MakeFileSystem { scope: scopes.step(&retry, "make-filesystem"), kind: kind.value });
         let overlays = match (&resource.format, resource.overlays.is_empty()) {
             (Some(format), false) => Some(ImageOverlays {
                 scope: scopes.step(&retry, "append-overlays"),
@@ -197,8 +209,30 @@ impl Builder<'_> {
             }),
             _ => None,
         };
+        let extract = Self::extract(&resource, &retry, scopes);
         let label = image.label.value.clone();
-        Some(Download { retry, scope, label, resource, used: ImageUse::Write, overlays })
+        let used = ImageUse::Write;
+        Some(Download { retry, scope, label, resource, used, filesystem, overlays, extract })
+    }
+
+    fn extract(resource: &Resource, parent: &Scope, scopes: &mut BlockScopes<'_>) -> Option<ExtractFiles> {
+        if resource.extract.is_empty() {
+            return None;
+        }
+        let file = |variable: &pumice_job::Variable| ExtractedFile {
+            label: variable.name.clone(),
+            pattern: variable.value.clone(),
+        };
+        Some(ExtractFiles {
+            scope: scopes.step(parent, "extract-files"),
+            // With overlays it says where these go.
+            partition: resource
+                .partition
+                .as_ref()
+                .filter(|_| resource.overlays.is_empty())
+                .map(|number| number.value),
+            files: resource.extract.iter().map(file).collect(),
+        })
     }
 
     /// LAVA's name for the download of a URL of this scheme.

@@ -49,6 +49,9 @@ fn lavas(script: &str) -> (Vec<String>, String) {
     (words[1..].to_vec(), format!("/{directory}/"))
 }
 
+/// Jobs that nobody plans, whose models get no arguments: `commands` beside the model are refused by name.
+const UNPLANNED: &[&str] = &["fvp-shell-commands.yaml"];
+
 #[test]
 fn the_model_gets_the_arguments_that_lava_would_give_it() {
     let (Some(plans), Some(jobs)) = (lines("plans.jsonl"), lines("jobs.jsonl")) else {
@@ -77,7 +80,7 @@ fn the_model_gets_the_arguments_that_lava_would_give_it() {
             let Some((spec, deploys)) =
                 texts.get(of).and_then(|job| planned(job, line["device_yaml"].as_str().unwrap_or_default()))
             else {
-                println!("not planned: {of}");
+                assert!(UNPLANNED.contains(&of), "not planned: {of}");
                 continue;
             };
             let files = deploys.iter().flat_map(|deploy| &deploy.downloads);

@@ -1,3 +1,4 @@
 //! The platform seen from outside.
 
 mod corpus;
+mod families;

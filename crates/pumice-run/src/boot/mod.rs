@@ -2,6 +2,7 @@
 
 mod bootloader;
 mod connect;
+mod executables;
 mod login;
 mod minimal;
 mod overlay;
@@ -187,10 +188,17 @@ impl Booted {
     }
 
     /// A failure, explained by the machine where it has something to say: a console that closed because the
-    /// simulator ended is the simulator's end.
+    /// simulator ended is the simulator's end, and one that never spoke may not be the guest's.
     pub(crate) async fn explained(&self, failure: Failure) -> Failure {
         if failure.cause != Cause::ConsoleLost {
-            return failure;
+            if self.console.total_bytes() > 0 {
+                return failure;
+            }
+            let name = self.console.name();
+            return failure.hint(format!(
+                "not one byte came from {name}: does the guest use another console (`console=` of its kernel, the \
+                 other consoles in the log), or does somebody else hold the only seat at this one?"
+            ));
         }
         // The console closes a moment before the process is gone.
         let patience = Duration::from_millis(500);

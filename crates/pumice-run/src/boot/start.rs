@@ -17,7 +17,7 @@ use pumice_platform::{
 use pumice_types::{Blame as _, Cause, Diagnostics, Failure};
 use serde_json::json;
 
-use super::{BootFacts, Booted, silence::Silence};
+use super::{BootFacts, Booted, executables, silence::Silence};
 use crate::{console_log::ConsoleLog, cx::StepCx, deploy::Deployed, host::RunHost, licence::Seat};
 
 /// Starts it.
@@ -96,6 +96,7 @@ async fn steps(
             }
             let bound = Bound {
                 images: deployed.files.clone(),
+                executables: executables::read(&platform.executables(&plan.spec), deployed)?,
                 qcow2: deployed.qcow2.clone(),
                 overlay_disk: deployed.overlay_disk.clone(),
                 work_dir,

@@ -3,6 +3,8 @@
 mod apply;
 mod definitions;
 mod download;
+mod extract;
+mod filesystem;
 mod into_image;
 mod overlay;
 
@@ -72,11 +74,18 @@ pub(crate) async fn run(
                 _ => true,
             };
             let place = download::Place { directory: &directory, uniquify };
-            let file = download::run(download, &place, host, downloads, cx).await?;
+            let mut file = download::run(download, &place, host, downloads, cx).await?;
+            if let Some(make) = &download.filesystem {
+                file.path = filesystem::run(make, &file.path, cx).await?;
+            }
             if let Some(overlays) = &download.overlays {
                 let overlay = deployed.overlay.as_ref();
                 let target = into_image::Target { path: &file.path, is_sparse: download.resource.sparse };
                 into_image::run(overlays, &target, overlay, host, downloads, cx).await?;
+            }
+            if let Some(extract) = &download.extract {
+                let own = directory.join(format!("{}-files", download.label));
+                deployed.files.extend(extract::run(extract, &file.path, &own, cx).await?);
             }
             if file.is_qcow2 {
                 deployed.qcow2.insert(download.label.clone());

@@ -10,6 +10,7 @@ pub(crate) mod lava_run;
 pub(crate) mod logs;
 pub(crate) mod lsp;
 pub(crate) mod model;
+mod model_program;
 pub(crate) mod plan;
 pub(crate) mod results;
 pub(crate) mod run;

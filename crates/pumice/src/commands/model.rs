@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use pumice_device::{Model, ModelLibrary};
 use pumice_types::{Failure, Sources};
 
+use super::model_program;
 use crate::{
     cli::{LibraryArgs, ModelCommand, ModelCommandArgs},
     config::Config,
@@ -18,6 +19,10 @@ use crate::{
 pub(crate) fn main(args: &ModelCommandArgs) -> Exit {
     let library = match &args.command {
         ModelCommand::List(library) | ModelCommand::Show { library, .. } => library,
+        ModelCommand::Add { subject, name, to, print } => {
+            return model_program::add(subject, name.as_deref(), to.as_deref(), *print);
+        }
+        ModelCommand::Check { subject, report } => return model_program::check(subject, report.as_deref()),
     };
     let (library, config) = match read(library) {
         Ok(read) => read,
@@ -43,6 +48,8 @@ pub(crate) fn main(args: &ModelCommandArgs) -> Exit {
                 Exit::BadDefinition
             }
         },
+        // Done above: they look at a program, not at the library.
+        ModelCommand::Add { .. } | ModelCommand::Check { .. } => Exit::Success,
     }
 }
 

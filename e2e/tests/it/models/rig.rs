@@ -37,6 +37,15 @@ pub(crate) struct Job {
     pub(crate) boot: String,
     /// Seconds a boot may take.
     pub(crate) boot_seconds: u32,
+    /// More blocks behind the boot.
+    pub(crate) more: String,
+}
+
+/// A licence server that counts; it ends with this value.
+pub(crate) struct LicenceServer {
+    /// `port@host`.
+    pub(crate) address: String,
+    _running: Running,
 }
 
 impl Default for Job {
@@ -48,6 +57,7 @@ impl Default for Job {
             arguments: Vec::new(),
             boot: String::new(),
             boot_seconds: 60,
+            more: String::new(),
         }
     }
 }
@@ -68,13 +78,15 @@ impl Rig {
         fs::create_dir_all(&models).unwrap();
         let links = Command::new(built("model-standin")).arg("links").arg(&models).output().unwrap();
         assert!(links.status.success(), "{links:?}");
+        // Once: runs that are started together read it.
+        sandbox.write("disk.img", vec![0_u8; 4096]);
         Self { sandbox, models }
     }
 
     /// Writes the job in LAVA's form.
     pub(crate) fn job(&self, name: &str, job: &Job) -> PathBuf {
         let script = self.sandbox.write(&format!("{name}.script"), &job.script);
-        let image = self.sandbox.write("disk.img", vec![0_u8; 4096]);
+        let image = self.sandbox.path().join("disk.img");
         let separator = if job.knobs.is_empty() { "" } else { "," };
         let mut arguments: Vec<String> =
             (0..4).map(|n| format!("-C bp.terminal_{n}.start_telnet=0")).collect();
@@ -97,29 +109,45 @@ impl Rig {
              feedbacks: ['(?P<NAME>terminal_1): Listening for serial connection on port (?P<PORT>\\d+)']\n    \
              environment: ['MODEL_STANDIN=guest=script:{script}{separator}{knobs}']\n    \
              arguments:\n{arguments}    auto_login: {{login_prompt: 'login:', username: root}}\n    \
-             prompts: ['root@guest:~#']\n{boot}",
+             prompts: ['root@guest:~#']\n{boot}{more}",
             seconds = job.boot_seconds,
             image = image.display(),
             model = job.model,
             script = script.display(),
             knobs = job.knobs,
             boot = job.boot,
+            more = job.more,
         );
         self.sandbox.write(&format!("{name}.yaml"), text)
     }
 
     /// Starts `pumice run` on a job of that name.
     pub(crate) fn start(&self, name: &str, job: &Job, more: &[&str]) -> Running {
-        let path = self.job(name, job);
-        let mut command = self.sandbox.command("pumice", ["run", "--output-dir", name]);
+        let path = self.job(name, job).display().to_string();
+        self.pumice(&[&["run", "--output-dir", name], more, &[&path]].concat())
+    }
+
+    /// Starts `pumice` with the models on its `PATH`.
+    pub(crate) fn pumice(&self, words: &[&str]) -> Running {
+        self.pumice_with(words, &[])
+    }
+
+    /// As [`Rig::pumice`], with more variables.
+    pub(crate) fn pumice_with(&self, words: &[&str], variables: &[(&str, &str)]) -> Running {
+        let mut command = self.sandbox.command("pumice", words);
         let search = std::env::var("PATH").unwrap_or_default();
-        command.args(more).arg(path).env("PATH", format!("{}:{search}", self.models.display()));
+        command.env("PATH", format!("{}:{search}", self.models.display())).envs(variables.iter().copied());
         self.sandbox.start(&mut command)
     }
 
     /// What a run left, once it ended; nothing of it may be alive then.
     pub(crate) fn end(&self, name: &str, running: Running) -> Ended {
-        let finished = running.wait(LIMIT);
+        self.end_within(name, running, LIMIT)
+    }
+
+    /// As [`Rig::end`], within a time of its own.
+    pub(crate) fn end_within(&self, name: &str, running: Running, limit: Duration) -> Ended {
+        let finished = running.wait(limit);
         self.sandbox.is_empty_within(Duration::from_secs(10));
         self.left(name, finished)
     }
@@ -135,6 +163,59 @@ impl Rig {
     pub(crate) fn run(&self, job: &Job) -> Ended {
         let running = self.start("job", job, &[]);
         self.end("job", running)
+    }
+
+    /// Puts a shell script in a model's place; `MODEL` in it is the model itself.
+    pub(crate) fn wrap(&self, model: &str, script: &str) {
+        let real = self.sandbox.path().join("real").join(model);
+        fs::create_dir_all(real.parent().unwrap()).unwrap();
+        let link = self.models.join(model);
+        fs::rename(&link, &real).unwrap();
+        let script = script.replace("MODEL", &real.display().to_string());
+        fs::write(&link, format!("#!/bin/sh\n{script}")).unwrap();
+        fs::set_permissions(&link, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+
+    /// Starts a licence server with so many seats.
+    pub(crate) fn licence_server(&self, seats: usize) -> LicenceServer {
+        let mut command =
+            self.sandbox.foreign(self.models.join("standin-lmgrd"), ["--seats", &seats.to_string()]);
+        let mut running = self.sandbox.start(&mut command);
+        running.wait_for("seats\n", LIMIT);
+        let place = running.output()[0].split_whitespace().nth(1).unwrap().trim_end_matches(',').to_owned();
+        LicenceServer { address: place, _running: running }
+    }
+
+    /// How many seats of it are taken.
+    pub(crate) fn seats_used(&self, server: &LicenceServer) -> usize {
+        let mut command = self.sandbox.foreign(self.models.join("standin-lmgrd"), ["stat", &server.address]);
+        let finished = self.sandbox.start(&mut command).wait(LIMIT);
+        finished.stdout.strip_prefix("USED ").unwrap().split(' ').next().unwrap().parse().unwrap()
+    }
+
+    /// Where user-based licences are cached.
+    pub(crate) fn licence_cache(&self) -> PathBuf {
+        self.sandbox.path().join("armlm-cache")
+    }
+
+    /// Activates a user-based licence for a user.
+    pub(crate) fn activate(&self, user: &str) {
+        let words = ["activate", "--code", "00000-00000-00000-00000-00000", "--as-user", user];
+        let mut command = self.sandbox.foreign(self.models.join("armlm"), words);
+        command.env("ARMLM_CACHED_LICENSES_LOCATION", self.licence_cache());
+        let finished = self.sandbox.start(&mut command).wait(LIMIT);
+        assert!(finished.status.success(), "{finished:?}");
+    }
+
+    /// Lets the cached licence be one of 1970.
+    pub(crate) fn expire_licence(&self) {
+        for entry in fs::read_dir(self.licence_cache()).unwrap() {
+            let path = entry.unwrap().path();
+            let text = fs::read_to_string(&path).unwrap();
+            let at = text.find("\"expires\": ").unwrap() + "\"expires\": ".len();
+            let digits = text[at..].find(|letter: char| !letter.is_ascii_digit()).unwrap();
+            fs::write(&path, format!("{}1{}", &text[..at], &text[at + digits..])).unwrap();
+        }
     }
 
     /// The models that are alive: processes whose program is called like one.
@@ -159,6 +240,13 @@ impl Ended {
     #[track_caller]
     pub(crate) fn passed(&self) {
         assert!(self.finished.status.success(), "{}{}", self.finished.stdout, self.finished.stderr);
+    }
+
+    /// A person was told this.
+    #[track_caller]
+    pub(crate) fn says(&self, text: &str) {
+        let all = format!("{}\n{}{}", self.result, self.finished.stdout, self.finished.stderr);
+        assert!(all.contains(text), "no `{text}` in {all}");
     }
 
     /// It failed with this type of LAVA's, and its message holds this text.

@@ -14,7 +14,8 @@ use anyhow::{Context as _, Result, bail};
 
 use super::{
     figures::{Times, milliseconds, promised},
-    program, usage,
+    program,
+    usage::Memory,
 };
 use crate::workspace::target;
 use running::{Lab, Simulator};
@@ -51,25 +52,19 @@ pub(super) fn run() -> Result<()> {
     let mut finished = 1;
     soon(&lab, &mut finished)?;
     many(&lab, &mut finished)?;
-    let after = usage::memory(lab.server.id(), "VmRSS:").unwrap_or_default();
-    println!("lab: memory of `pumice up` after {finished} jobs: {after} KiB");
+    println!("lab: memory of `pumice up` after {finished} jobs: {}", Memory::of(lab.server.id())?);
     cancelled(&lab)
 }
 
-/// What an idle lab keeps in memory.
+/// What an idle lab keeps in memory. Both processes map one program file, so that what they share counts once.
 fn idle(program: &Path, directory: &Path) -> Result<()> {
     let lab = Lab::apart(program, directory)?;
     sleep(IDLE);
-    let read = |pid| usage::memory(pid, "VmRSS:").context("the lab ended");
-    let server = read(lab.server.id())?;
-    let worker = read(lab.worker.as_ref().context("no worker")?.id())?;
-    let figure = format!("{} KiB (server {server}, worker {worker}), program file included", server + worker);
-    promised(
-        "lab: memory of an idle server and worker",
-        &figure,
-        "at most 30 MiB",
-        server + worker <= 30 * 1024,
-    );
+    let server = Memory::of(lab.server.id())?;
+    let worker = Memory::of(lab.worker.as_ref().context("no worker")?.id())?;
+    let together = server.proportional_kib + worker.proportional_kib;
+    let figure = format!("{together} KiB together; server {server}; worker {worker}");
+    promised("lab: memory of an idle server and worker", &figure, "at most 30 MiB", together <= 30 * 1024);
     Ok(())
 }
 
