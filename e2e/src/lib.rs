@@ -10,6 +10,7 @@
     reason = "a harness fails its test, and says why it skips one"
 )]
 
+mod engine;
 mod guest;
 mod job;
 mod need;
@@ -19,6 +20,7 @@ mod results;
 mod sandbox;
 mod shell_machine;
 
+pub use engine::ContainerEngine;
 pub use guest::Guest;
 pub use job::Job;
 pub use need::{Missing, program, python_program, skip_or_fail};

@@ -2,10 +2,10 @@
 
 use pumice_job::{AutoLogin, Bootloader, Kexec, MinimalBoot, TransferOverlay};
 use pumice_types::Spanned;
-use pumice_yaml::Node;
 use serde::Serialize;
 
 use crate::{
+    container::ContainerPlan,
     machine::{MachineSpec, OverlayDelivery},
     plan::OnTimeout,
     scope::Scope,
@@ -63,12 +63,14 @@ pub enum BootKind {
     },
     /// A shell in a container.
     Container {
-        /// What runs in it.
-        command: Spanned<String>,
-        /// The namespace whose downloads it sees.
+        /// What runs in it, as words.
+        command: Vec<String>,
+        /// The container, its image as the deploy block of the namespace names it.
+        container: Box<ContainerPlan>,
+        /// The namespace whose downloads it sees; `None` for none.
         downloads_namespace: Option<String>,
-        /// The device's options, `actions.boot.methods.docker.options`.
-        options: Node,
+        /// Patterns of the shell's prompt.
+        prompts: Vec<Spanned<String>>,
         /// `docker-run`.
         scope: Scope,
     },
@@ -115,6 +117,8 @@ pub struct StartMachine {
     pub channel_devices: Vec<String>,
     /// The licences it needs, as the operator's configuration names them: the platform's word and the device's.
     pub licences: Vec<String>,
+    /// The container it runs in, where the job names one.
+    pub container: Option<Box<ContainerPlan>>,
 }
 
 /// Waits for the guest and logs in (lava-compat 1.6).

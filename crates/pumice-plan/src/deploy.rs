@@ -1,10 +1,11 @@
 //! What a deploy block will do.
 
-use pumice_job::{Container, Definition, FileSystem, Format, IsoInstall, OverlayFile, Postprocess, Resource};
+use pumice_job::{Definition, FileSystem, Format, IsoInstall, OverlayFile, Postprocess, Resource};
 use pumice_types::Spanned;
 use serde::Serialize;
 
 use crate::{
+    container::ContainerPlan,
     machine::{ImageUse, OverlayDelivery},
     plan::OnTimeout,
     scope::Scope,
@@ -51,7 +52,7 @@ pub enum DeployKind {
     /// A container image.
     Container {
         /// The image.
-        container: Container,
+        container: Box<ContainerPlan>,
     },
     /// Nothing but the overlay.
     Overlay,

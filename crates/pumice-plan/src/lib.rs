@@ -5,6 +5,7 @@
 
 pub mod boot;
 mod build;
+pub mod container;
 pub mod deploy;
 mod machine;
 mod multinode;

@@ -26,6 +26,19 @@ pub struct Test {
     pub on_timeout: OnTimeout,
 }
 
+/// The container of a test block.
+#[derive(Clone, Debug, Serialize)]
+pub struct ContainerTest {
+    /// What the job says of it.
+    pub container: TestContainer,
+    /// The device's words for the engine's `run`.
+    pub options: Vec<String>,
+    /// The device's words for the engine, before `run`.
+    pub global_options: Vec<String>,
+    /// What the tests must know to reach the machine, name and value.
+    pub environment: Vec<(String, String)>,
+}
+
 /// What kind of tests a block runs.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
@@ -46,10 +59,11 @@ pub enum TestKind {
         stage: u32,
         /// Names of the runs that must appear, `N_name`.
         runs: Vec<String>,
-        /// The container.
-        container: Box<TestContainer>,
-        /// The device's options for it.
-        options: Vec<String>,
+        /// Those of them that may not take as long as the block.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        limits: BTreeMap<String, RunLimit>,
+        /// Where they run.
+        container: Box<ContainerTest>,
     },
     /// Patterns looked for in what the console says.
     Monitors {

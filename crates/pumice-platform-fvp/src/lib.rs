@@ -10,7 +10,6 @@
 
 mod application;
 mod consoles;
-mod container;
 mod entry;
 pub mod examine;
 mod format;

@@ -14,7 +14,7 @@ use pumice_platform::{
 use pumice_types::Diagnostics;
 
 use crate::{
-    application, consoles, container,
+    application, consoles,
     entry::Entry,
     library_form, network, output, parameters, probe,
     request::{ARTIFACT_DIR, Request},
@@ -98,38 +98,29 @@ impl Platform for Fvp {
         let named = request.image.clone().or(first).unwrap_or_default();
         let program = found.unwrap_or_else(|| named.clone());
         let mut launch = Launch::new("fvp", program, &bound.work_dir);
-        let in_container = bound.facts.features.iter().any(|feature| feature == probe::CONTAINER);
-        if let Some(container) = request.container.as_ref().filter(|_| in_container) {
-            launch.args = container::arguments(container, &request, spec, bound, &named);
-            launch.args.extend(request.bound(&container::values(container, bound)));
-            launch.release = Some(
-                ["kill", "--signal", "KILL", &container::name(container, bound)].map(str::to_owned).into(),
-            );
-        } else {
-            if let Some(entry) = &entry {
-                let filling = library_form::Filling {
-                    files: bound.images.iter().map(|(label, path)| (label.clone(), text(path))).collect(),
-                    directory: text(&bound.work_dir.join(ARTIFACTS)),
-                    known: &bound.facts.parameters,
-                };
-                launch.args = library_form::arguments(spec, &request, entry, &filling);
-                if let Some(disk) = &bound.overlay_disk {
-                    let words = entry.words("overlay_disk");
-                    launch.args.extend(words.iter().map(|word| word.replace("{file}", &text(disk))));
-                }
-                if spec.joins_lan {
-                    launch.notes.push(network::NO_LAN.to_owned());
-                }
-                if let Some(network) = &spec.network {
-                    network::attach(&mut launch, network, entry, bound.instance);
-                }
-                launch.env.extend(entry.environment());
+        if let Some(entry) = &entry {
+            let filling = library_form::Filling {
+                files: bound.images.iter().map(|(label, path)| (label.clone(), text(path))).collect(),
+                directory: text(&bound.work_dir.join(ARTIFACTS)),
+                known: &bound.facts.parameters,
+            };
+            launch.args = library_form::arguments(spec, &request, entry, &filling);
+            if let Some(disk) = &bound.overlay_disk {
+                let words = entry.words("overlay_disk");
+                launch.args.extend(words.iter().map(|word| word.replace("{file}", &text(disk))));
             }
-            let own = request.bound(&values(bound));
-            launch.claims = network::claims(&own);
-            launch.args.extend(own);
-            launch.links = links(bound);
+            if spec.joins_lan {
+                launch.notes.push(network::NO_LAN.to_owned());
+            }
+            if let Some(network) = &spec.network {
+                network::attach(&mut launch, network, entry, bound.instance);
+            }
+            launch.env.extend(entry.environment());
         }
+        let own = request.bound(&values(bound));
+        launch.claims = network::claims(&own);
+        launch.args.extend(own);
+        launch.links = links(bound);
         let model = named.rsplit('/').next().unwrap_or(&named).to_owned();
         diagnostics.extend(application::check(bound, &model));
         diagnostics.extend(parameters::check(&launch.args, &bound.facts.parameters, &model));
@@ -161,6 +152,11 @@ impl Platform for Fvp {
         let applications = bound.executables.iter();
         launch.extra.extend(applications.map(|(label, one)| (label.clone(), application::shown(one))));
         Ok(launch)
+    }
+
+    /// A licensed model is where the operator put it, and a job written elsewhere names a container for it.
+    fn prefers_own_program(&self) -> bool {
+        true
     }
 
     fn executables(&self, spec: &MachineSpec) -> Vec<String> {

@@ -1,6 +1,10 @@
 //! Looks at a host: where the model is, which version, and which parameters it has.
 
-use std::{path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use pumice_platform::{Availability, Facts, Host, probe_output};
 use regex_automata::meta::Regex;
@@ -15,24 +19,10 @@ use crate::{
 /// How long one look may take: models start slowly.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The feature a probe reports when the program it found is a container engine.
-pub(crate) const CONTAINER: &str = "container";
-
-/// The engines that are looked for, the first that is there is taken.
-const ENGINES: [&str; 2] = ["docker", "podman"];
-
 pub(crate) async fn probe(request: &Request, entry: Option<&Entry>, host: &Host) -> Availability {
-    let names = names(request, entry);
+    let names = names(request, entry, &host.programs);
     let Some(path) = names.iter().find_map(|name| host.find(name)) else {
-        let engine = request.container.as_ref().and_then(|_| ENGINES.iter().find_map(|name| host.find(name)));
-        return match engine {
-            Some(engine) => Availability::Ready(Facts {
-                program: Some(engine),
-                features: vec![CONTAINER.to_owned()],
-                ..Facts::default()
-            }),
-            None => missing(&names, request),
-        };
+        return missing(&names);
     };
     let name = path.display().to_string();
     let version = ask(host, &path, &request.version_arguments).await;
@@ -69,15 +59,16 @@ pub(crate) async fn probe(request: &Request, entry: Option<&Entry>, host: &Host)
 
 /// The names under which the model may be found on the host, the likeliest first: as the job writes it, its
 /// container's image where the operator maps it, the bare name on `PATH`, the entry's programs.
-fn names(request: &Request, entry: Option<&Entry>) -> Vec<String> {
+fn names(request: &Request, entry: Option<&Entry>, operator: &BTreeMap<String, PathBuf>) -> Vec<String> {
     let mut names = Vec::new();
     if let Some(image) = &request.image {
         names.push(image.clone());
-        names.extend(request.container.as_ref().map(|container| container.image.clone()));
+        names.extend(request.container_image.clone());
         names.extend(image.rsplit('/').next().map(str::to_owned));
     }
     if let Some(entry) = entry {
-        names.push(entry.name.clone());
+        // By the entry's name the operator says where the model is; no file is called so.
+        names.extend(operator.contains_key(&entry.name).then(|| entry.name.clone()));
         names.extend(entry.binaries.iter().cloned());
     }
     names
@@ -88,11 +79,10 @@ async fn ask(host: &Host, path: &Path, arguments: &[String]) -> Result<String, S
     probe_output(host, path, &words, PATIENCE).await.map_err(|error| error.to_string())
 }
 
-fn missing(names: &[String], request: &Request) -> Availability {
+fn missing(names: &[String]) -> Availability {
     let looked = names.join("`, `");
-    let engine = if request.container.is_some() { ", and there is neither docker nor podman" } else { "" };
     Availability::Missing {
-        reason: format!("no model `{looked}` is on this host{engine}"),
+        reason: format!("no model `{looked}` is on this host"),
         hint: Some(
             "put its directory on PATH, or name it in pumice's configuration: `[programs]` with a line \
              `\"NAME\" = \"/path/of/the/model\"` (docs/fast-models.md)"

@@ -22,17 +22,6 @@ const BAD_VARIABLE: Code = Code("bad-variable");
 /// The name that stands for the directory with all files.
 pub(crate) const ARTIFACT_DIR: &str = "ARTIFACT_DIR";
 
-/// The container a model is in.
-#[derive(Clone, Debug)]
-pub(crate) struct Container {
-    /// The image.
-    pub(crate) image: String,
-    /// Whether the image is used as it is on this host, without asking a registry.
-    pub(crate) is_local: bool,
-    /// The first part of the container's name.
-    pub(crate) name: Option<String>,
-}
-
 /// What the block says, split into words but with `{LABEL}` still in them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Request {
@@ -54,8 +43,8 @@ pub(crate) struct Request {
     pub(crate) version_pattern: Option<String>,
     /// What makes it print its version.
     pub(crate) version_arguments: Vec<String>,
-    /// The container it is in, if the operator has no other place for it.
-    pub(crate) container: Option<Container>,
+    /// The image of the container that the job names for it, under which the operator may say where the model is.
+    pub(crate) container_image: Option<String>,
     /// The kernel command line, for a model of the library.
     pub(crate) append: Option<String>,
     /// Parameters, for a model of the library.
@@ -95,11 +84,7 @@ impl Request {
                 map.iter().filter_map(|entry| Some((entry.key.clone(), parameter_text(&entry.value)?)));
             request.parameters = pairs.collect();
         }
-        request.container = boot.at(&["docker", "name"]).and_then(Node::scalar_text).map(|image| Container {
-            image,
-            is_local: boot.at(&["docker", "local"]).and_then(Node::as_bool).unwrap_or(false),
-            name: boot.at(&["docker", "container_name"]).and_then(Node::scalar_text),
-        });
+        request.container_image = boot.at(&["docker", "name"]).and_then(Node::scalar_text);
         request.refuse(spec, &mut diagnostics);
         request.check_fields(spec, &mut diagnostics);
         (request, diagnostics)

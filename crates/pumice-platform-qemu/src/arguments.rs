@@ -45,7 +45,9 @@ impl Words {
             );
             return (Self::default(), diagnostics);
         };
-        let mut words = Self { program: program.to_owned(), ..Self::default() };
+        // The job may name another one, in the image of the container it asks for.
+        let of_image = spec.boot.at(&["docker", "binary"]).and_then(Node::scalar_text);
+        let mut words = Self { program: of_image.unwrap_or_else(|| program.to_owned()), ..Self::default() };
         for key in ["options", "extra"] {
             let items = parameters.and_then(|node| node.get(key)).and_then(Node::as_seq).unwrap_or_default();
             for item in items.iter().filter(|item| !item.is_null()) {

@@ -7,7 +7,7 @@ use pumice_platform::{
     Abilities, Availability, Bound, BoxFuture, ConsoleRole, ConsoleSource, Find, Host, Launch, Meaning,
     Monitor, MonitorSource, OutputRule, Platform, StopHow, StopRung, UsualProgram,
 };
-use pumice_types::{Cause, Code, Diagnostic, Diagnostics};
+use pumice_types::{Cause, Diagnostics};
 
 use crate::{
     arguments::{Words, is_option, option},
@@ -15,9 +15,6 @@ use crate::{
     monitor::Qmp,
     probe,
 };
-
-/// The job asks for the simulator of a container.
-const NO_CONTAINER: Code = Code("no-container");
 
 /// The platform.
 #[derive(Clone, Copy, Debug, Default)]
@@ -56,15 +53,7 @@ impl MachinePlanner for Qemu {
     }
 
     fn check(&self, spec: &MachineSpec) -> Diagnostics {
-        let mut diagnostics = Words::read(spec).1;
-        if let Some(container) = spec.boot.as_map().and_then(|boot| boot.entry("docker")) {
-            let message = "the simulator of this host is started, and not the one of the container";
-            diagnostics.push(
-                Diagnostic::warning(NO_CONTAINER, container.key_span, message)
-                    .help("leave `docker` out, or give the host the version that the image has"),
-            );
-        }
-        diagnostics
+        Words::read(spec).1
     }
 
     fn outline(&self, spec: &MachineSpec) -> Outline {
@@ -102,6 +91,9 @@ impl Platform for Qemu {
         launch.args = words.bound(&paths);
         rename_formats(&mut launch, bound);
         accelerate(&mut launch, bound);
+        if bound.facts.features.iter().any(|feature| feature == KVM) {
+            launch.devices.push("/dev/kvm".into());
+        }
         attach_consoles(&mut launch, spec, &words, &board);
         attach_monitor(&mut launch);
         if let Some(disk) = &bound.overlay_disk {

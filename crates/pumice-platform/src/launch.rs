@@ -8,6 +8,8 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use pumice_types::Cause;
 use serde::Serialize;
 
+use crate::Enclosure;
+
 /// A program to start, and everything the supervisor must know to run it as a machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Launch {
@@ -38,9 +40,8 @@ pub struct Launch {
     pub announcement: Option<Announcement>,
     /// How it is asked to stop, in this order; the kill of the whole group follows by itself.
     pub stop: Vec<StopRung>,
-    /// What the program is called with once more when the machine is over, where its end does not end everything:
-    /// the client of a container engine is not the container.
-    pub release: Option<Vec<String>>,
+    /// The container it runs in; then the program is the client of an engine.
+    pub container: Option<Enclosure>,
     /// A line of the main console that says that the guest switched the machine off, searched in each: for a
     /// simulator that stays all the same.
     pub power_off: Option<String>,
@@ -54,6 +55,8 @@ pub struct Launch {
     pub measures: Vec<Measure>,
     /// The licence seat it needs, as the operator's configuration names it.
     pub licence: Option<String>,
+    /// Devices of this host that it uses.
+    pub devices: Vec<PathBuf>,
     /// What has to be made on the host before it starts, and taken away after.
     pub network: Option<HostNetwork>,
     /// Ports of this host that must be free before it starts and answer once it runs: this simulator says
@@ -306,13 +309,14 @@ impl Launch {
             consoles: Vec::new(),
             announcement: None,
             stop: Vec::new(),
-            release: None,
+            container: None,
             power_off: None,
             abilities: Abilities::default(),
             monitor: None,
             rules: Vec::new(),
             measures: Vec::new(),
             licence: None,
+            devices: Vec::new(),
             network: None,
             forwards: Vec::new(),
             claims: Vec::new(),
@@ -325,6 +329,11 @@ impl Launch {
     /// The console with this role that comes first.
     pub fn console(&self, role: ConsoleRole) -> Option<&ConsoleSource> {
         self.consoles.iter().find(|console| console.role == role)
+    }
+
+    /// What ended when the program did, for messages.
+    pub fn subject(&self) -> &'static str {
+        if self.container.is_some() { "the container" } else { "the simulator" }
     }
 
     /// The command line as a person would type it, quoted for a POSIX shell. For display only.

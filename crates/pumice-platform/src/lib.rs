@@ -5,6 +5,7 @@
 //! simulator is one small crate, or one file of data; a new way of running is one new executor of `Launch`;
 //! neither knows the other.
 
+pub mod container;
 mod control;
 mod launch;
 mod machine;
@@ -17,6 +18,7 @@ mod redial;
 mod start;
 mod words;
 
+pub use container::Enclosure;
 pub use launch::{
     Abilities, Announcement, ConsoleRole, ConsoleSource, Find, HostNetwork, Launch, LaunchFile, LaunchLink,
     Meaning, Measure, MonitorSource, OutputRule, PortForward, SecretVariables, Stdio, StopHow, StopRung,

@@ -18,12 +18,12 @@ use std::{
 };
 
 use pumice_console::{ConnectError, Console, Watch};
-use pumice_process::{Child, Command, Exit, Guard, Signal};
+use pumice_process::{Child, Exit, Guard, Signal, Thing};
 use pumice_types::{Blame, Cause, Deadline, Evidence, Failure};
 use tokio::sync::Notify;
 
 use crate::{
-    ConsoleRole, Launch, MachineState, MonitorError, StopHow,
+    ConsoleRole, Enclosure, Launch, MachineState, MonitorError, StopHow,
     control::{Control, Request},
     network::MadeNetwork,
     output::{Measured, Output},
@@ -197,7 +197,6 @@ pub struct Machine {
     pub(crate) announcer: Option<tokio::task::JoinHandle<()>>,
     pub(crate) sockets: Vec<PathBuf>,
     pub(crate) guard: Guard,
-    pub(crate) search_path: String,
     pub(crate) network: Option<MadeNetwork>,
 }
 
@@ -250,7 +249,7 @@ impl Machine {
             return Some(failure);
         }
         let exit = self.child.try_wait()?;
-        let what = format!("the simulator ended while it was needed: it {}", exit.status);
+        let what = format!("{} ended while it was needed: it {}", self.launch.subject(), exit.status);
         Some(self.output.failure_of(Cause::SimulatorExited, &what))
     }
 
@@ -315,7 +314,7 @@ impl Machine {
         for console in self.consoles.take_all() {
             console.close(&deadline).await;
         }
-        self.release(&deadline).await;
+        self.release().await;
         self.remove_sockets();
         if let Some(network) = self.network.take() {
             network.end(&self.guard, &deadline).await?;
@@ -323,11 +322,14 @@ impl Machine {
         Ok(Stopped { exit, by, measured: self.output.measured() })
     }
 
-    /// Ends what the end of the program does not end. It may be over already, so a refusal says nothing.
-    async fn release(&self, deadline: &Deadline) {
-        if let Some(words) = &self.launch.release {
-            let command = Command::new(&self.launch.program).args(words).env("PATH", &self.search_path);
-            drop(self.guard.output(command, 4096, deadline).await);
+    /// Removes the container, which the end of its engine's client may leave running. One that cannot be removed
+    /// stays in the ledger, for the next who looks.
+    pub(crate) async fn release(&self) {
+        let Some(Enclosure { engine, name }) = self.launch.container.clone() else { return };
+        let thing = Thing::Container { engine: engine.clone(), name: name.clone() };
+        let removed = tokio::task::spawn_blocking(move || engine.remove(&name)).await;
+        if matches!(removed, Ok(Ok(()))) {
+            drop(self.guard.ledger().gone(&thing));
         }
     }
 

@@ -8,11 +8,14 @@ use std::{
 };
 
 use pumice_plan::{MachinePlanner, MachineSpec};
-use pumice_process::Guard;
+use pumice_process::{Command, Guard};
 use pumice_types::Diagnostics;
 use serde::Serialize;
 
-use crate::{Launch, Monitor};
+use crate::{
+    Launch, Monitor,
+    container::{self, Inside},
+};
 
 /// A future that a trait object can return.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -28,6 +31,11 @@ pub trait Platform: MachinePlanner {
 
     /// Whether this host can run it, and which version it found.
     fn probe<'a>(&'a self, spec: Option<&'a MachineSpec>, host: &'a Host) -> BoxFuture<'a, Availability>;
+
+    /// Whether a program of this host is taken before the container that a job names for it.
+    fn prefers_own_program(&self) -> bool {
+        false
+    }
 
     /// The labels of files that a core of the machine will execute, whose heads are read before the launch.
     fn executables(&self, _spec: &MachineSpec) -> Vec<String> {
@@ -127,11 +135,19 @@ pub struct Host {
     pub cache_dir: Option<PathBuf>,
     /// Programs of the model library by name: where the operator said they are.
     pub programs: BTreeMap<String, PathBuf>,
+    /// What a container engine's client finds its engine and its settings by.
+    pub engine_environment: BTreeMap<String, String>,
+    /// The container whose image is looked at instead of this host.
+    pub inside: Option<Inside>,
 }
 
 impl Host {
-    /// The first executable file of that name on the search path; a name with a slash is taken as it is.
+    /// The first executable file of that name on the search path; a name with a slash is taken as it is. What an
+    /// image has is not known before it is run, so every name is one of its programs.
     pub fn find(&self, program: &str) -> Option<PathBuf> {
+        if self.inside.is_some() {
+            return Some(PathBuf::from(program));
+        }
         let executable = |path: &Path| {
             use std::os::unix::fs::PermissionsExt as _;
             std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
@@ -143,6 +159,17 @@ impl Host {
             return executable(Path::new(program)).then(|| PathBuf::from(program));
         }
         self.search_path.iter().map(|directory| directory.join(program)).find(|path| executable(path))
+    }
+
+    /// A program that was found, with arguments, ready to be run to its end.
+    pub fn command(&self, program: &Path, arguments: &[&str]) -> Command {
+        if let Some(Inside { engine, container, .. }) = &self.inside {
+            let words = std::iter::once(program.to_string_lossy().into_owned());
+            let words: Vec<_> = words.chain(arguments.iter().map(|&word| word.to_owned())).collect();
+            return container::command(container, engine, &words);
+        }
+        let path = std::env::join_paths(&self.search_path).unwrap_or_else(|_| "/usr/bin:/bin".into());
+        Command::new(program).args(arguments.iter().copied()).env("PATH", path)
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pumice_process::{Command, OutputError};
+use pumice_process::OutputError;
 use pumice_types::Deadline;
 
 use crate::Host;
@@ -29,8 +29,7 @@ pub async fn probe_output(
         return Ok(text);
     }
     let deadline = Deadline::after(Instant::now(), patience, "the look at the simulator");
-    let command = Command::new(program).args(arguments.iter().copied()).env("PATH", search_path(host));
-    let output = host.guard.output(command, LIMIT_BYTES, &deadline).await?;
+    let output = host.guard.output(host.command(program, arguments), LIMIT_BYTES, &deadline).await?;
     let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
     text.push_str(&String::from_utf8_lossy(&output.stderr));
     if let Some(path) = cached
@@ -43,16 +42,16 @@ pub async fn probe_output(
     Ok(text)
 }
 
-/// The search path as a program gets it.
-pub(crate) fn search_path(host: &Host) -> std::ffi::OsString {
-    std::env::join_paths(&host.search_path).unwrap_or_else(|_| "/usr/bin:/bin".into())
-}
-
 fn cache_file(host: &Host, program: &Path, arguments: &[&str]) -> Option<PathBuf> {
-    let meta = fs::metadata(program).ok()?;
-    let key = (program, arguments, meta.dev(), meta.ino(), meta.size(), meta.mtime(), meta.mtime_nsec());
+    let key = if let Some(inside) = &host.inside {
+        inside.key(program, arguments)?
+    } else {
+        let meta = fs::metadata(program).ok()?;
+        let times = (meta.mtime(), meta.mtime_nsec());
+        format!("{:?}", (program, arguments, meta.dev(), meta.ino(), meta.size(), times))
+    };
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for byte in format!("{key:?}").bytes() {
+    for byte in key.bytes() {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     }
     Some(host.cache_dir.as_ref()?.join(format!("probe-{hash:016x}")))

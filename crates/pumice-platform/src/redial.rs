@@ -7,7 +7,6 @@
 use std::{
     io,
     net::Ipv4Addr,
-    os::fd::OwnedFd,
     path::PathBuf,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -16,8 +15,9 @@ use std::{
 };
 
 use pumice_network::namespace;
+use pumice_process::Lifeline;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf, unix::AsyncFd},
+    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 
@@ -35,6 +35,9 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 /// listens already, a few tries make up for a loaded host.
 const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// How long after the end of a simulator what it said last may be on its way.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// After a break, how many tries go to a new place only: the old number may be another simulator's by now.
 const ELSEWHERE: u32 = 10;
@@ -96,8 +99,8 @@ pub(crate) struct Dial {
     pub(crate) name: String,
     /// Where announcements are found.
     pub(crate) output: Output,
-    /// Becomes readable when the simulator ends.
-    pub(crate) lifeline: Arc<AsyncFd<OwnedFd>>,
+    /// Tells of the simulator's end.
+    pub(crate) lifeline: Arc<Lifeline>,
     /// All of this simulator.
     pub(crate) lines: Lines,
     /// Told of every connection that was made anew.
@@ -109,12 +112,20 @@ impl Dial {
     pub(crate) async fn line(self) -> Option<Line> {
         let (stream, port) = self.connect(0).await?;
         let index = self.lines.add(&self.name, port);
-        Some(Line { state: State::Up(stream), dial: self, index })
+        let lifeline = self.lifeline.clone();
+        let last = Box::pin(async move {
+            lifeline.ended().await;
+            tokio::time::sleep(LAST_WORDS).await;
+        });
+        Some(Line { state: State::Up(stream), dial: self, index, last })
     }
 
     /// The newest port under its name first; its own from try number `own` on.
     async fn connect(&self, own: u32) -> Option<(Stream, u16)> {
         for number in 0..TRIES {
+            if self.lifeline.has_ended() {
+                return None;
+            }
             let announced = self.output.ports(&self.name);
             let newer = announced.iter().rev().take_while(|port| **port != self.port).copied();
             let own = (number >= own).then_some(self.port);
@@ -129,6 +140,11 @@ impl Dial {
                     continue;
                 }
                 if let Ok(stream) = self.reach(port).await {
+                    // A simulator that ended gave its ports back, and this may be another's console by now, whose
+                    // only seat would be taken. One that is there still had it when we came.
+                    if self.lifeline.has_ended() {
+                        return None;
+                    }
                     return Some((stream, port));
                 }
             }
@@ -163,7 +179,7 @@ impl Dial {
     }
 
     async fn has_ended_within(&self, pause: Duration) -> bool {
-        tokio::time::timeout(pause, self.lifeline.readable()).await.is_ok()
+        tokio::time::timeout(pause, self.lifeline.ended()).await.is_ok()
     }
 }
 
@@ -180,6 +196,8 @@ pub(crate) struct Line {
     dial: Dial,
     /// Its place among [`Lines`].
     index: usize,
+    /// Resolves when the simulator has ended and all it said must have come.
+    last: BoxFuture<'static, ()>,
 }
 
 impl Line {
@@ -216,9 +234,14 @@ impl AsyncRead for Line {
         loop {
             let before = buffer.filled().len();
             let Some(stream) = ready!(line.poll_up(context)) else { return Poll::Ready(Ok(())) };
-            match ready!(Pin::new(stream).poll_read(context, buffer)) {
-                Ok(()) if buffer.filled().len() > before => return Poll::Ready(Ok(())),
-                _ => line.broke(),
+            match Pin::new(stream).poll_read(context, buffer) {
+                Poll::Ready(Ok(())) if buffer.filled().len() > before => return Poll::Ready(Ok(())),
+                Poll::Ready(_) => line.broke(),
+                Poll::Pending => {
+                    // Its own socket would be closed by now.
+                    ready!(line.last.as_mut().poll(context));
+                    line.state = State::Down;
+                }
             }
         }
     }

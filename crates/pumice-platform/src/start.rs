@@ -3,7 +3,6 @@
 use std::{
     fs, io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -11,12 +10,9 @@ use std::{
 
 use pumice_console::{Connection, Console, ConsoleOptions, Listener, Pacing, Pattern, Recorder};
 use pumice_network::namespace;
-use pumice_process::{Child, Command, Stdio as ProcessStdio, Terminal};
+use pumice_process::{Child, Command, Lifeline, SpawnError, Stdio as ProcessStdio, Terminal, Thing};
 use pumice_types::{Cause, Deadline, Failure};
-use tokio::{
-    io::unix::AsyncFd,
-    net::{TcpStream, UnixListener, unix::pipe},
-};
+use tokio::net::{TcpStream, UnixListener, unix::pipe};
 
 use crate::{
     Announcement, ConsoleRole, ConsoleSource, Find, Launch, Machine, Monitor, StartError, StartOptions,
@@ -113,7 +109,15 @@ impl Machine {
         for descriptor in options.inherited {
             command.inherit(descriptor);
         }
-        let mut child = options.guard.spawn(&command)?;
+        let container = launch.container.clone();
+        let container = container.map(|one| Thing::Container { engine: one.engine, name: one.name });
+        if let Some(container) = &container {
+            options.guard.ledger().made(container.clone()).map_err(SpawnError::Ledger)?;
+        }
+        let mut child = options.guard.spawn(&command).inspect_err(|_| {
+            // Nothing was made.
+            container.as_ref().map(|container| options.guard.ledger().gone(container));
+        })?;
         // The child has its own copies; ours would hold what it has given back.
         drop(command);
         drain_streams(&launch, &mut child, &factory, &output)?;
@@ -135,7 +139,6 @@ impl Machine {
             announcer: Some(announcer),
             sockets,
             guard: options.guard.clone(),
-            search_path: options.search_path.to_owned(),
             network,
         };
         // From here on, dropping the machine ends it.
@@ -162,12 +165,21 @@ impl Machine {
             exit = machine.child.wait() => {
                 // Let the last of its output come in: it says why.
                 tokio::time::sleep(Duration::from_millis(50)).await;
-                let what = format!("the simulator ended before its consoles were there: it {}", exit.status);
+                let subject = machine.launch.subject();
+                let what = format!("{subject} ended before its consoles were there: it {}", exit.status);
                 Err(StartError::Failed(machine.output.failure_of(Cause::SimulatorExited, &what)))
             }
-        }?;
-        machine.control = control;
-        Ok(machine)
+        };
+        match control {
+            Ok(control) => {
+                machine.control = control;
+                Ok(machine)
+            }
+            Err(error) => {
+                machine.release().await;
+                Err(error)
+            }
+        }
     }
 }
 
@@ -384,7 +396,7 @@ async fn announce<R: Recorder + Clone + 'static>(
     launch: Launch,
     output: Output,
     factory: Factory<R>,
-    lifeline: Arc<AsyncFd<OwnedFd>>,
+    lifeline: Arc<Lifeline>,
     way_in: Option<PathBuf>,
 ) {
     let mut seen = 0;

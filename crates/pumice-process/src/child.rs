@@ -16,10 +16,7 @@ use rustix::{
     io::Errno,
     process::{Pid, Signal},
 };
-use tokio::{
-    io::{Interest, unix::AsyncFd},
-    net::unix::pipe,
-};
+use tokio::{io::unix::AsyncFd, net::unix::pipe};
 
 use crate::{
     cgroup::Cgroup,
@@ -27,8 +24,8 @@ use crate::{
     guard::Shared,
     kill::{LeftBehind, Pauses, Search, Tree, unregister},
     ledger::Thing,
+    lifeline::Lifeline,
     procfs::Process,
-    readiness,
     terminal::Terminal,
 };
 
@@ -95,10 +92,9 @@ impl Child {
         self.lineage.exit()
     }
 
-    /// A descriptor that becomes readable when the process ends (`pidfd_open(2)`): for whoever must know it in a
-    /// task of its own.
-    pub fn lifeline(&self) -> io::Result<AsyncFd<OwnedFd>> {
-        readiness::register(self.lineage.pidfd.get_ref().try_clone()?, Interest::READABLE)
+    /// Tells of its end, for a task of its own.
+    pub fn lifeline(&self) -> io::Result<Lifeline> {
+        Lifeline::new(&self.lineage.pidfd)
     }
 
     /// Sends a signal to its process group. Succeeds when nobody is left to receive it.

@@ -332,6 +332,7 @@ impl Shared {
                 }
                 // Every process was found to be gone.
                 Thing::Session { .. } => true,
+                Thing::Container { engine, name } => engine.remove(name).is_ok(),
                 _ => false,
             };
             if removed {

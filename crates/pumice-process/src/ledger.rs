@@ -20,7 +20,10 @@ use pumice_types::{Blame, Cause};
 use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 
-use crate::procfs::{Process, boot_id};
+use crate::{
+    container::EngineCall,
+    procfs::{Process, boot_id},
+};
 
 /// The version of the format, in every header.
 pub(crate) const VERSION: u32 = 1;
@@ -66,6 +69,13 @@ pub enum Thing {
     },
     /// A named network namespace.
     NetworkNamespace {
+        /// Its name.
+        name: String,
+    },
+    /// A container, which lives in its engine.
+    Container {
+        /// How the engine's client is called.
+        engine: EngineCall,
         /// Its name.
         name: String,
     },

@@ -17,6 +17,8 @@
 //! * When pumice is killed, the kernel kills its direct children (`PR_SET_PDEATHSIG`), and the watcher the
 //!   rest: by `cgroup.kill` where the host gives us cgroups, else by session, else by the mark
 //!   [`MARK`] in the environment.
+//! * A container is not below us: it is removed by name, through its engine's client ([`Thing::Container`]), by
+//!   [`Guard::finish`], by the watcher or by [`reconcile`].
 //! * When the watcher was killed too, [`reconcile`] does the same at the next start.
 //!
 //! What is not caught: on a host without cgroups, a process that daemonises *and* clears its environment,
@@ -25,10 +27,12 @@
 mod cgroup;
 mod child;
 mod command;
+mod container;
 mod exit;
 mod guard;
 mod kill;
 mod ledger;
+mod lifeline;
 mod output;
 mod procfs;
 mod readiness;
@@ -39,10 +43,12 @@ mod watcher;
 
 pub use child::Child;
 pub use command::{Command, Limits, Stdio};
+pub use container::EngineCall;
 pub use exit::{Exit, Status, Usage};
 pub use guard::{Containment, Guard, GuardError, GuardOptions};
 pub use kill::LeftBehind;
 pub use ledger::{Ledger, LedgerError, Thing};
+pub use lifeline::Lifeline;
 pub use output::{Output, OutputError};
 pub use procfs::{MARK, Process};
 pub use reconcile::{Keep, Reclaim, Reclaimed, Report, reconcile};

@@ -222,6 +222,7 @@ fn remove(thing: &Thing, remaining: &[Process], reclaim: &mut dyn Reclaim) -> io
         Thing::Directory { path, identity } | Thing::File { path, identity } => {
             remove_path(path, *identity).map(|()| true)
         }
+        Thing::Container { engine, name } => engine.remove(name).map(|()| true),
         Thing::Tap { .. } | Thing::NetworkNamespace { .. } | Thing::Seat { .. } => reclaim.reclaim(thing),
     }
 }

@@ -7,6 +7,7 @@
 mod boot;
 mod command;
 mod console_log;
+mod container;
 mod cx;
 mod deploy;
 pub mod files;
@@ -17,6 +18,7 @@ mod report;
 mod runner;
 mod test;
 
+pub use container::Containers;
 pub use cx::{Cancel, Canceller, StepCx};
 pub use deploy::{BuiltOverlay, Deployed};
 pub use host::RunHost;

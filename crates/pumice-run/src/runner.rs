@@ -15,7 +15,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pumice_plan::{Block, CLEANUP, Command, CommandAction, OnTimeout, Plan, Scope, boot::BootKind};
+use pumice_plan::{
+    Block, CLEANUP, Command, CommandAction, OnTimeout, Plan, Scope, boot::BootKind, test::TestKind,
+};
 use pumice_record::{LogLevel, ResultRecord, export::LoggedResult};
 use pumice_types::{CaseResult, Cause, Deadline, Failure, Fault, JobId, Mask, Verdict};
 
@@ -201,7 +203,7 @@ impl<'a> Runner<'a> {
                 let pacing = Duration::from_millis(self.plan.character_delays.boot_ms);
                 let inactivity = self.plan.inactivity;
                 let facts = BootFacts { pacing, inactivity, mask: self.mask.clone() };
-                match boot::run(plan, &deployed, self.host, &facts, cx).await {
+                match boot::run(plan, &deployed, &self.downloads, self.host, &facts, cx).await {
                     Ok(booted) => {
                         let booted = Box::new(booted);
                         self.roles.insert(namespace, Role::Booted { deployed, booted });
@@ -212,6 +214,22 @@ impl<'a> Runner<'a> {
                         Err(failure)
                     }
                 }
+            }
+            Block::Test(plan) if matches!(plan.kind, TestKind::Container { .. }) => {
+                let deployed = self.roles.get_mut(&plan.scope.namespace).map(Role::deployed);
+                let overlay = deployed.and_then(|deployed| deployed.overlay.as_ref());
+                let facts = BootFacts {
+                    pacing: Duration::ZERO,
+                    inactivity: self.plan.inactivity,
+                    mask: self.mask.clone(),
+                };
+                let block = test::container::Block {
+                    job: self.job,
+                    directory: &self.plan.guest.directory,
+                    overlay,
+                    downloads: &self.downloads,
+                };
+                test::container::run(plan, &block, self.host, &facts, cx).await
             }
             Block::Test(plan) => {
                 let namespace = plan.connection_namespace.as_ref().unwrap_or(&plan.scope.namespace);

@@ -84,6 +84,8 @@ pub fn check(subject: Result<Subject, String>, check: Check, module: &str) {
             search_path: SEARCH_PATH.split(':').map(Into::into).collect(),
             cache_dir: None,
             programs: [].into(),
+            engine_environment: [].into(),
+            inside: None,
         };
         match subject.platform.probe(Some(&subject.spec), &host).await {
             Availability::Missing { reason, hint } => {

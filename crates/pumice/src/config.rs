@@ -9,6 +9,10 @@
 //! [licences.fast-models]
 //! seats = 4                                    # how many runs of this host may hold one at once
 //! environment = { ARMLMD_LICENSE_FILE = "8224@licences.example" }
+//!
+//! [containers]                                 # what containers of jobs may use of this host
+//! devices = ["/dev/ttyUSB0"]                   # devices that a job may ask for
+//! test_mounts = [{ source = "/srv/tools", target = "/tools", read_only = true }]
 //! ```
 
 use std::{
@@ -17,7 +21,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use pumice_run::LicenceStock;
+use pumice_platform::container::Mount;
+use pumice_run::{Containers, LicenceStock};
 use pumice_types::{Cause, Failure};
 use serde::Deserialize;
 
@@ -34,6 +39,29 @@ pub(crate) struct Config {
     /// Licences that are counted.
     #[serde(default)]
     licences: BTreeMap<String, Licence>,
+    /// What containers may use.
+    #[serde(default)]
+    containers: ContainerSettings,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContainerSettings {
+    /// Devices of this host that a job may ask for.
+    #[serde(default)]
+    devices: Vec<String>,
+    /// Directories of this host that containers with tests see.
+    #[serde(default)]
+    test_mounts: Vec<TestMount>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TestMount {
+    source: PathBuf,
+    target: PathBuf,
+    #[serde(default)]
+    read_only: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -66,6 +94,25 @@ impl Config {
             (name.clone(), LicenceStock { seats: licence.seats, environment })
         });
         stocks.collect()
+    }
+
+    /// More that containers with tests see.
+    pub(crate) fn add_test_mounts(&mut self, mounts: Vec<Mount>) {
+        self.containers.test_mounts.extend(mounts.into_iter().map(|mount| TestMount {
+            source: mount.source,
+            target: mount.target,
+            read_only: mount.read_only,
+        }));
+    }
+
+    /// What containers may use.
+    pub(crate) fn containers(&self) -> Containers {
+        let mounts = self.containers.test_mounts.iter().map(|mount| Mount {
+            source: mount.source.clone(),
+            target: mount.target.clone(),
+            read_only: mount.read_only,
+        });
+        Containers::new(self.containers.devices.clone(), mounts.collect())
     }
 
     /// What must never be shown.

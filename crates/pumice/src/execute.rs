@@ -7,7 +7,7 @@ use std::{
 
 use pumice_job::Job;
 use pumice_plan::Plan;
-use pumice_platform::Platform;
+use pumice_platform::{Platform, container::Mount};
 use pumice_record::{LogLevel, Timestamp, export::JobReport};
 use pumice_run::{Canceller, Outcome, Peers, Reporter, Runner, Sink, files};
 use pumice_types::{Cause, Failure, JobId, Mask};
@@ -27,6 +27,8 @@ pub(crate) struct Execution<'a> {
     pub(crate) output_dir: &'a Path,
     /// Where the run's own directory is made; the system's temporary directory when not given.
     pub(crate) scratch_dir: Option<&'a Path>,
+    /// More that containers with tests see, beside what the configuration says.
+    pub(crate) test_mounts: Vec<Mount>,
     /// Takes the log, beside the files.
     pub(crate) sinks: Vec<Box<dyn Sink>>,
     /// Where the group of a MultiNode job is, for one of its nodes.
@@ -62,7 +64,8 @@ impl Execution<'_> {
     }
 
     async fn execute(self) -> Result<Executed, Failure> {
-        let config = Config::read(self.config)?;
+        let mut config = Config::read(self.config)?;
+        config.add_test_mounts(self.test_mounts);
         let own = self.job.secrets.texts().map(|(_, value)| value);
         let mask = Mask::new(own.chain(config.secrets()));
         let secrets = self.job.secrets.texts().map(|(name, value)| (name.to_owned(), value)).collect();

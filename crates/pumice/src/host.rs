@@ -73,6 +73,68 @@ fn base(variable: &str, below_home: &str) -> PathBuf {
     given.unwrap_or_else(home).join("pumice")
 }
 
+/// Starts the guard of whatever is started from here on; `state` must be there.
+pub(crate) fn start_guard(state: &Path) -> Result<Guard, Failure> {
+    let options = GuardOptions {
+        state: state.to_owned(),
+        watcher: vec![own_program(), OsString::from("__watch")],
+        cgroups: true,
+    };
+    Guard::start(&options).map_err(|error| error.failure())
+}
+
+/// What platforms and container engines may look at.
+pub(crate) fn host(guard: Guard, cache_dir: Option<PathBuf>, config: &Config) -> Host {
+    Host {
+        guard,
+        search_path: env::split_paths(&search_path()).collect(),
+        cache_dir,
+        programs: config.programs.clone(),
+        engine_environment: engine_environment(),
+        inside: None,
+    }
+}
+
+/// Our own program, which watches runs and serves networks under other words.
+fn own_program() -> OsString {
+    env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe")).into_os_string()
+}
+
+fn search_path() -> String {
+    env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned())
+}
+
+/// What the client of a container engine finds its engine, its settings and its images by (docker CLI: "Environment
+/// variables"; podman(1), containers.conf(5)): a name, or the beginning of names. Registry passwords are none of them.
+const ENGINE_VARIABLES: [&str; 18] = [
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "XDG_RUNTIME_DIR",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "DOCKER_",
+    "CONTAINER_HOST",
+    "CONTAINER_SSHKEY",
+    "CONTAINER_CONNECTION",
+    "CONTAINER_PROXY",
+    "CONTAINERS_",
+    "REGISTRY_AUTH_FILE",
+    "STORAGE_DRIVER",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+];
+
+/// The part of our own environment that an engine's client gets.
+fn engine_environment() -> std::collections::BTreeMap<String, String> {
+    let is_known = |name: &str| {
+        ENGINE_VARIABLES.iter().any(|known| name == *known || known.ends_with('_') && name.starts_with(known))
+    };
+    env::vars().filter(|(name, _)| is_known(&name.to_uppercase())).collect()
+}
+
 impl Prepared {
     /// Cleans up after dead runs, then starts the guard of this one. To be called inside the runtime, before
     /// anything is started.
@@ -89,8 +151,7 @@ impl Prepared {
         for directory in [&state, &cache] {
             fs::create_dir_all(directory).map_err(|error| cannot_make(directory, &error))?;
         }
-        let search_path = env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned());
-        let mut interfaces = Interfaces { search_path: search_path.clone() };
+        let mut interfaces = Interfaces { search_path: search_path() };
         let report = pumice_process::reconcile(&state, &mut interfaces)
             .map_err(|error| cannot_make(&state, &error))?;
         let reclaimed = report
@@ -98,13 +159,7 @@ impl Prepared {
             .iter()
             .map(|run| format!("cleaned up after run {}, which was killed", run.run))
             .collect();
-        let own = env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe")).into_os_string();
-        let options = GuardOptions {
-            state: state.clone(),
-            watcher: vec![own.clone(), OsString::from("__watch")],
-            cgroups: true,
-        };
-        let guard = Guard::start(&options).map_err(|error| error.failure())?;
+        let guard = start_guard(&state)?;
         let store = Store::open(&cache.join("store")).map_err(|error| error.failure())?;
         // Paths of sockets hold 108 bytes (unix(7)): a directory that is too deep cannot hold them.
         let short = |path: &&Path| path.as_os_str().len() <= 60;
@@ -119,23 +174,19 @@ impl Prepared {
             guard.ledger().made(thing.clone()).map_err(|error| error.failure())?;
         }
         let host = RunHost {
-            host: Host {
-                guard: guard.clone(),
-                search_path: env::split_paths(&search_path).collect(),
-                cache_dir: Some(cache.join("probes")),
-                programs: config.programs.clone(),
-            },
+            host: host(guard.clone(), Some(cache.join("probes")), config),
             guard,
             store: Arc::new(store),
             platforms,
             work_dir: work_dir.path().to_owned(),
             output_dir: Some(output_dir.to_owned()),
             instance: std::process::id(),
+            containers: config.containers(),
             licences: Licences::new(&state, config.licences()),
             secrets,
-            search_path,
+            search_path: search_path(),
             peers: None,
-            network_helper: vec![own, OsString::from("__network")],
+            network_helper: vec![own_program(), OsString::from("__network")],
             lan: None,
         };
         Ok(Self { host, reclaimed, work_dir, thing })

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot do its part fails")]
 
 mod boots;
+mod containers;
 mod corpus;
 mod firmware;
 mod flood;

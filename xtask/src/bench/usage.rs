@@ -23,6 +23,8 @@ pub(crate) struct Usage {
     pub(crate) helper_cpu: Duration,
     /// The most memory it had resident, as last seen before its end; pages of its program file count.
     pub(crate) peak_kib: u64,
+    /// The most of that that was its own: no page of a file.
+    pub(crate) own_peak_kib: u64,
     /// The same of its helpers together.
     pub(crate) helper_peak_kib: u64,
     /// CPU time of everything else that it started, above all the simulator, as last seen.
@@ -62,7 +64,9 @@ pub(crate) fn watch(
             }
             return Ok(usage);
         }
-        usage.peak_kib = peak(pid).unwrap_or(usage.peak_kib);
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        usage.peak_kib = figure(&status, "VmHWM:").unwrap_or(usage.peak_kib);
+        usage.own_peak_kib = usage.own_peak_kib.max(figure(&status, "RssAnon:").unwrap_or_default());
         for child in children(pid) {
             if !started_by_it.iter().any(|one| one.pid == child) {
                 started_by_it.push(Started {

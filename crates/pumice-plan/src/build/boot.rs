@@ -9,6 +9,7 @@ use pumice_yaml::{Node, Value};
 use super::{Builder, ORDER, on_timeout, tries, unsupported::UNSUPPORTED};
 use crate::{
     boot::{Boot, BootKind, BootloaderPlan, Login, StartMachine, Unpack},
+    container::{ContainerOptions, ContainerPlan},
     machine::{GuestDisk, ImageSpec, MachinePlanner, MachineSpec, NetworkSpec, OverlayDelivery},
     plan::Block,
     scope::{BlockScopes, Scope, Tries},
@@ -123,7 +124,7 @@ impl<'a> Builder<'a> {
         let shell = (needs_shell && (has_login || boot.method.value == "docker"))
             .then(|| scopes.step(&scope, "expect-shell-connection"));
         let unpack = match &boot.transfer_overlay {
-            Some(transfer) if self.ahead.needs_overlay(namespace) => {
+            Some(transfer) if self.ahead.needs_guest_overlay(namespace) => {
                 Some(Unpack { scope: scopes.step(&scope, "overlay-unpack"), transfer: transfer.clone() })
             }
             _ => None,
@@ -178,18 +179,8 @@ impl<'a> Builder<'a> {
             ("docker", BootDetail::Container(netboot)) => {
                 self.device_boots(boot, "docker")?;
                 let scope = scopes.block(number, "boot-docker", retries);
-                let kind = BootKind::Container {
-                    command: netboot.command.clone(),
-                    downloads_namespace: netboot.downloads_namespace.as_ref().map(|name| name.value.clone()),
-                    options: self
-                        .device
-                        .boot_method("docker")
-                        .and_then(|node| node.get("options"))
-                        .cloned()
-                        .unwrap_or_default(),
-                    scope: scopes.step(&scope, "docker-run"),
-                };
-                Some((scope, kind))
+                let step = scopes.step(&scope, "docker-run");
+                Some((scope, self.container_boot(boot, netboot, index, step)?))
             }
             ("ssh", BootDetail::Ssh(ssh)) => {
                 self.device_boots(boot, "ssh")?;
@@ -266,14 +257,20 @@ impl<'a> Builder<'a> {
         licences.extend(
             self.device.licences.iter().filter(|name| !licences.contains(name)).cloned().collect::<Vec<_>>(),
         );
-        let machine = StartMachine { spec, group, version, start, connect, channel_devices, licences };
+        let container = boot.container.as_ref().map(|container| {
+            let method = self.device.boot_method(planner.device_method(&boot.method.value));
+            let options = ContainerOptions::read(method.and_then(|node| node.get("options")));
+            Box::new(ContainerPlan { container: container.clone(), options })
+        });
+        let machine =
+            StartMachine { spec, group, version, start, connect, channel_devices, licences, container };
         Some((scope, BootKind::Machine(Box::new(machine))))
     }
 
     /// How the overlay reaches this machine: as its deploy block decides.
     fn overlay_of(&self, boot: &JobBoot, index: usize, ways: &[OverlayDelivery]) -> Option<OverlayDelivery> {
         let namespace = boot.block.namespace();
-        if !self.ahead.needs_overlay(namespace) {
+        if !self.ahead.needs_guest_overlay(namespace) {
             return None;
         }
         let lava = |image: &&Image| image.resource.overlays.contains(&pumice_job::Overlay::Lava);

@@ -8,6 +8,7 @@ use pumice_yaml::{Map, Node};
 
 use super::{Builder, on_timeout, tries, unsupported::UNSUPPORTED};
 use crate::{
+    container::{ContainerOptions, ContainerPlan},
     deploy::{
         ApplyOverlay, Deploy, DeployKind, Download, ExtractFiles, ExtractedFile, ImageOverlays,
         MakeFileSystem, OtherOverlay,
@@ -36,7 +37,8 @@ impl Builder<'_> {
         let retries = tries(&deploy.block, self.device.constants.failure_retry);
         let is_downloads = deploy.to.value == "downloads";
         let wants_overlay = !is_downloads && self.ahead.needs_overlay(namespace);
-        let delivery = if wants_overlay { self.delivery(deploy, index) } else { None };
+        let wants_delivery = wants_overlay && self.ahead.needs_guest_overlay(namespace);
+        let delivery = if wants_delivery { self.delivery(deploy, index) } else { None };
         // LAVA's order: the overlay first, so that a broken definition costs no download.
         let compress = matches!(delivery, Some(OverlayDelivery::Transfer | OverlayDelivery::Copied));
         let outline = self.ahead.next_boot(namespace, index).and_then(|at| self.outline_of(at));
@@ -49,7 +51,13 @@ impl Builder<'_> {
             let grows = downloads.iter_mut().filter(|download| download.label == *label);
             grows.for_each(|download| download.used = ImageUse::Write);
         }
-        let kind = Self::deploy_kind(deploy, &scope, scopes)?;
+        if deploy.postprocess.is_some() {
+            // What the steps do to the files must not be done to the store's.
+            for download in &mut downloads {
+                download.used = ImageUse::Write;
+            }
+        }
+        let kind = self.deploy_kind(deploy, &scope, scopes)?;
         let apply = match delivery {
             Some(by @ (OverlayDelivery::Initramfs { .. } | OverlayDelivery::Disk)) => {
                 let disk_mib = self.guest_disk().size_mib;
@@ -127,7 +135,12 @@ impl Builder<'_> {
         first
     }
 
-    fn deploy_kind(deploy: &JobDeploy, scope: &Scope, scopes: &mut BlockScopes<'_>) -> Option<DeployKind> {
+    fn deploy_kind(
+        &self,
+        deploy: &JobDeploy,
+        scope: &Scope,
+        scopes: &mut BlockScopes<'_>,
+    ) -> Option<DeployKind> {
         let uniquify = deploy.uniquify.as_ref().map(|uniquify| uniquify.value);
         Some(match deploy.to.value.as_str() {
             "downloads" => DeployKind::Downloads {
@@ -137,7 +150,12 @@ impl Builder<'_> {
                 }),
             },
             "nfs" => DeployKind::Nfs { extract: scopes.step(scope, "qemu-nfs-deploy") },
-            "docker" => DeployKind::Container { container: deploy.container.clone()? },
+            "docker" => {
+                let method = self.device.deploy_method("docker");
+                let options = ContainerOptions::read(method.and_then(|node| node.get("options")));
+                let container = deploy.container.clone()?;
+                DeployKind::Container { container: Box::new(ContainerPlan { container, options }) }
+            }
             "overlay" => DeployKind::Overlay,
             "ssh" => DeployKind::Ssh,
             "iso-installer" => DeployKind::IsoInstaller {

@@ -20,6 +20,12 @@ impl<'a> LookAhead<'a> {
         self.tests(namespace).any(|test| matches!(test.kind, TestKind::Definitions { .. }))
     }
 
+    /// Whether any test uses that overlay in the guest, and not in a container beside it.
+    pub(crate) fn needs_guest_overlay(&self, namespace: &str) -> bool {
+        let mut tests = self.tests(namespace);
+        tests.any(|test| matches!(test.kind, TestKind::Definitions { container: None, .. }))
+    }
+
     /// Whether any test types into a shell of this namespace.
     pub(crate) fn needs_shell(&self, namespace: &str) -> bool {
         self.tests(namespace).any(|test| {

@@ -7,6 +7,7 @@
 mod boot;
 mod command;
 mod connection;
+mod container;
 mod deploy;
 mod look_ahead;
 mod overlay;

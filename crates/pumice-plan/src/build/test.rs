@@ -7,7 +7,7 @@ use super::{Builder, ORDER, on_timeout, timeout_policy, tries};
 use crate::{
     plan::Block,
     scope::BlockScopes,
-    test::{RunLimit, Test, TestKind},
+    test::{ContainerTest, RunLimit, Test, TestKind},
 };
 
 impl Builder<'_> {
@@ -43,9 +43,19 @@ impl Builder<'_> {
                 (("lava-test-retry", shell), TestKind::Shell { stage, runs, limits })
             }
             JobTestKind::Definitions { container: Some(container), .. } => {
-                let (stage, runs, _) = runs();
-                let options = self.device.container_options("options");
-                let kind = TestKind::Container { stage, runs, container: container.clone(), options };
+                let (stage, runs, limits) = runs();
+                self.check_container(test, container, index);
+                let kind = TestKind::Container {
+                    stage,
+                    runs,
+                    limits,
+                    container: Box::new(ContainerTest {
+                        container: (**container).clone(),
+                        options: self.device.container_options("options"),
+                        global_options: self.device.container_options("global_options"),
+                        environment: self.container_environment(),
+                    }),
+                };
                 (("lava-docker-test", "lava-docker-test-shell"), kind)
             }
             JobTestKind::Monitors(monitors) => (

@@ -1,7 +1,7 @@
 //! What the language knows and no runner of this version does: refused with the plan, at its line, so that no
 //! job waits for a machine only to learn it.
 
-use pumice_job::{Action, Boot, BootDetail, Deploy, Postprocess, Test, TestKind, TransferMethod};
+use pumice_job::{Action, Boot, BootDetail, Deploy, Test, TestKind, TransferMethod};
 use pumice_types::{Code, Diagnostic, Span};
 
 use super::Builder;
@@ -30,20 +30,11 @@ impl Builder<'_> {
 /// Where it stands, what it is, and what to do instead.
 type Refused = (Span, String, &'static str);
 
-const CONTAINER: &str = "prepare the files before the job, or run the tests in the guest";
-
 fn in_deploy(deploy: &Deploy) -> Vec<Refused> {
     let help = match deploy.to.value.as_str() {
         "nfs" => "give the machine its root file system as an initramfs or as a disk image",
         "iso-installer" => "install the system once, and deploy the disk image that came out of it",
-        "docker" => CONTAINER,
-        _ => {
-            let postprocess = deploy.postprocess.iter();
-            let refused = |postprocess: &Postprocess| {
-                (postprocess.container.span, "`postprocess` in a container".to_owned(), CONTAINER)
-            };
-            return postprocess.map(refused).collect();
-        }
+        _ => return Vec::new(),
     };
     vec![(deploy.to.span, format!("deploying to `{}`", deploy.to.value), help)]
 }
@@ -51,7 +42,6 @@ fn in_deploy(deploy: &Deploy) -> Vec<Refused> {
 fn in_boot(boot: &Boot) -> Vec<Refused> {
     let help = match boot.method.value.as_str() {
         "kexec" => "deploy the kernel and boot it, in a deploy and a boot block of its own",
-        "docker" => CONTAINER,
         _ => "",
     };
     let mut found = Vec::new();
@@ -77,14 +67,11 @@ fn in_boot(boot: &Boot) -> Vec<Refused> {
 
 fn in_test(test: &Test) -> Vec<Refused> {
     match &test.kind {
-        TestKind::Definitions { container: Some(container), .. } => {
-            vec![(container.container.span, "a test in a container".to_owned(), CONTAINER)]
-        }
         TestKind::Services(services) => {
             let help = "start the service on the host before the job";
             services.iter().take(1).map(|one| (one.span, "`services`".to_owned(), help)).collect()
         }
-        TestKind::Definitions { container: None, .. }
+        TestKind::Definitions { .. }
         | TestKind::Interactive(_)
         | TestKind::Monitors(_)
         | TestKind::Commands(_) => Vec::new(),

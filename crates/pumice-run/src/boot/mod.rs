@@ -2,10 +2,12 @@
 
 mod bootloader;
 mod connect;
+pub(crate) mod container;
 mod executables;
 mod login;
 mod minimal;
 mod overlay;
+mod place;
 mod serve;
 mod shell;
 mod silence;
@@ -20,7 +22,13 @@ use pumice_record::{LogLevel, ResultRecord};
 use pumice_types::{Blame as _, CaseResult, Cause, Deadline, Failure};
 use tokio::sync::mpsc;
 
-use crate::{console_log::Heard, cx::StepCx, deploy::Deployed, host::RunHost, licence::Seat};
+use crate::{
+    console_log::Heard,
+    cx::StepCx,
+    deploy::{Deployed, Downloads},
+    host::RunHost,
+    licence::Seat,
+};
 
 pub(crate) use minimal::reset;
 pub(crate) use overlay::HOST_ADDRESS;
@@ -64,6 +72,7 @@ pub(crate) struct BootFacts {
 pub(crate) async fn run(
     plan: &Boot,
     deployed: &Deployed,
+    downloads: &Downloads,
     host: &RunHost,
     facts: &BootFacts,
     cx: &StepCx,
@@ -74,7 +83,7 @@ pub(crate) async fn run(
         _ => Vec::new(),
     };
     // Boxed: the states of so many nested steps are too deep for the compiler in one.
-    let mut booted = Box::pin(tries(plan, deployed, host, facts, &seats, cx)).await?;
+    let mut booted = Box::pin(tries(plan, deployed, downloads, host, facts, &seats, cx)).await?;
     booted.seats = seats;
     Ok(booted)
 }
@@ -82,6 +91,7 @@ pub(crate) async fn run(
 async fn tries(
     plan: &Boot,
     deployed: &Deployed,
+    downloads: &Downloads,
     host: &RunHost,
     facts: &BootFacts,
     seats: &[Seat],
@@ -90,6 +100,7 @@ async fn tries(
     cx.step_with_tries(&plan.scope, Cause::StepTimeout, async |cx| {
         let mut booted = match &plan.kind {
             BootKind::Machine(machine) => start::run(machine, deployed, host, facts, seats, cx).await?,
+            BootKind::Container { .. } => container::boot(plan, deployed, downloads, host, facts, cx).await?,
             _ => connect::run(plan, deployed, host, facts, cx).await?,
         };
         match reach_shell(plan, deployed, &mut booted, cx).await {
@@ -151,6 +162,12 @@ async fn reach_shell(
 async fn expect_shell(booted: &mut Booted, cx: &StepCx) -> Result<(), Failure> {
     let Some(prompts) = booted.prompts.clone() else { return Ok(()) };
     type_line(&booted.console, "", cx).await?;
+    booted.expect(&prompts, cx.deadline()).await.map(drop)
+}
+
+/// Waits for the prompt that a shell shows by itself.
+pub(crate) async fn expect_prompt(booted: &mut Booted, cx: &StepCx) -> Result<(), Failure> {
+    let Some(prompts) = booted.prompts.clone() else { return Ok(()) };
     booted.expect(&prompts, cx.deadline()).await.map(drop)
 }
 

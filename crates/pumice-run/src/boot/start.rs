@@ -11,13 +11,11 @@ use std::{
 
 use pumice_console::{kernel_watches, reset_watch};
 use pumice_plan::{MachineSpec, NetworkSpec, boot::StartMachine};
-use pumice_platform::{
-    Availability, Bound, ConsoleRole, Launch, Machine, Monitor, Platform, SIMULATOR, StartOptions,
-};
+use pumice_platform::{Bound, ConsoleRole, Launch, Machine, Monitor, SIMULATOR, StartOptions};
 use pumice_types::{Blame as _, Cause, Diagnostics, Failure};
 use serde_json::json;
 
-use super::{BootFacts, Booted, executables, silence::Silence};
+use super::{BootFacts, Booted, executables, place, silence::Silence};
 use crate::{console_log::ConsoleLog, cx::StepCx, deploy::Deployed, host::RunHost, licence::Seat};
 
 /// Starts it.
@@ -78,17 +76,21 @@ async fn steps(
     let Some(platform) = host.platform(&plan.spec.platform) else {
         return Err(Failure::new(Cause::Bug, format!("no platform `{}`", plan.spec.platform)));
     };
+    let mut known = None;
     if let Some(scope) = &plan.version {
-        cx.step(scope, Cause::SimulatorHung, async |cx| {
-            let found = probe(&*platform, plan, host).await?;
-            cx.record(json!({ "version": found.version }));
-            Ok(())
-        })
-        .await?;
+        let place = cx.step(scope, Cause::SimulatorHung, async |cx| {
+            let place = place::find(&*platform, plan, host, cx).await?;
+            cx.record(json!({ "version": place.facts.version }));
+            Ok(place)
+        });
+        known = Some(place.await?);
     }
     let booted = cx
         .step(&plan.start, Cause::SimulatorHung, async |cx| {
-            let facts_found = probe(&*platform, plan, host).await?;
+            let place = match known.take() {
+                Some(place) => place,
+                None => place::find(&*platform, plan, host, cx).await?,
+            };
             // Short, so that socket paths fit.
             let work_dir = host.work_dir.join(format!("m{}", plan.start.level));
             if work_dir.exists() {
@@ -100,7 +102,7 @@ async fn steps(
                 qcow2: deployed.qcow2.clone(),
                 overlay_disk: deployed.overlay_disk.clone(),
                 work_dir,
-                facts: facts_found,
+                facts: place.facts.clone(),
                 instance: instance(host, plan),
                 lan: host.lan.clone(),
                 licence_env: host.licences.environment(&plan.licences),
@@ -110,9 +112,10 @@ async fn steps(
             for note in &launch.notes {
                 cx.report().warning(note);
             }
+            let monitor = platform.monitor(&launch);
+            let launch = place.enclose(launch, plan, host)?;
             cx.report().info(format!("starting {}", launch.command_line()));
             let extra = json!(launch.extra);
-            let monitor = platform.monitor(&launch);
             let namespace = &plan.spec.namespace;
             let booted = start(monitor, launch, namespace, host, facts, seats, cx).await?;
             cx.record(extra);
@@ -162,23 +165,6 @@ fn refused(diagnostics: &Diagnostics) -> Failure {
     if hints.is_empty() { failure } else { failure.hint(hints.join("; ")) }
 }
 
-async fn probe(
-    platform: &dyn Platform,
-    plan: &StartMachine,
-    host: &RunHost,
-) -> Result<pumice_platform::Facts, Failure> {
-    match platform.probe(Some(&plan.spec), &host.host).await {
-        Availability::Ready(facts) => Ok(facts),
-        Availability::Missing { reason, hint } => {
-            let failure = Failure::new(Cause::SimulatorMissing, reason);
-            Err(match hint {
-                Some(hint) => failure.hint(hint),
-                None => failure,
-            })
-        }
-    }
-}
-
 /// Starts a launch, its consoles recorded as those of `namespace`.
 pub(super) async fn start(
     monitor: Option<Box<dyn Monitor>>,
@@ -204,7 +190,11 @@ pub(super) async fn start(
         inherited: seats.iter().filter_map(|seat| seat.share().ok()).collect(),
         deadline: cx.deadline(),
     };
+    let container = launch.container.as_ref().map(|container| container.name.clone());
     let mut machine = Machine::start(launch, monitor, log, options).await.map_err(|error| error.failure())?;
+    if let Some(container) = container {
+        host.containers.runs(namespace, &container);
+    }
     let console = machine
         .take_console(ConsoleRole::Main)
         .ok_or_else(|| Failure::new(Cause::DeviceInvalid, "the device gives the machine no main console"))?;

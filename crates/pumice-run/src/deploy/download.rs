@@ -24,26 +24,54 @@ use crate::{cx::StepCx, host::RunHost, report};
 
 /// Files that `deploy: to: downloads` fetched, by namespace and name: what `downloads://` reaches.
 #[derive(Default)]
-pub(crate) struct Downloads(BTreeMap<String, BTreeMap<String, PathBuf>>);
+pub(crate) struct Downloads(BTreeMap<String, Downloaded>);
+
+/// The downloads of one namespace.
+#[derive(Default)]
+struct Downloaded {
+    files: BTreeMap<String, PathBuf>,
+    /// The directories of its blocks, the last first: steps in a container may have made more files there.
+    directories: Vec<PathBuf>,
+}
 
 impl Downloads {
     /// Keeps the files of a finished block.
-    pub(crate) fn keep(&mut self, namespace: &str, deployed: &Deployed) {
+    pub(crate) fn keep(&mut self, namespace: &str, directory: &Path, deployed: &Deployed) {
         let known = self.0.entry(namespace.to_owned()).or_default();
+        known.directories.insert(0, directory.to_owned());
         for path in deployed.files.values() {
             if let Some(name) = path.file_name() {
-                known.insert(name.to_string_lossy().into_owned(), path.clone());
+                known.files.insert(name.to_string_lossy().into_owned(), path.clone());
             }
         }
     }
 
+    /// Where the files of a namespace's last block are.
+    pub(crate) fn directory(&self, namespace: &str) -> Option<PathBuf> {
+        self.0.get(namespace)?.directories.first().cloned()
+    }
+
     /// The file behind `downloads://NAME`, of this namespace or else of any.
-    fn find(&self, namespace: &str, url: &str) -> Option<&Path> {
+    fn find(&self, namespace: &str, url: &str) -> Option<PathBuf> {
         let name = url.strip_prefix("downloads://").or_else(|| url.strip_prefix("downloads:"))?;
         let name = name.trim_start_matches('/');
-        let here = self.0.get(namespace).and_then(|files| files.get(name));
-        here.or_else(|| self.0.values().find_map(|files| files.get(name))).map(PathBuf::as_path)
+        let here = self.0.get(namespace).and_then(|known| known.find(name));
+        here.or_else(|| self.0.values().find_map(|known| known.find(name)))
     }
+}
+
+impl Downloaded {
+    fn find(&self, name: &str) -> Option<PathBuf> {
+        let made = || self.directories.iter().find_map(|directory| below(directory, name));
+        self.files.get(name).cloned().or_else(made)
+    }
+}
+
+/// The regular file `name` below a directory. Whoever made it may have made a link that leads elsewhere: that is none.
+fn below(directory: &Path, name: &str) -> Option<PathBuf> {
+    let directory = directory.canonicalize().ok()?;
+    let path = directory.join(name).canonicalize().ok()?;
+    (path.starts_with(&directory) && path.is_file()).then_some(path)
 }
 
 /// Where the files of a block go.

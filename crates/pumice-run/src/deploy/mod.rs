@@ -7,6 +7,7 @@ mod extract;
 mod filesystem;
 mod into_image;
 mod overlay;
+mod postprocess;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,9 +18,9 @@ use pumice_plan::deploy::{Deploy, DeployKind};
 use pumice_store::Viewed;
 use pumice_types::{Cause, Failure};
 
-use crate::{cx::StepCx, host::RunHost};
+use crate::{container::bring_image, cx::StepCx, host::RunHost};
 
-pub(crate) use apply::DISK_UUID_TEXT;
+pub(crate) use apply::{DISK_UUID_TEXT, on_thread};
 pub(crate) use download::{Downloads, cannot_make};
 pub use overlay::BuiltOverlay;
 pub(crate) use overlay::Facts;
@@ -95,14 +96,21 @@ pub(crate) async fn run(
         }
         match &plan.kind {
             DeployKind::Images { .. } | DeployKind::Overlay | DeployKind::Ssh => {}
-            DeployKind::Downloads { postprocess: None, .. } => {
-                downloads.keep(&plan.scope.namespace, &deployed);
+            DeployKind::Downloads { postprocess, .. } => {
+                if let Some((scope, postprocess)) = postprocess {
+                    postprocess::run(postprocess, scope, &directory, host, cx).await?;
+                }
+                downloads.keep(&plan.scope.namespace, &directory, &deployed);
+            }
+            DeployKind::Container { container } => {
+                let engine = host.containers.engine(container.options.remote.as_deref(), host, cx).await?;
+                let id = bring_image(&engine, &container.container, host, cx).await?;
+                cx.record(serde_json::json!({ "image": container.container.image.value, "id": id }));
             }
             // The plan refuses these at their line.
-            DeployKind::Downloads { postprocess: Some(_), .. }
-            | DeployKind::Nfs { .. }
-            | DeployKind::Container { .. }
-            | DeployKind::IsoInstaller { .. } => return Err(unplanned(&plan.scope.name)),
+            DeployKind::Nfs { .. } | DeployKind::IsoInstaller { .. } => {
+                return Err(unplanned(&plan.scope.name));
+            }
         }
         let compress = plan.overlay.as_ref().and_then(|overlay| overlay.compress.as_ref());
         if let (Some(scope), Some(overlay)) = (compress, &deployed.overlay) {

@@ -1,6 +1,7 @@
 //! Test blocks: run tests on a booted machine.
 
 mod commands;
+pub(crate) mod container;
 #[cfg(test)]
 mod harness;
 mod interactive;
@@ -52,7 +53,7 @@ pub(crate) async fn run(
                 listening(booted, async |console| interactive::run(&block, known, console, cx).await).await
             }
             TestKind::Commands { commands } => commands::run(commands, booted, cx).await,
-            // The plan refuses these at their line.
+            // The one needs no machine, the other is refused by the plan at its line.
             TestKind::Container { .. } | TestKind::Services { .. } => Err(unplanned(&plan.run.name)),
         })
         .await

@@ -1,10 +1,18 @@
 //! `pumice doctor`: whether this host can do what jobs need, and what to do where it cannot.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs, io,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use pumice_platform::container::find_engine;
+use pumice_types::Deadline;
 
 use crate::{
-    cli::DoctorArgs,
+    cli::{DoctorArgs, Places},
     commands::model,
+    config::Config,
     exit::Exit,
     host,
     terminal::{print, show_failure},
@@ -41,6 +49,11 @@ pub(crate) fn main(args: &DoctorArgs) -> Exit {
             is_needed: false,
         });
     }
+    findings.push(Finding {
+        what: "containers".to_owned(),
+        outcome: container_engine(&args.places, &config),
+        is_needed: false,
+    });
     for one in library.iter() {
         let hint = || {
             format!(
@@ -95,6 +108,30 @@ fn tap() -> Result<String, String> {
         Ok(false) => Ok("works".to_owned()),
         Err((message, hint)) => Err(if hint.is_empty() { message } else { format!("{message}; {hint}") }),
     }
+}
+
+/// The container engine that jobs would get, or why there is none.
+fn container_engine(places: &Places, config: &Config) -> Result<String, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("nothing can be looked at: {error}"))?;
+    runtime.block_on(async {
+        let guard = host::start_guard(&host::state_dir(places)).map_err(|failure| failure.message)?;
+        let looked = find_engine(&host::host(guard.clone(), None, config), None).await;
+        let deadline = Deadline::after(Instant::now(), Duration::from_secs(5), "the end of the look");
+        // What is left is in the ledger, for the next start.
+        drop(guard.finish(&deadline).await);
+        match looked {
+            Ok(engine) => {
+                Ok(format!("{} {}, {}", engine.name, engine.version, engine.call.program.display()))
+            }
+            Err(error) => {
+                let tried =
+                    error.tried.iter().map(|(name, why)| format!("{name}: {}", why.replace('\n', " ")));
+                let tried = tried.collect::<Vec<_>>().join("; ");
+                Err(format!("jobs in containers need docker or podman ({tried})"))
+            }
+        }
+    })
 }
 
 /// A directory of ours, which must be writable.

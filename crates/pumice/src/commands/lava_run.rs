@@ -8,6 +8,7 @@ use std::{
     process::ExitCode,
 };
 
+use pumice_platform::container::Mount;
 use pumice_record::{LogLevel, LogRecord, ResultRecord, write_line};
 use pumice_run::{Outcome, Reporter, Sink, files};
 use pumice_types::{CaseResult, Cause, Failure, JobId, Mask, Severity, Verdict};
@@ -60,7 +61,8 @@ pub(crate) fn run(args: &LavaRunArgs) -> Result<Outcome, Failure> {
         reporter.info("the definition is valid");
         return Ok(Outcome { verdict: Verdict::Complete, failure: None, results: reporter.results() });
     }
-    let scratch = scratch_dir(args);
+    let settings = dispatcher(args);
+    let scratch = settings.get("dispatcher_download_dir").and_then(Node::as_str).map(PathBuf::from);
     let execution = Execution {
         job,
         plan,
@@ -70,6 +72,7 @@ pub(crate) fn run(args: &LavaRunArgs) -> Result<Outcome, Failure> {
         config: None,
         output_dir: &output_dir,
         scratch_dir: scratch.as_deref(),
+        test_mounts: test_mounts(&settings),
         sinks: vec![Box::new(StandardError(String::new()))],
         group: None,
     };
@@ -110,9 +113,38 @@ fn refuse(input: &Input, output_dir: &Path) -> Result<Outcome, Failure> {
     Ok(outcome)
 }
 
-/// `dispatcher_download_dir` of the worker's settings: where there is room for images.
-fn scratch_dir(args: &LavaRunArgs) -> Option<PathBuf> {
-    let text = fs::read_to_string(args.dispatcher.as_ref()?).ok()?;
-    let (node, _) = pumice_yaml::parse(&text, pumice_types::SourceId::default());
-    node?.get("dispatcher_download_dir").and_then(Node::as_str).map(PathBuf::from)
+/// The worker's settings (lava-compat 2.6); null when there are none.
+fn dispatcher(args: &LavaRunArgs) -> Node {
+    let text = args.dispatcher.as_ref().and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
+    pumice_yaml::parse(&text, pumice_types::SourceId::default()).0.unwrap_or_default()
+}
+
+/// `test_docker_bind_mounts`: `[SOURCE, TARGET]` each, and `rw` behind them where it may be written.
+fn test_mounts(settings: &Node) -> Vec<Mount> {
+    let items = settings.get("test_docker_bind_mounts").and_then(Node::as_seq).unwrap_or_default().iter();
+    let mount = |item: &Node| {
+        let words = item.as_seq()?.iter().map(Node::as_str).collect::<Option<Vec<_>>>()?;
+        let (source, target) = (words.first()?, words.get(1)?);
+        let read_only = words.get(2) != Some(&"rw");
+        Some(Mount { source: source.into(), target: target.into(), read_only })
+    };
+    items.filter_map(mount).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bind_mounts_of_the_worker_are_read_only_unless_they_say_otherwise() {
+        let text = "test_docker_bind_mounts:\n- [/a, /b]\n- [/c, /d, rw]\n- nonsense\n";
+        let settings = pumice_yaml::parse(text, pumice_types::SourceId::default()).0.unwrap();
+        let mount = |source: &str, target: &str, read_only| Mount {
+            source: source.into(),
+            target: target.into(),
+            read_only,
+        };
+        assert_eq!(test_mounts(&settings), [mount("/a", "/b", true), mount("/c", "/d", false)]);
+        assert_eq!(test_mounts(&Node::default()), []);
+    }
 }

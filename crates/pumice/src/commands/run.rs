@@ -69,6 +69,7 @@ pub(crate) fn main(args: &RunArgs) -> Exit {
         config: args.device.config.as_deref(),
         output_dir: &output_dir,
         scratch_dir: None,
+        test_mounts: Vec::new(),
         sinks: vec![Box::new(Watcher::new(args.format, args.quiet, args.console))],
         group: None,
     };
@@ -135,6 +136,7 @@ fn run_node(args: &RunArgs, file: &Path) -> Exit {
         output_dir: &node.output_dir,
         scratch_dir: None,
         sinks: vec![Box::new(Watcher::new(args.format, args.quiet, args.console))],
+        test_mounts: Vec::new(),
         group: Some(node.group),
     };
     execute(execution, args)

@@ -89,10 +89,8 @@ fn assert_at_most(wrong: &[String], count: usize, allowed: usize) {
 
 /// What LAVA plans and we refuse, by how the message begins (`docs/lava-differences.md`, "Plans").
 const REFUSED: &[&str] = &[
-    "deploying to `docker` is not supported yet",
     "deploying to `iso-installer` is not supported yet",
     "deploying to `nfs` is not supported yet",
-    "`postprocess` in a container is not supported yet",
     "`commands`, commands that run beside the model and become its console, is not supported",
 ];
 

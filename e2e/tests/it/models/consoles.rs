@@ -85,6 +85,31 @@ fn a_console_that_is_broken_off_is_connected_again() {
 }
 
 #[test]
+fn a_run_whose_model_ended_holds_no_port_that_may_be_anothers_by_now() {
+    // Ports are given back when a model ends, and the next one takes them; a client that came too late would have
+    // the only seat at another's console for as long as its run goes on trying.
+    let another = TcpListener::bind("127.0.0.1:0").unwrap();
+    let rig = Rig::new();
+    let script = "case $* in *--version*|*--list*) exec MODEL \"$@\";; esac\n\
+                  echo 'terminal_0: Listening for serial connection on port PORT'\n\
+                  echo 'ERROR: License check failed!'\nexit 1\n";
+    let port = another.local_addr().unwrap().port().to_string();
+    rig.wrap("FVP_Base_RevC-2xAEMvA", &script.replace("PORT", &port));
+    let mut running = rig.start("job", &Job::default(), &[]);
+    running.wait_for("trying again in 2 seconds", rig::LIMIT);
+    another.set_nonblocking(true).unwrap();
+    while let Ok((mut stream, _)) = another.accept() {
+        stream.set_nonblocking(false).unwrap();
+        stream.set_read_timeout(Some(rig::LIMIT)).unwrap();
+        // Its end, not the end of the run: that goes on for seconds.
+        assert_eq!(std::io::Read::read(&mut stream, &mut [0; 16]).unwrap(), 0);
+    }
+    running.wait_for("trying again in 4 seconds", rig::LIMIT);
+    running.signal(rustix::process::Signal::TERM);
+    rig.end("job", running);
+}
+
+#[test]
 fn a_console_that_is_not_announced_is_said_to_hold_up_the_guest() {
     // Nobody can read it, so a guest that writes more than its buffer there stands still.
     let job = Job {

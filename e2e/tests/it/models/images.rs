@@ -263,6 +263,29 @@ fn a_disk_of_2012_boots_as_a_big_little_model_and_its_switcher_is_tried() {
 }
 
 #[test]
+fn the_first_job_of_the_documentation_passes_with_the_tests_that_ship() {
+    // docs/fast-models.md, "A first job"; with two cores, so that it is soon over.
+    let guest = need!(Guest::find("arm64"));
+    let rig = Rig::new();
+    let firmware = rig.sandbox.write("firmware.bin", "x").display().to_string();
+    let images = ["bl1", "fip", "disk"].map(|label| format!("{label}={firmware}"));
+    let (kernel, initrd) = (guest.kernel().display().to_string(), guest.initrd().display().to_string());
+    let tests =
+        Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("library/tests").display().to_string();
+    let mut words = vec!["run", "--output-dir", "job", "--model", "base-revc", "--tests", &tests];
+    words.extend(images.iter().flat_map(|image| ["--image", image]));
+    words.extend(["--kernel", &kernel, "--initrd", &initrd, "--prompt", "root@guest:~#", "--minutes", "4"]);
+    words.extend(["--set", "cluster0.NUM_CORES=2", "--set", "cluster1.NUM_CORES=0"]);
+    words.extend(["--test", "smoke", "--test", "cpu-hotplug"]);
+    let ended = rig.end_within("job", rig.pumice(&words), BOOT);
+    ended.passed();
+    let tests = Results::read(&rig.sandbox.path().join("job")).tests();
+    let smoke = tests.iter().filter(|test| test.starts_with("0_smoke/") && test.ends_with(" pass")).count();
+    assert_eq!(smoke, 7, "{tests:?}");
+    assert!(tests.contains(&"1_cpu-hotplug/hotplug-cpu1 pass".to_owned()), "{tests:?}");
+}
+
+#[test]
 fn lavas_sample_form_of_a_job_with_eight_arguments_runs_unmodified() {
     // The shape of LAVA's own sample (its documentation, "fvp"): a container's model that this host has by name.
     let rig = Rig::new();
