@@ -46,7 +46,8 @@ impl ShellMachine {
         (finished, results)
     }
 
-    fn write(&self, sandbox: &Sandbox) -> [PathBuf; 2] {
+    /// Writes the device and the job; returns their paths.
+    pub fn write(&self, sandbox: &Sandbox) -> [PathBuf; 2] {
         let Self { before, device, timeouts, boot, blocks } = self;
         let device = format!(
             "hostname: shell\ndevice_type: command\n{device}actions:\n  deploy: {{methods: {{image: null}}}}\n  \

@@ -55,6 +55,24 @@ const TOOLS: &[Tool] = &[
         proof: &[],
     },
     Tool {
+        programs: &["ip"],
+        packages: &["iproute2"],
+        purpose: "joins the machines of a lab in the tests",
+        proof: &[],
+    },
+    Tool {
+        programs: &["pg_createcluster", "createdb"],
+        packages: &["postgresql"],
+        purpose: "is the other database of a lab in the tests",
+        proof: &[],
+    },
+    Tool {
+        programs: &["curl"],
+        packages: &["curl"],
+        purpose: "is any client of a lab's interface in the tests",
+        proof: &[],
+    },
+    Tool {
         programs: &["busybox"],
         packages: &["busybox-static"],
         purpose: "lists kernel modules, and its shell runs the guest helpers in the tests",
@@ -141,7 +159,8 @@ pub(crate) fn run() -> Result<()> {
     packages()?;
     test_runner();
     fuzzer();
-    python_programs()
+    python_programs()?;
+    lava_worker()
 }
 
 fn packages() -> Result<()> {
@@ -234,6 +253,37 @@ fn build(package: &str, otherwise: &str) {
     if let Err(error) = program::run(&mut command("cargo", ["install", package, "--locked", "--quiet"])) {
         say(&format!("set-up: no {package} ({error:#}); {otherwise}"));
     }
+}
+
+/// LAVA's own worker from Debian's packages, into `target/lava-dispatcher`: only unpacked, because installing it brings a whole
+/// dispatcher and starts it. Without it the test that drives it is skipped and says so, so that a failure is no error.
+fn lava_worker() -> Result<()> {
+    let directory = workspace::target().join("lava-dispatcher");
+    if directory.join("usr/lib/python3/dist-packages/lava_dispatcher/worker.py").is_file() {
+        return Ok(());
+    }
+    if find("apt-get").is_none() || find("dpkg").is_none() {
+        return Ok(());
+    }
+    say("set-up: unpacking LAVA's worker into target/lava-dispatcher");
+    let apt = Apt::host();
+    let incoming = workspace::target().join("lava-dispatcher.incoming");
+    for package in ["lava-common", "lava-dispatcher"] {
+        if incoming.exists() {
+            fs::remove_dir_all(&incoming)?;
+        }
+        let unpacked = apt
+            .download(package, &incoming)
+            .and_then(|package| program::run(command("dpkg", ["--extract"]).arg(package).arg(&directory)));
+        if let Err(error) = unpacked {
+            say(&format!("set-up: no {package} ({error:#}); the test with LAVA's worker will be skipped"));
+            break;
+        }
+    }
+    if incoming.exists() {
+        fs::remove_dir_all(&incoming)?;
+    }
+    Ok(())
 }
 
 /// What Python programs the tests drive, with their versions.

@@ -77,6 +77,9 @@ pub struct Reservation {
     pub tags: Vec<String>,
     /// For how long.
     pub seconds: u64,
+    /// A job definition, whose deploys and boots are to be held; where none is given, the health check of the device type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition: Option<String>,
 }
 
 /// The job that holds a reserved machine.

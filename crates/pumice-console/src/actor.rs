@@ -130,11 +130,13 @@ pub(crate) async fn run(
 /// Records what came, then looks at it. Returns whether somebody met something.
 fn take(shared: &Shared, recorder: &mut dyn Recorder, bytes: &[u8], now: Instant) -> bool {
     recorder.bytes(&shared.name, now, bytes);
+    let mut engine = shared.engine();
     if shared.taps.receiver_count() > 0 {
         // Fails when the last of them left just now.
         let _ = shared.taps.send(bytes.into());
     }
-    let met = shared.engine().feed(bytes, now);
+    let met = engine.feed(bytes, now);
+    drop(engine);
     if met {
         shared.news.notify_waiters();
     }

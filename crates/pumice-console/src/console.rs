@@ -125,7 +125,7 @@ impl Console {
         self.sender.pacing = pacing;
     }
 
-    /// A handle that only types.
+    /// A handle that types and listens, beside whoever waits here.
     pub fn sender(&self) -> Sender {
         self.sender.clone()
     }
@@ -211,7 +211,7 @@ impl Console {
     }
 }
 
-/// Types into a console.
+/// Types into a console, and listens to it without waiting for anything. Copies share the console.
 #[derive(Clone, Debug)]
 pub struct Sender {
     shared: Arc<Shared>,
@@ -220,6 +220,32 @@ pub struct Sender {
 }
 
 impl Sender {
+    /// The console's name.
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// What came last, at most `length_bytes` of it, and everything that comes from then on.
+    pub fn follow(&self, length_bytes: usize) -> (Vec<u8>, Tap) {
+        // Under the lock, so that nothing is missed between the two and nothing comes twice.
+        let engine = self.shared.engine();
+        let tap = Tap { receiver: self.shared.taps.subscribe() };
+        (engine.tail(length_bytes).to_vec(), tap)
+    }
+
+    /// Resolves when the console has ended. Cancel-safe.
+    pub async fn closed(&self) {
+        loop {
+            let news = self.shared.news.notified();
+            tokio::pin!(news);
+            news.as_mut().enable();
+            if self.shared.engine().is_closed() {
+                return;
+            }
+            news.await;
+        }
+    }
+
     /// See [`Console::last_activity`].
     pub fn last_activity(&self) -> Instant {
         self.shared.engine().last_activity()

@@ -126,7 +126,9 @@ impl DerefMut for Writer {
 fn bound(sql: impl Into<String>, params: Vec<Param>) -> Query<'static, Any, AnyArguments> {
     params.into_iter().fold(sqlx::query(AssertSqlSafe(sql.into())), |query, param| match param {
         Param::Int(value) => query.bind(value),
-        Param::Double(value) => query.bind(value),
+        Param::Double(value) => {
+            query.bind(value.filter(|value| value.is_finite()).map(|value| value.to_string()))
+        }
         Param::Text(value) => query.bind(value),
     })
 }

@@ -7,6 +7,8 @@ use std::{collections::BTreeMap, time::Duration};
 use pumice_types::Spanned;
 use pumice_yaml::Node;
 
+use crate::HostShare;
+
 /// A device.
 #[derive(Clone, Debug, Default)]
 pub struct Device {
@@ -42,6 +44,8 @@ pub struct Device {
     pub network: Option<Node>,
     /// The licence seats it needs, by the names of the operator's configuration (ours, not LAVA's).
     pub licences: Vec<String>,
+    /// What a machine of it takes of its host, where it says so (ours, not LAVA's).
+    pub host: Option<HostShare>,
     /// The whole device as it was written.
     pub node: Node,
 }

@@ -8,11 +8,13 @@ mod device;
 mod model;
 mod reader;
 mod schema;
+mod share;
 mod template;
 
 pub use device::{CharacterDelays, Commands, Connection, Constants, Device, UserCommand};
 pub use model::{Licence, LicenceKind, Model, ModelConsole, ModelLibrary, UnknownModel};
 pub use schema::schema;
+pub use share::HostShare;
 pub use template::{
     DeviceTypes, ExtendsError, RenderError, RenderRequest, Rendered, base_template, plain_dictionary,
 };

@@ -12,6 +12,8 @@ use std::{collections::BTreeMap, time::Duration};
 use pumice_types::Name;
 use pumice_yaml::Node;
 
+use crate::HostShare;
+
 pub use self::library::{ModelLibrary, UnknownModel};
 
 /// One model, with everything it inherits.
@@ -41,6 +43,8 @@ pub struct Model {
     pub capabilities: Vec<String>,
     /// The licence a run of it takes.
     pub licence: Option<Licence>,
+    /// What a run of it takes of its host; `None` where the library does not say.
+    pub host: Option<HostShare>,
     /// How long things take on it at most: `announce`, `boot`, `stop`.
     pub timeouts: BTreeMap<String, Duration>,
     /// How many times slower than usual it is; at least 1.

@@ -69,6 +69,14 @@ pub(crate) const DEVICE: &[Key] = &[
         "How many times slower than usual it is; timeouts that the job does not set are multiplied. An extension of Pumice.",
     ),
     key("licences", Shape::Texts, "The counted licences a run takes a seat of. An extension of Pumice."),
+    key(
+        "host",
+        Shape::Keys(&[
+            key("cores", Shape::Count, "Processor cores; 1 where nothing is said."),
+            key("memory_mib", Shape::Count, "Memory in MiB; not counted where nothing is said."),
+        ]),
+        "What a run takes of its host, as a lab counts it. An extension of Pumice.",
+    ),
     key("available_architectures", Shape::Texts, "The values that a job's `context.arch` may have."),
     key(
         "character_delays",

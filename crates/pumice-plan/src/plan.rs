@@ -4,7 +4,18 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::{boot::Boot, deploy::Deploy, multinode::NodePlan, scope::Scope, test::Test};
+use pumice_types::Level;
+
+use crate::{
+    boot::Boot,
+    deploy::Deploy,
+    multinode::NodePlan,
+    scope::{Scope, TimeoutSource},
+    test::Test,
+};
+
+/// The built-in command, and the step, that hold the machines for people.
+pub(crate) const HOLD: &str = "hold";
 
 /// Everything one job on one device will do.
 #[derive(Clone, Debug, Serialize)]
@@ -20,6 +31,9 @@ pub struct Plan {
     pub timeout: Duration,
     /// The blocks, in order.
     pub blocks: Vec<Block>,
+    /// Holds the machines for people when the job failed or a test did, `hold`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Scope>,
     /// What follows the last block, always.
     pub finalize: Finalize,
     /// Pauses between characters typed.
@@ -36,6 +50,23 @@ pub struct Plan {
     /// Which node of a MultiNode job it is; `None` for a job of one machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<NodePlan>,
+}
+
+impl Plan {
+    /// Holds the machines for people for `limit` when the job failed or a test did.
+    pub fn hold_for(&mut self, limit: Duration) {
+        // Its number follows that of the last step, whose number users know.
+        let number = u32::try_from(self.blocks.len() + 2).unwrap_or(u32::MAX);
+        let like = &self.finalize.scope;
+        self.hold = Some(Scope {
+            level: Level::block(number),
+            name: HOLD.to_owned(),
+            timeout: limit,
+            timeout_from: TimeoutSource::JobNamed,
+            tries: None,
+            ..like.clone()
+        });
+    }
 }
 
 pub(crate) fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
@@ -111,6 +142,8 @@ pub enum CommandAction {
     PowerOn,
     /// Powers it off.
     PowerOff,
+    /// Holds the machines for people until they are done or the block's time is over. An extension.
+    Hold,
     /// Runs argument vectors on this host, from the device, and another in the end.
     Host {
         /// What to run, one after the other.

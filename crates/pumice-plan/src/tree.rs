@@ -65,7 +65,9 @@ impl Plan {
             step(&self.finalize.power_off, "end the machine"),
             step(&self.finalize.read_feedback, "read what the other consoles still say"),
         ]);
-        blocks.chain([finalize]).collect()
+        let hold =
+            self.hold.iter().map(|scope| step(scope, "hold the machines for people, when something failed"));
+        blocks.chain(hold).chain([finalize]).collect()
     }
 }
 

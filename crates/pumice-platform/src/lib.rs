@@ -23,7 +23,7 @@ pub use launch::{
     Abilities, Announcement, ConsoleRole, ConsoleSource, Find, HostNetwork, Launch, LaunchFile, LaunchLink,
     Meaning, Measure, MonitorSource, OutputRule, PortForward, SecretVariables, Stdio, StopHow, StopRung,
 };
-pub use machine::{Ended, Machine, StartError, StartOptions, Stopped};
+pub use machine::{Buttons, Ended, Machine, StartError, StartOptions, Stopped};
 pub use monitor::{MachineState, Monitor, MonitorError, MonitorEvent};
 pub use output::Measured;
 pub use platform::{

@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pumice_console::{ConnectError, Console, Watch};
+use pumice_console::{ConnectError, Console, Sender, Watch};
 use pumice_process::{Child, Exit, Guard, Signal, Thing};
 use pumice_types::{Blame, Cause, Deadline, Evidence, Failure};
 use tokio::sync::Notify;
@@ -175,6 +175,13 @@ impl Consoles {
         }
     }
 
+    fn handles(&self) -> Vec<Sender> {
+        let consoles = self.0.list.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shown: Vec<_> = consoles.iter().filter(|(role, _)| *role != ConsoleRole::Channel).collect();
+        shown.sort_by_key(|(role, _)| *role != ConsoleRole::Main);
+        shown.into_iter().map(|(_, console)| console.sender()).collect()
+    }
+
     fn take(&self, role: ConsoleRole) -> Option<Console> {
         let mut consoles = self.0.list.lock().unwrap_or_else(PoisonError::into_inner);
         let index = consoles.iter().position(|(other, _)| *other == role)?;
@@ -205,6 +212,43 @@ const CONTROL_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long the end of a killed machine and its last output may take.
 const KILL_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The buttons of a machine: what its control channel can do. Copies share the machine; those of a machine that has
+/// ended refuse.
+#[derive(Clone, Debug)]
+pub struct Buttons {
+    control: Option<Control>,
+}
+
+impl Buttons {
+    async fn ask(&self, request: Request, what: &'static str) -> Result<Option<MachineState>, MonitorError> {
+        let control = self.control.as_ref().ok_or(MonitorError::Unable(what))?;
+        tokio::time::timeout(CONTROL_PATIENCE, control.ask(request))
+            .await
+            .unwrap_or_else(|_| Err(MonitorError::Channel(io::ErrorKind::TimedOut.into())))
+    }
+
+    /// What state the machine is in.
+    pub async fn state(&self) -> Result<MachineState, MonitorError> {
+        let state = self.ask(Request::State, "tell its state").await?;
+        Ok(state.unwrap_or(MachineState::Running))
+    }
+
+    /// Resets the guest.
+    pub async fn reset(&self) -> Result<(), MonitorError> {
+        self.ask(Request::Reset, "reset its guest").await.map(drop)
+    }
+
+    /// Holds the guest.
+    pub async fn pause(&self) -> Result<(), MonitorError> {
+        self.ask(Request::Pause, "hold its guest").await.map(drop)
+    }
+
+    /// Lets it go on.
+    pub async fn resume(&self) -> Result<(), MonitorError> {
+        self.ask(Request::Resume, "hold its guest").await.map(drop)
+    }
+}
 
 impl Machine {
     /// What it was started from.
@@ -258,37 +302,39 @@ impl Machine {
         self.output.ends_well()
     }
 
-    async fn ask(&self, request: Request, what: &'static str) -> Result<Option<MachineState>, MonitorError> {
-        let control = self.control.as_ref().ok_or(MonitorError::Unable(what))?;
-        tokio::time::timeout(CONTROL_PATIENCE, control.ask(request))
-            .await
-            .unwrap_or_else(|_| Err(MonitorError::Channel(io::ErrorKind::TimedOut.into())))
+    /// A handle of its buttons, for those who do not own it.
+    pub fn buttons(&self) -> Buttons {
+        Buttons { control: self.control.clone() }
+    }
+
+    /// Handles of all its consoles but those for signals, the main one first. Nobody else's waits are disturbed.
+    pub fn console_handles(&self) -> Vec<Sender> {
+        self.consoles.handles()
     }
 
     /// What state it is in.
     pub async fn state(&self) -> Result<MachineState, MonitorError> {
-        let state = self.ask(Request::State, "tell its state").await?;
-        Ok(state.unwrap_or(MachineState::Running))
+        self.buttons().state().await
     }
 
     /// Resets the guest.
     pub async fn reset(&self) -> Result<(), MonitorError> {
-        self.ask(Request::Reset, "reset its guest").await.map(drop)
+        self.buttons().reset().await
     }
 
     /// Holds the guest.
     pub async fn pause(&self) -> Result<(), MonitorError> {
-        self.ask(Request::Pause, "hold its guest").await.map(drop)
+        self.buttons().pause().await
     }
 
     /// Lets it go on.
     pub async fn resume(&self) -> Result<(), MonitorError> {
-        self.ask(Request::Resume, "hold its guest").await.map(drop)
+        self.buttons().resume().await
     }
 
     /// Presses the power button.
     pub async fn power_button(&self) -> Result<(), MonitorError> {
-        self.ask(Request::PowerButton, "press its power button").await.map(drop)
+        self.buttons().ask(Request::PowerButton, "press its power button").await.map(drop)
     }
 
     /// Ends it: each rung of the ladder with its grace, then the kill of the whole group. Every console is read to
@@ -337,7 +383,7 @@ impl Machine {
         match how {
             StopHow::Monitor => {
                 // It may close the channel before it answers.
-                drop(self.ask(Request::Quit, "end").await);
+                drop(self.buttons().ask(Request::Quit, "end").await);
                 "control channel"
             }
             StopHow::Interrupt => {

@@ -6,7 +6,7 @@ use pumice_platform::{Host, Platform};
 use pumice_process::Guard;
 use pumice_store::Store;
 
-use crate::{container::Containers, licence::Licences, peers::Peers};
+use crate::{container::Containers, control::Hands, licence::Licences, peers::Peers};
 
 /// What a run is given by its host. The runner reads no environment and looks for no directory itself.
 pub struct RunHost {
@@ -27,6 +27,8 @@ pub struct RunHost {
     pub instance: u32,
     /// The licences that simulators take.
     pub licences: Licences,
+    /// The machines that people can reach while the run goes on.
+    pub hands: Hands,
     /// What containers may use, and what the run knows of its own.
     pub containers: Containers,
     /// Secrets for the test shell: name and value.

@@ -8,6 +8,7 @@ mod boot;
 mod command;
 mod console_log;
 mod container;
+mod control;
 mod cx;
 mod deploy;
 pub mod files;
@@ -19,6 +20,7 @@ mod runner;
 mod test;
 
 pub use container::Containers;
+pub use control::{Hands, Listening};
 pub use cx::{Cancel, Canceller, StepCx};
 pub use deploy::{BuiltOverlay, Deployed};
 pub use host::RunHost;

@@ -52,6 +52,13 @@ pub enum Progress<'a> {
         /// Bytes in all, where that is known.
         total: Option<u64>,
     },
+    /// The run holds its machines for people.
+    Held {
+        /// Why.
+        why: &'a str,
+        /// For how long.
+        left: Duration,
+    },
     /// A console said something; raw bytes.
     Console {
         /// Its name.
@@ -149,6 +156,15 @@ impl Reporter {
     /// Something for people who watch.
     pub fn progress(&self, progress: &Progress<'_>) {
         self.lock().progress(progress);
+    }
+
+    /// The run holds its machines for people.
+    pub(crate) fn held(&self, why: &str, left: Duration) {
+        let minutes = left.as_secs().div_ceil(60);
+        let mut inner = self.lock();
+        let text = format!("the machines are held for {minutes} minutes: {why}");
+        inner.record(LogLevel::Info, Message::Text(text), None);
+        inner.progress(&Progress::Held { why, left });
     }
 
     /// A step begins: LAVA's line, which its tools parse (lava-compat 3.3).

@@ -10,13 +10,17 @@
 //!
 //! One such state a namespace. Whatever happens, every machine is stopped in the end: teardown is not a block.
 
+mod hold;
+
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
 };
 
 use pumice_plan::{
-    Block, CLEANUP, Command, CommandAction, OnTimeout, Plan, Scope, boot::BootKind, test::TestKind,
+    Block, CLEANUP, Command, CommandAction, OnTimeout, Plan, Scope,
+    boot::{Boot, BootKind},
+    test::TestKind,
 };
 use pumice_record::{LogLevel, ResultRecord, export::LoggedResult};
 use pumice_types::{CaseResult, Cause, Deadline, Failure, Fault, JobId, Mask, Verdict};
@@ -110,9 +114,21 @@ impl<'a> Runner<'a> {
             let failure = ended.as_ref().err().map(|failure| self.reporter.masked_failure(failure.clone()));
             peers.leave(failure).await;
         }
+        if let Some(scope) = &self.plan.hold
+            && self.cancel.reason().is_none()
+            && (ended.is_err() || self.has_failed_tests())
+        {
+            self.hold_after(scope, &hold::why(ended.as_ref().err())).await;
+        }
         let finalized = self.finalize().await;
         let failure = ended.and(finalized).err();
         self.conclude(failure)
+    }
+
+    /// Whether a case of the tests, not of the suite `lava`, has failed.
+    fn has_failed_tests(&self) -> bool {
+        let results = self.reporter.results();
+        results.iter().any(|one| one.record.suite != "lava" && one.record.result == CaseResult::Fail)
     }
 
     async fn blocks(&mut self, cx: &StepCx) -> Result<(), Failure> {
@@ -189,32 +205,7 @@ impl<'a> Runner<'a> {
                 };
                 boot::run_on(plan, deployed, booted, self.host, cx).await
             }
-            Block::Boot(plan) => {
-                let namespace = plan.scope.namespace.clone();
-                let deployed = match self.roles.remove(&namespace) {
-                    Some(Role::Deployed(deployed)) => deployed,
-                    Some(Role::Booted { deployed, booted }) => {
-                        self.reporter.info("the machine of the block before is stopped");
-                        boot::stop(*booted, cx).await?;
-                        deployed
-                    }
-                    None => Deployed::default(),
-                };
-                let pacing = Duration::from_millis(self.plan.character_delays.boot_ms);
-                let inactivity = self.plan.inactivity;
-                let facts = BootFacts { pacing, inactivity, mask: self.mask.clone() };
-                match boot::run(plan, &deployed, &self.downloads, self.host, &facts, cx).await {
-                    Ok(booted) => {
-                        let booted = Box::new(booted);
-                        self.roles.insert(namespace, Role::Booted { deployed, booted });
-                        Ok(())
-                    }
-                    Err(failure) => {
-                        self.roles.insert(namespace, Role::Deployed(deployed));
-                        Err(failure)
-                    }
-                }
-            }
+            Block::Boot(plan) => self.boot(plan, cx).await,
             Block::Test(plan) if matches!(plan.kind, TestKind::Container { .. }) => {
                 let deployed = self.roles.get_mut(&plan.scope.namespace).map(Role::deployed);
                 let overlay = deployed.and_then(|deployed| deployed.overlay.as_ref());
@@ -253,6 +244,34 @@ impl<'a> Runner<'a> {
         }
     }
 
+    /// Starts the machine of a namespace; one that runs there is stopped first.
+    async fn boot(&mut self, plan: &Boot, cx: &StepCx) -> Result<(), Failure> {
+        let namespace = plan.scope.namespace.clone();
+        let deployed = match self.roles.remove(&namespace) {
+            Some(Role::Deployed(deployed)) => deployed,
+            Some(Role::Booted { deployed, booted }) => {
+                self.reporter.info("the machine of the block before is stopped");
+                boot::stop(*booted, cx).await?;
+                deployed
+            }
+            None => Deployed::default(),
+        };
+        let pacing = Duration::from_millis(self.plan.character_delays.boot_ms);
+        let inactivity = self.plan.inactivity;
+        let facts = BootFacts { pacing, inactivity, mask: self.mask.clone() };
+        match boot::run(plan, &deployed, &self.downloads, self.host, &facts, cx).await {
+            Ok(booted) => {
+                let booted = Box::new(booted);
+                self.roles.insert(namespace, Role::Booted { deployed, booted });
+                Ok(())
+            }
+            Err(failure) => {
+                self.roles.insert(namespace, Role::Deployed(deployed));
+                Err(failure)
+            }
+        }
+    }
+
     async fn command(&mut self, plan: &Command, cx: &StepCx) -> Result<(), Failure> {
         let namespace = &plan.scope.namespace;
         match &plan.action {
@@ -274,6 +293,10 @@ impl<'a> Runner<'a> {
                     self.roles.insert(namespace.clone(), Role::Deployed(deployed));
                     boot::stop(*booted, cx).await?;
                 }
+            }
+            CommandAction::Hold => {
+                self.serve("the job says so", cx).await;
+                return Ok(());
             }
             // A machine has power from its boot block on.
             CommandAction::PowerOn => {}

@@ -33,7 +33,10 @@ pub struct JobRequest {
     pub worker: Option<WorkerName>,
     /// Tags that its device must have.
     pub tags: BTreeSet<String>,
-    /// Seats it takes of the lab's licences.
+    /// Models that its worker must have.
+    #[serde(default)]
+    pub models: BTreeSet<String>,
+    /// Seats it takes of the lab's licences. One that the lab does not count is free.
     pub licences: BTreeMap<String, u32>,
     /// What it takes of its worker.
     pub size: Size,
@@ -62,6 +65,7 @@ impl JobRequest {
             device: None,
             worker: None,
             tags: BTreeSet::new(),
+            models: BTreeSet::new(),
             licences: BTreeMap::new(),
             size: Size::default(),
             queue_timeout: None,

@@ -69,7 +69,7 @@ impl<'a> Room<'a> {
                 left.charge(job, 1);
             }
             for (licence, seats) in &job.request.licences {
-                *room.seats.entry(licence.as_str()).or_default() -= i64::from(*seats);
+                room.take_seats(licence, *seats);
             }
         }
         room.add_spots(lab, |device| device.slots.saturating_sub(lab.jobs_on(&device.name)), |_| 0);
@@ -169,6 +169,7 @@ impl<'a> Room<'a> {
             && request.device.as_ref().is_none_or(|name| *name == device.name)
             && request.worker.as_ref().is_none_or(|name| device.worker.as_ref() == Some(name))
             && request.tags.is_subset(&device.tags)
+            && lab.lacks_models(job, device.worker.as_ref()).is_empty()
             && !lab.avoids(job, device.worker.as_ref())
     }
 
@@ -183,14 +184,21 @@ impl<'a> Room<'a> {
         for (licence, seats) in jobs.iter().flat_map(|job| &job.request.licences) {
             *needed.entry(licence).or_default() += i64::from(*seats);
         }
-        needed.iter().all(|(licence, seats)| self.seats.get(licence).copied().unwrap_or(0) >= *seats)
+        needed.iter().all(|(licence, seats)| self.seats.get(licence).is_none_or(|free| free >= seats))
     }
 
     /// Takes what `job` needs of its worker and of the licences.
     pub(crate) fn charge(&mut self, job: &'a Job, worker: &WorkerName) {
         self.charge_worker(job, worker, 1);
         for (licence, seats) in &job.request.licences {
-            *self.seats.entry(licence.as_str()).or_default() -= i64::from(*seats);
+            self.take_seats(licence, *seats);
+        }
+    }
+
+    /// Takes seats of a licence that the lab counts.
+    fn take_seats(&mut self, licence: &str, seats: u32) {
+        if let Some(free) = self.seats.get_mut(licence) {
+            *free -= i64::from(seats);
         }
     }
 

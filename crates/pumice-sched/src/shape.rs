@@ -17,6 +17,7 @@ pub(crate) type ShapeId = usize;
 struct Key {
     device_type: String,
     tags: BTreeSet<String>,
+    models: BTreeSet<String>,
     licences: BTreeMap<String, u32>,
     size: Size,
     device: Option<DeviceName>,
@@ -49,6 +50,7 @@ impl Shapes {
             [request] if request.member().is_none() => Some(Key {
                 device_type: request.device_type.clone(),
                 tags: request.tags.clone(),
+                models: request.models.clone(),
                 licences: request.licences.clone(),
                 size: request.size,
                 device: request.device.clone(),

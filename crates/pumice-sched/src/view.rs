@@ -111,6 +111,20 @@ impl Lab {
         job.avoid.as_ref().is_some_and(|(avoided, until)| Some(avoided) == worker && self.now < *until)
     }
 
+    /// The models `job` needs that `worker` does not have.
+    pub(crate) fn lacks_models(&self, job: &Job, worker: Option<&WorkerName>) -> Vec<String> {
+        let needed = &job.request.models;
+        if needed.is_empty() {
+            return Vec::new();
+        }
+        let worker = worker.and_then(|name| self.worker(name));
+        needed
+            .iter()
+            .filter(|model| worker.is_none_or(|worker| !worker.facts.models.contains(*model)))
+            .cloned()
+            .collect()
+    }
+
     /// What cannot be if every slot that was lent is accounted for; empty when all is well. For tests, and for
     /// a server that would rather know.
     pub fn contradictions(&self) -> Vec<String> {

@@ -28,6 +28,8 @@ pub enum Obstacle {
     NotTheOneNamed,
     /// It lacks these tags.
     MissingTags(Vec<String>),
+    /// Its worker does not have these models.
+    MissingModels(Vec<String>),
     /// The submitter may not use it.
     NotPermitted,
     /// Its health does not allow jobs.
@@ -68,6 +70,9 @@ impl Obstacle {
             Self::NoDevice { .. } => "add a device of this type, or correct the job's device_type",
             Self::NotTheOneNamed => "name no device and no worker in the job",
             Self::MissingTags(_) => "give a device these tags, or ask for fewer",
+            Self::MissingModels(_) => {
+                "install the model on a worker, or say in the worker's configuration where it is"
+            }
             Self::NotPermitted => "ask the device's owner for the right to submit to it",
             Self::Health(DeviceHealth::Bad) => {
                 "find out why the last health check failed and set the device to Unknown"
@@ -94,6 +99,7 @@ impl fmt::Display for Obstacle {
             Self::NoDevice { device_type } => write!(f, "the lab has no device of type {device_type}"),
             Self::NotTheOneNamed => f.write_str("not the device or worker that the job names"),
             Self::MissingTags(tags) => write!(f, "lacks the tags {}", tags.join(", ")),
+            Self::MissingModels(models) => write!(f, "its worker does not have {}", models.join(", ")),
             Self::NotPermitted => f.write_str("the submitter may not use it"),
             Self::Health(health) => write!(f, "its health is {}", health.as_str()),
             Self::HealthCheck => f.write_str("a health check comes first"),
@@ -126,7 +132,7 @@ impl Lab {
         let mut counts: BTreeMap<Obstacle, usize> = BTreeMap::new();
         let room = Room::free(self);
         for (licence, needed) in &job.request.licences {
-            if room.seats.get(licence.as_str()).copied().unwrap_or(0) < i64::from(*needed) {
+            if room.seats.get(licence.as_str()).is_some_and(|free| *free < i64::from(*needed)) {
                 let of = self.licences().get(licence).copied().unwrap_or(0);
                 counts.insert(Obstacle::Seats { licence: licence.clone(), needed: *needed, of }, 1);
             }
@@ -154,6 +160,10 @@ impl Lab {
         let missing: Vec<_> = request.tags.difference(&device.tags).cloned().collect();
         if !missing.is_empty() {
             return Obstacle::MissingTags(missing);
+        }
+        let missing = self.lacks_models(job, device.worker.as_ref());
+        if !missing.is_empty() && device.worker.is_some() {
+            return Obstacle::MissingModels(missing);
         }
         if !is_check && !device.access.allows(&request.submitter) {
             return Obstacle::NotPermitted;

@@ -1,5 +1,7 @@
 //! Workers.
 
+use std::collections::BTreeSet;
+
 use pumice_api::worker::Epoch;
 use pumice_types::WorkerName;
 use serde::{Deserialize, Serialize};
@@ -75,6 +77,9 @@ pub struct WorkerFacts {
     pub health: WorkerHealth,
     /// What it offers to jobs; `None` when it does not say, and only slots and `job_limit` count.
     pub capacity: Option<Size>,
+    /// The models it has.
+    #[serde(default)]
+    pub models: BTreeSet<String>,
     /// How many jobs it takes at once; `None` for as many as fit.
     pub job_limit: Option<u32>,
     /// Whether it keeps leases.
@@ -88,6 +93,7 @@ impl WorkerFacts {
             name: name.into(),
             health: WorkerHealth::Active,
             capacity: None,
+            models: BTreeSet::new(),
             job_limit: None,
             leasing: Leasing::Leased,
         }

@@ -37,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) pages: pages::Templates,
     /// People's ways to their machines.
     pub(crate) channels: worker_api::Channels,
+    /// What machines of each device type take.
+    pub(crate) needs: lab::needs::OfTypes,
     /// Requests from each address.
     pub(crate) requests: Limiter,
     /// Failed log-ins from each address.
@@ -121,6 +123,7 @@ impl App {
             events: EventBus::new(),
             logs: LogBook::new(),
             channels: worker_api::Channels::default(),
+            needs: lab::needs::OfTypes::default(),
             pages: pages::Templates::new(),
             callbacks_wait: Notify::new(),
             stop: watch::Sender::new(false),

@@ -11,6 +11,8 @@ pub struct Config {
     pub state: PathBuf,
     /// Device types that were not set through the API: `NAME.jinja2` in any of these, the first that has it.
     pub library: Vec<PathBuf>,
+    /// The model library: what a model takes of its host and of the lab's licences.
+    pub models: pumice_device::ModelLibrary,
     /// Variables that a job's `context` may have beside LAVA's (`EXTRA_CONTEXT_VARIABLES`).
     pub extra_context_variables: Vec<String>,
     /// The address people use, for links in events and callbacks; `None` to take each request's own.
@@ -47,6 +49,7 @@ impl Config {
         Self {
             state: state.into(),
             library: Vec::new(),
+            models: pumice_device::ModelLibrary::default(),
             extra_context_variables: Vec::new(),
             public_url: None,
             callback_hosts: vec!["*".to_owned()],
@@ -62,6 +65,14 @@ impl Config {
             secure_cookies: false,
             policy: pumice_sched::Policy::default(),
         }
+    }
+
+    /// Sets how long a job is lent to a worker that is not heard of, and what follows from it: the margin covers a sixth of
+    /// difference between the rates of two clocks, and the last kill.
+    pub fn lend_for(&mut self, lease: Duration) {
+        self.policy.lease = lease;
+        self.policy.margin = (lease / 6).max(Duration::from_secs(2));
+        self.policy.offline_after = lease;
     }
 
     /// What the operator set about the job language.

@@ -11,9 +11,11 @@
 #![expect(clippy::expect_used, reason = "a test that cannot set up its world fails, and says where")]
 
 mod checks;
+mod postgres;
 mod subject;
 mod world;
 
 pub use checks::{Check, check};
+pub use postgres::Postgres;
 pub use subject::{Refusal, Subject, device};
 pub use world::{World, watcher};

@@ -29,4 +29,4 @@ mod space;
 pub use agent::{Agent, AgentError, Stop, StopMode, worker_token};
 pub use config::{JobProgram, KeeperProgram, WorkerConfig};
 pub use keeper::keeper_main;
-pub use lava::{LavaAgent, LavaConfig, LavaStop};
+pub use lava::{FollowedLog, LavaAgent, LavaConfig, LavaStop};

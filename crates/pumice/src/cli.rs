@@ -1,6 +1,7 @@
 //! The words of the command line.
 
 pub(crate) mod lab;
+pub(crate) mod machine;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
@@ -26,6 +27,11 @@ enum Command {
     Plan(PlanArgs),
     #[command(flatten)]
     Lab(lab::LabCommand),
+    /// Use the machines of a run, here or in the lab: consoles, files, start and stop
+    #[command(subcommand)]
+    Machine(machine::MachineCommand),
+    /// Use a console of a run's machine; short for `machine console`
+    Attach(machine::ConsoleArgs),
     /// Show devices as a job would meet them, and the mistakes in them
     #[command(subcommand)]
     Device(DeviceCommand),
@@ -262,6 +268,9 @@ pub(crate) struct RunArgs {
     /// The job's number
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) job_id: i64,
+    /// Hold the machines for people when the job fails or a test does, for so many minutes
+    #[arg(long, value_name = "MINUTES")]
+    pub(crate) hold: Option<u32>,
     /// Show what the machine's main console says
     #[arg(long, short)]
     pub(crate) console: bool,
@@ -385,6 +394,15 @@ pub(crate) struct LavaRunArgs {
     /// Variables for the guest's shell
     #[arg(long, value_name = "FILE")]
     pub(crate) env_dut: Option<PathBuf>,
+    /// The LAVA server that the log is sent to
+    #[arg(long, requires = "token")]
+    pub(crate) url: Option<String>,
+    /// The job's token at that server
+    #[arg(long, requires = "url")]
+    pub(crate) token: Option<String>,
+    /// How many seconds lines are gathered before they are sent
+    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    pub(crate) job_log_interval: u64,
     /// Look for mistakes, run nothing
     #[arg(long)]
     pub(crate) validate: bool,
@@ -444,6 +462,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Check(args) => commands::check::main(&args).into(),
         Command::Plan(args) => commands::plan::main(&args).into(),
         Command::Lab(command) => commands::lab(&command),
+        Command::Machine(command) => commands::machine::main(&command).into(),
+        Command::Attach(args) => commands::machine::attach(&args).into(),
         Command::Device(command) => commands::device::main(&command).into(),
         Command::Schema(args) => commands::schema::main(&args).into(),
         Command::Lsp => commands::lsp::main().into(),

@@ -9,7 +9,7 @@ use pumice_job::Job;
 use pumice_plan::Plan;
 use pumice_platform::{Platform, container::Mount};
 use pumice_record::{LogLevel, Timestamp, export::JobReport};
-use pumice_run::{Canceller, Outcome, Peers, Reporter, Runner, Sink, files};
+use pumice_run::{Canceller, Listening, Outcome, Peers, Reporter, Runner, Sink, files};
 use pumice_types::{Cause, Failure, JobId, Mask};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -27,6 +27,8 @@ pub(crate) struct Execution<'a> {
     pub(crate) output_dir: &'a Path,
     /// Where the run's own directory is made; the system's temporary directory when not given.
     pub(crate) scratch_dir: Option<&'a Path>,
+    /// Where the control socket is, for people who want to reach the machines.
+    pub(crate) control_dir: &'a Path,
     /// More that containers with tests see, beside what the configuration says.
     pub(crate) test_mounts: Vec<Mount>,
     /// Takes the log, beside the files.
@@ -90,6 +92,12 @@ impl Execution<'_> {
             reporter.log(LogLevel::Info, line);
         }
         written(self.output_dir, files::write_plan(self.output_dir, self.plan, &mask))?;
+        let hands = prepared.host.hands.clone();
+        let listening = Listening::start(self.control_dir, &prepared.host.work_dir, hands)
+            .inspect_err(|error| {
+                reporter.warning(format!("nobody can reach the machines of this run: {error}"));
+            })
+            .ok();
         let (canceller, cancel) = Canceller::new();
         let runner = Runner::new(self.plan, &prepared.host, self.job_id, reporter, mask, cancel);
         let outcome = tokio::select! {
@@ -97,6 +105,7 @@ impl Execution<'_> {
             never = cancel_on_signal(&canceller) => match never {},
             never = end_with_group(peers.as_ref(), &canceller) => match never {},
         };
+        drop(listening);
         let report = JobReport {
             job: self.job_id.to_string(),
             name: self.plan.job_name.clone(),

@@ -21,6 +21,8 @@ pub(crate) enum Exit {
     TestsFailed,
     /// What the job asked for did not work.
     JobFailed,
+    /// A command ran in the guest, and this is its own exit status.
+    OfGuest(u8),
 }
 
 impl Exit {
@@ -34,6 +36,7 @@ impl Exit {
             Self::Cancelled => 67,
             Self::TestsFailed => 100,
             Self::JobFailed => 101,
+            Self::OfGuest(code) => code,
         }
     }
 

@@ -12,7 +12,7 @@ use std::{
 use pumice_network::bridge::Interfaces;
 use pumice_platform::{Host, Platform};
 use pumice_process::{Guard, GuardOptions, Thing};
-use pumice_run::{Licences, RunHost};
+use pumice_run::{Hands, Licences, RunHost};
 use pumice_store::Store;
 use pumice_types::{Blame as _, Cause, Failure};
 use tempfile::TempDir;
@@ -183,6 +183,7 @@ impl Prepared {
             instance: std::process::id(),
             containers: config.containers(),
             licences: Licences::new(&state, config.licences()),
+            hands: Hands::default(),
             secrets,
             search_path: search_path(),
             peers: None,

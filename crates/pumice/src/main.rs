@@ -10,6 +10,7 @@ mod diagnostics;
 mod execute;
 mod exit;
 mod group;
+mod hands;
 mod host;
 mod input;
 mod kind;

@@ -13,7 +13,7 @@ use pumice_record::{
 use pumice_run::{Progress, Sink};
 use pumice_types::{ByteSize, CaseResult, Failure, Verdict, clock};
 
-use crate::cli::Format;
+use crate::cli::{Format, RunArgs};
 
 /// Prints a line to standard output.
 pub(crate) fn print(line: &str) {
@@ -30,6 +30,7 @@ pub(crate) fn print_error(line: &str) {
 pub(crate) struct Watcher {
     is_shown: bool,
     shows_console: bool,
+    output_dir: String,
     is_terminal: bool,
     started: Instant,
     transfer: Option<Instant>,
@@ -37,10 +38,14 @@ pub(crate) struct Watcher {
 
 impl Watcher {
     /// Quiet, or for programs: nothing is shown.
-    pub(crate) fn new(format: Format, quiet: bool, console: bool) -> Self {
+    pub(crate) fn new(args: &RunArgs, output_dir: &Path) -> Self {
+        // As a person would type it.
+        let here = std::env::current_dir().unwrap_or_default();
+        let shown = output_dir.strip_prefix(here).unwrap_or(output_dir);
         Self {
-            is_shown: !quiet && format == Format::Text,
-            shows_console: console,
+            is_shown: !args.quiet && args.format == Format::Text,
+            shows_console: args.console,
+            output_dir: shown.display().to_string(),
             is_terminal: std::io::stderr().is_terminal(),
             started: Instant::now(),
             transfer: None,
@@ -107,6 +112,14 @@ impl Sink for Watcher {
                     .map(|number| format!(" {number} {}", record.units.as_deref().unwrap_or_default()));
                 let text = format!("{word} {}/{}{}", record.suite, record.case, measured.unwrap_or_default());
                 self.line(3, &text);
+            }
+            Progress::Held { why, left } => {
+                let (directory, left) = (self.output_dir.clone(), clock(*left));
+                let text = self.colour("33", &format!("held for {left}: {why}"));
+                self.line(1, &text);
+                self.line(2, &format!("use the machine: pumice attach {directory}"));
+                self.line(2, &format!("and more:        pumice machine list {directory}"));
+                self.line(2, &format!("be done:         pumice machine release {directory}, or Ctrl-C here"));
             }
             Progress::Transfer { label, done, total } if self.is_terminal => {
                 let due = self.transfer.is_none_or(|at| at.elapsed() >= Duration::from_millis(100));

@@ -38,6 +38,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "device",
             "guest",
             "record",
+            "api",
             "plan",
             "multinode",
             "process",

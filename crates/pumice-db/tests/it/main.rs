@@ -7,7 +7,6 @@ mod accounts;
 mod jobs;
 mod lab;
 mod migrations;
-mod postgres;
 mod results;
 
 use std::{future::Future, pin::Pin};
@@ -53,12 +52,13 @@ facts! {
     jobs::lists_are_narrowed_by_fields_and_metadata,
     jobs::writers_take_turns,
     results::the_same_line_of_the_log_is_one_result,
+    results::a_measurement_may_be_missing_and_may_come,
     results::counts_and_filters_of_results,
 }
 
 #[tokio::test]
 async fn every_fact_holds_on_postgresql() {
-    let server = match postgres::Postgres::start() {
+    let server = match pumice_testkit::Postgres::start() {
         Ok(server) => server,
         Err(reason) => {
             println!("skipped: {reason}");
@@ -67,7 +67,7 @@ async fn every_fact_holds_on_postgresql() {
     };
     for (name, check) in FACTS {
         println!("{name}");
-        let url = server.fresh(&format!("fact_{name}").chars().take(60).collect::<String>()).await;
+        let url = server.fresh(&format!("fact_{name}").chars().take(60).collect::<String>());
         check(url).await;
     }
 }

@@ -39,6 +39,22 @@ pub(crate) async fn the_same_line_of_the_log_is_one_result(url: String) {
     assert_eq!(writer.cases(id, &[], &[], Page::default()).await.unwrap().total, 0);
 }
 
+/// A statement that was first run without a measurement must take one afterwards, and the other way about.
+pub(crate) async fn a_measurement_may_be_missing_and_may_come(url: String) {
+    let database = small_lab(&url).await;
+    let mut writer = database.write().await.unwrap();
+    let id = writer.insert_jobs(&[job(2, "one")], NOW).await.unwrap()[0];
+    let suite = writer.suite_key(id, "0_x").await.unwrap();
+    let measured = [None, Some(0.1), None, Some(-1.5e300), Some(f64::NAN)];
+    for (line, measurement) in (1..).zip(measured) {
+        let new = NewCase { measurement, ..case(suite, "t", CaseResult::Pass, line) };
+        assert!(writer.insert_case(id, &new, NOW).await.unwrap());
+    }
+    let found = writer.cases(id, &[], &[], Page::default()).await.unwrap();
+    let kept: Vec<_> = found.rows.iter().map(|case| case.measurement).collect();
+    assert_eq!(kept, [None, Some(0.1), None, Some(-1.5e300), None]);
+}
+
 pub(crate) async fn counts_and_filters_of_results(url: String) {
     let database = small_lab(&url).await;
     let mut writer = database.write().await.unwrap();

@@ -4,7 +4,7 @@ use pumice_types::{Diagnostics, Spanned};
 use pumice_yaml::Node;
 
 use super::{CharacterDelays, Commands, Connection, Constants, Device, UserCommand};
-use crate::reader::Reader;
+use crate::{reader::Reader, share};
 
 impl Device {
     /// Reads a rendered device, with every mistake. What is wrong is left at its default. Keys that no part of
@@ -34,6 +34,7 @@ impl Device {
             model: model.zip(node.get("model")).map(|(name, node)| Spanned::new(name, node.span)),
             network: node.get("network").filter(|node| !node.is_null()).cloned(),
             licences: reader.texts(node.get("licences")),
+            host: share::read(&mut reader, node.get("host")),
             node: node.clone(),
         };
         (device, reader.diagnostics)
@@ -158,12 +159,13 @@ actions: {boot: {methods: {minimal: null}}, test: {methods: {docker: {options: [
     #[test]
     fn our_own_keys_are_read_and_keep_their_place() {
         let (device, diagnostics) =
-            read("model: A15x1\ntime_factor: 20\nnetwork: {mode: tap}\nlicences: [fm]\n");
+            read("model: A15x1\ntime_factor: 20\nnetwork: {mode: tap}\nlicences: [fm]\nhost: {cores: 4}\n");
         assert!(diagnostics.is_empty(), "{diagnostics:?}");
         let model = device.model.unwrap();
         assert_eq!((model.value.as_str(), model.span.start), ("A15x1", 7));
         assert_eq!(device.time_factor, 20);
         assert_eq!(device.licences, ["fm"]);
+        assert_eq!(device.host, Some(crate::HostShare { cores: 4, memory_mib: 0 }));
         assert_eq!(device.network.unwrap().get("mode").and_then(Node::as_str), Some("tap"));
     }
 

@@ -4,7 +4,7 @@ use pumice_types::{Code, Diagnostic, Diagnostics, Name, nearest};
 use pumice_yaml::Node;
 
 use super::{Licence, LicenceKind, Model, ModelConsole};
-use crate::reader::Reader;
+use crate::{reader::Reader, share};
 
 /// A key that must be there is not.
 const MISSING_KEY: Code = Code("missing-key");
@@ -26,6 +26,7 @@ const KEYS: &[&str] = &[
     "consoles",
     "capabilities",
     "licence",
+    "host",
     "timeouts",
     "time_factor",
     "network",
@@ -78,6 +79,7 @@ pub(super) fn model(name: Name, ancestors: Vec<Name>, own: &Node, node: Node) ->
         consoles: consoles(&mut reader, node.get("consoles")),
         capabilities: reader.texts(node.get("capabilities")),
         licence: licence(&mut reader, node.get("licence")),
+        host: share::read(&mut reader, node.get("host")),
         timeouts: reader.durations(node.get("timeouts")),
         time_factor: reader.small_count(node.get("time_factor")).unwrap_or(1).max(1),
         network: node.get("network").cloned(),

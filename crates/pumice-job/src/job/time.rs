@@ -46,6 +46,8 @@ pub struct Timeouts {
     pub queue: Option<Timeout>,
     /// What is done after the last block. An extension; LAVA always gives 300 seconds.
     pub cleanup: Option<Timeout>,
+    /// How long machines are held for people when the job failed or a test did. An extension; LAVA has no holds.
+    pub hold: Option<Timeout>,
     /// How long every console may be silent while a block runs. An extension; LAVA has no such limit.
     pub inactivity: Option<Timeout>,
     /// Actions by name.

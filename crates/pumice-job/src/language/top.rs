@@ -77,6 +77,12 @@ const TIMEOUTS: Object = Object {
         ),
         field("cleanup", Shape::Timeout, "What is done after the last block; 300 seconds by default.")
             .extension(),
+        field(
+            "hold",
+            Shape::Timeout,
+            "How long the machines are held for people when the job failed or a test did.",
+        )
+        .extension(),
         field("inactivity", Shape::Timeout, "How long every console may be silent while a block runs.")
             .extension(),
     ]],

@@ -5,7 +5,7 @@ use pumice_types::{Code, Diagnostic, Span, nearest};
 
 use super::{Builder, words};
 use crate::{
-    plan::{Block, Command, CommandAction},
+    plan::{Block, Command, CommandAction, HOLD},
     scope::BlockScopes,
 };
 
@@ -13,7 +13,7 @@ use crate::{
 const UNKNOWN_COMMAND: Code = Code("unknown-command");
 
 /// What every machine does by itself.
-const OWN: [&str; 3] = ["hard_reset", "power_off", "power_on"];
+const OWN: [&str; 4] = ["hard_reset", HOLD, "power_off", "power_on"];
 
 /// Names that are the language's and run what the device says: nothing, where it says nothing.
 const OF_THE_DEVICE: [&str; 4] = ["pre_os_command", "pre_power_command", "recovery_exit", "recovery_mode"];
@@ -38,6 +38,8 @@ impl Builder<'_> {
                     let run = list.iter().map(|line| words(line)).collect();
                     CommandAction::Host { run, undo: Vec::new() }
                 }
+                // LAVA has no such built-in, so that a device's own of the name comes first.
+                (None, None) if name == HOLD => CommandAction::Hold,
                 _ => {
                     self.unknown_command(name, command.name.span);
                     return None;

@@ -129,11 +129,12 @@ impl Builder<'_> {
             }));
         }
         let factor = self.time_factor();
-        Plan {
+        let mut plan = Plan {
             job_name: self.job.name.value.clone(),
             device: self.device.hostname.clone(),
             device_type: self.device.device_type.clone(),
             timeout: self.job.timeouts.job.duration.saturating_mul(factor),
+            hold: None,
             finalize: self.finalize(blocks.len(), &table),
             blocks,
             character_delays: CharacterDelays {
@@ -150,7 +151,11 @@ impl Builder<'_> {
                 role: node.role.clone(),
                 request_timeout: node.timeout.map(|timeout| timeout.duration),
             }),
+        };
+        if let Some(hold) = self.job.timeouts.hold {
+            plan.hold_for(hold.duration);
         }
+        plan
     }
 
     /// Gives the block itself the requests that name a step it does not have: LAVA's tree has more names than ours.

@@ -24,6 +24,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     console_log::Heard,
+    control::Registered,
     cx::StepCx,
     deploy::{Deployed, Downloads},
     host::RunHost,
@@ -54,6 +55,8 @@ pub(crate) struct Booted {
     pub(crate) prompts: Option<Patterns>,
     /// The seats of licences it holds.
     pub(crate) seats: Vec<Seat>,
+    /// Where people find it.
+    pub(crate) reach: Registered,
     /// Whether a panic ends a wait.
     pub(crate) minds_kernel: bool,
 }

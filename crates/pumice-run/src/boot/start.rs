@@ -16,7 +16,9 @@ use pumice_types::{Blame as _, Cause, Diagnostics, Failure};
 use serde_json::json;
 
 use super::{BootFacts, Booted, executables, place, silence::Silence};
-use crate::{console_log::ConsoleLog, cx::StepCx, deploy::Deployed, host::RunHost, licence::Seat};
+use crate::{
+    console_log::ConsoleLog, control::Reach, cx::StepCx, deploy::Deployed, host::RunHost, licence::Seat,
+};
 
 /// Starts it.
 pub(crate) async fn run(
@@ -192,6 +194,9 @@ pub(super) async fn start(
     };
     let container = launch.container.as_ref().map(|container| container.name.clone());
     let mut machine = Machine::start(launch, monitor, log, options).await.map_err(|error| error.failure())?;
+    let reach = host
+        .hands
+        .add(namespace, Reach::new(machine.launch().platform, machine.console_handles(), machine.buttons()));
     if let Some(container) = container {
         host.containers.runs(namespace, &container);
     }
@@ -209,6 +214,7 @@ pub(super) async fn start(
         silence,
         prompts: None,
         seats: Vec::new(),
+        reach,
         minds_kernel: true,
     })
 }

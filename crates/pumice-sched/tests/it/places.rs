@@ -137,8 +137,19 @@ fn one_device_row_runs_as_many_as_slots_cores_memory_limit_and_seats_allow() {
         job.licences.insert("fm".to_owned(), 1);
     }
     check_room(facts(), &licensed, 3);
-    licensed[0].licences.insert("unknown".to_owned(), 1);
-    check_room(facts(), &licensed[..1], 0);
+    licensed[0].licences.insert("nobody counts it".to_owned(), 9);
+    check_room(facts(), &licensed, 3);
+}
+
+#[test]
+fn a_job_goes_where_its_model_is() {
+    let has = |models: &[&str]| WorkerFacts { models: tags(models), ..WorkerFacts::new("w2") };
+    let mut floor = Floor::new(&["a1 fvp w1", "b1 fvp w2"]);
+    floor.worker(has(&["base-revc"]));
+    let wants = |id| JobRequest { models: tags(&["A15x1"]), ..job(id, "fvp") };
+    assert!(given(&floor.submit(wants(1))).is_empty());
+    floor.worker(has(&["A15x1", "base-revc"]));
+    assert_eq!(floor.device_of(1).as_deref(), Some("b1"));
 }
 
 #[test]

@@ -34,6 +34,8 @@ fn each_obstacle_is_named() {
     check(|_| {}, JobRequest { device: Some("d9".into()), ..plain() }, &Obstacle::NotTheOneNamed);
     let missing = Obstacle::MissingTags(vec!["kvm".to_owned()]);
     check(|_| {}, JobRequest { tags: tags(&["kvm"]), ..plain() }, &missing);
+    let missing = Obstacle::MissingModels(vec!["A15x1".to_owned()]);
+    check(|_| {}, JobRequest { models: tags(&["A15x1"]), ..plain() }, &missing);
     check(
         |floor| put(floor, |device| device.access = Access::Only(BTreeSet::new())),
         plain(),
@@ -70,13 +72,14 @@ fn each_obstacle_is_named() {
 #[test]
 fn missing_seats_are_named_beside_what_the_devices_lack() {
     let mut floor = Floor::new(&["d1 qemu w1"]);
+    floor.step(Event::PutLicence("fm".to_owned(), 1));
     let mut wants = job(1, "qemu");
     wants.licences.insert("fm".to_owned(), 2);
     floor.submit(wants);
     let obstacles = floor.lab.why(JobId(1)).unwrap().obstacles;
-    let seats = Obstacle::Seats { licence: "fm".to_owned(), needed: 2, of: 0 };
+    let seats = Obstacle::Seats { licence: "fm".to_owned(), needed: 2, of: 1 };
     assert_eq!(obstacles[0], (seats.clone(), 1));
-    assert_eq!(seats.to_string(), "needs 2 seats of licence fm, and the lab has 0");
+    assert_eq!(seats.to_string(), "needs 2 seats of licence fm, and the lab has 1");
 }
 
 #[test]

@@ -85,6 +85,7 @@ pub(crate) async fn set_template(
     writer.set_template(name, Some(text).filter(|text| !text.is_empty())).await?;
     writer.note(&deed(shared, who, "template", "device-type", name, "template set")).await?;
     writer.commit().await?;
+    shared.needs.forget();
     Ok(())
 }
 

@@ -192,6 +192,7 @@ pub(crate) async fn set_dictionary(
     writer.set_dictionary(hostname, Some(text).filter(|text| !text.is_empty())).await?;
     writer.note(&deed(shared, who, "dictionary", "device", hostname, "dictionary set")).await?;
     writer.commit().await?;
+    shared.needs.forget();
     Ok(())
 }
 
@@ -222,6 +223,7 @@ pub(crate) async fn set_tag(
 
 /// Tells the scheduler what a device is now.
 pub(crate) async fn refresh(shared: &Arc<Shared>, hostname: &str) -> Result<(), Refusal> {
+    shared.needs.forget();
     let mut reader = shared.database.read().await?;
     let Some(device) = reader.device(hostname).await? else { return Ok(()) };
     let tags: BTreeSet<_> = reader.device_tags(hostname).await?.into_iter().collect();

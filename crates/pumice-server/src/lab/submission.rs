@@ -8,7 +8,7 @@ use pumice_sched::{Event, JobKind, JobRequest, Member};
 use pumice_types::{DeviceName, JobId, WorkerName};
 use serde_json::{Value, json};
 
-use super::{HEALTH_USER, definition, split};
+use super::{HEALTH_USER, definition, needs, split};
 use crate::{
     access::{Identity, Scope},
     app::Shared,
@@ -254,6 +254,7 @@ async fn insert(
     let roles: Vec<(i64, String)> =
         ids.iter().zip(&of_role).filter_map(|(id, role)| Some((id.0, role.clone()?))).collect();
     let mut requests = Vec::new();
+    let rules = shared.config.rules();
     for (planned, id) in planned.into_iter().zip(&ids) {
         let submitter = writer.user_by_id(planned.new.submitter_id).await?.map(|user| user.username);
         let host = planned.host_role.as_ref().and_then(|host| {
@@ -274,6 +275,10 @@ async fn insert(
         request.device = planned.new.requested_device.clone().map(DeviceName);
         request.worker = planned.new.requested_worker.clone().map(WorkerName);
         request.tags = planned.tags.into_iter().collect::<BTreeSet<_>>();
+        if let Ok(checked) = definition::read(&planned.new.definition, &rules) {
+            let needs = needs::of_job(shared, writer, &checked.job, &request.device_type).await?;
+            (request.models, request.licences, request.size) = (needs.models, needs.licences, needs.size);
+        }
         request.queue_timeout = planned.new.queue_deadline.map(|deadline| deadline.since(now));
         request.kind = match (&planned.new.group, &kind) {
             (_, JobKindOf::HealthCheck) => JobKind::HealthCheck,

@@ -121,6 +121,7 @@ pub(crate) fn worker_for_scheduler(worker: &Worker) -> WorkerFacts {
         name: WorkerName(worker.hostname.clone()),
         health: worker_health_for_scheduler(worker.health),
         capacity: host.as_ref().map(|host| Size { cores: host.cores, memory_mib: host.memory_mib }),
+        models: host.iter().flat_map(|host| host.models.iter().map(|model| model.name.clone())).collect(),
         job_limit: u32::try_from(worker.job_limit).ok().filter(|limit| *limit > 0),
         leasing: if host.is_some() { Leasing::Leased } else { Leasing::Unbounded },
     }

@@ -28,7 +28,7 @@ use super::{
 use crate::{
     access::{Credentials, Identity, LoginError, Scope},
     app::Shared,
-    lab::jobs,
+    lab::{jobs, reservation::reservation},
     refusal::Refusal,
     rest::make_token,
     results,
@@ -243,32 +243,13 @@ pub(super) async fn reserve(
     who: AsPerson,
     Json(wanted): Json<Reservation>,
 ) -> Answer<Reserved> {
-    let text = reservation(&wanted)?;
+    let text = reservation(&shared, &wanted).await?;
     match crate::lab::submission::submit(&shared, &who.0, &text).await? {
         crate::lab::submission::Submitted::Single(job) => Ok(Json(Reserved { job })),
         crate::lab::submission::Submitted::Group(_) => {
             Err(Refusal::Internal("one job was meant".to_owned()).into())
         }
     }
-}
-
-/// The definition of a job that holds a machine until its time is over.
-fn reservation(wanted: &Reservation) -> Result<String, Refusal> {
-    if wanted.seconds == 0 || wanted.seconds > 7 * 24 * 3600 {
-        return Err(Refusal::Invalid("a machine is reserved for a second to a week".to_owned()));
-    }
-    let seconds = wanted.seconds;
-    Ok(crate::yaml::dump(&serde_json::json!({
-        "job_name": format!("reserved: {}", wanted.model),
-        "device_type": wanted.model,
-        "tags": wanted.tags,
-        "visibility": "personal",
-        "priority": "high",
-        "timeouts": {
-            "job": {"seconds": seconds}, "action": {"seconds": seconds}, "connection": {"minutes": 2},
-        },
-        "actions": [{"command": {"name": "hold", "timeout": {"seconds": seconds}}}],
-    })))
 }
 
 pub(super) async fn open_channel(

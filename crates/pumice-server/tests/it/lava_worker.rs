@@ -102,11 +102,9 @@ fn a_lava_worker_takes_a_job_and_finishes_it() {
 
 #[test]
 fn a_lava_worker_takes_a_job_and_finishes_it_on_postgresql() {
-    match crate::postgres::Postgres::start() {
+    match pumice_testkit::Postgres::start() {
         Ok(server) => {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            let url = runtime.block_on(server.fresh("lava_worker"));
-            scenario(Some(url));
+            scenario(Some(server.fresh("lava_worker")));
         }
         Err(reason) => println!("skipped: {reason}"),
     }

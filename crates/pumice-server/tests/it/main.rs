@@ -9,6 +9,4 @@ mod lab;
 mod lava_worker;
 mod lavacli;
 mod own_worker;
-#[path = "../../../pumice-db/tests/it/postgres.rs"]
-mod postgres;
 mod routes;

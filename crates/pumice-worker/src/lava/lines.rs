@@ -47,9 +47,13 @@ pub(crate) struct Lines {
 
 impl Lines {
     pub(crate) fn new(client: LavaWorkerClient, job: LavaJob, directory: &Directory) -> Self {
-        let record = directory.file("lines.json");
+        Self::of_files(client, job, directory.log(), directory.file("lines.json"))
+    }
+
+    /// Of a log in any place; how far it was sent is kept in `record`.
+    pub(crate) fn of_files(client: LavaWorkerClient, job: LavaJob, log: PathBuf, record: PathBuf) -> Self {
         let sent = read_json(&record).unwrap_or_default();
-        Self { client, job, log: directory.log(), record, sent, batch: BATCH }
+        Self { client, job, log, record, sent, batch: BATCH }
     }
 
     /// Sends all complete lines, and at the job's end (`all`) also one that is not.

@@ -5,7 +5,9 @@
 //! the server's version is asked for instead of having to be the same.
 
 mod agent;
+mod follow;
 mod lines;
 mod task;
 
 pub use agent::{LavaAgent, LavaConfig, LavaStop};
+pub use follow::FollowedLog;

@@ -31,6 +31,8 @@ pub(crate) enum LabCommand {
     Resubmit(JobArgs),
     /// Say what a job waits for, or why it failed
     Why(JobArgs),
+    /// Get a machine for yourself, for a while
+    Reserve(ReserveArgs),
     /// List devices
     Devices(LabArgs),
     /// List workers
@@ -53,7 +55,7 @@ pub(crate) enum LabCommand {
 }
 
 /// Where a lab keeps everything.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 pub(crate) struct StateArgs {
     /// The lab's state directory [default: `$XDG_STATE_HOME/pumice/lab`]
     #[arg(long, value_name = "DIR", env = "PUMICE_LAB")]
@@ -81,6 +83,9 @@ pub(crate) struct ServerArgs {
     /// The database [default: `sqlite:STATE/lab.db`]
     #[arg(long, value_name = "URL", env = "PUMICE_DATABASE", hide_env_values = true)]
     pub(crate) database: Option<String>,
+    /// For how many seconds a job is lent to a worker that is not heard of: it is given away no earlier
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(4..=3600))]
+    pub(crate) lease: u32,
 }
 
 /// Arguments of `pumice worker`.
@@ -107,7 +112,7 @@ pub(crate) struct WorkerArgs {
 }
 
 /// Which lab is asked, and how its answer is printed.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct LabArgs {
     /// The server's address; that of the lab on this host by default
     #[arg(long, env = "PUMICE_URL")]
@@ -178,4 +183,52 @@ pub(crate) struct ResultsArgs {
     pub(crate) export: Option<String>,
     #[command(flatten)]
     pub(crate) lab: LabArgs,
+}
+
+/// Arguments of `pumice reserve`.
+#[derive(Args, Debug)]
+pub(crate) struct ReserveArgs {
+    /// A job definition: what it deploys and boots is held for you; its tests are left out
+    pub(crate) job: Option<PathBuf>,
+    /// A model of the library or a device type; it boots what its health check boots
+    #[arg(long, required_unless_present = "job", conflicts_with = "job")]
+    pub(crate) model: Option<String>,
+    /// Tags that its device must have
+    #[arg(long = "tag", requires = "model")]
+    pub(crate) tags: Vec<String>,
+    /// For how long: 90s, 30m, 2h, 1d
+    #[arg(long = "for", value_name = "TIME", value_parser = duration, default_value = "1h")]
+    pub(crate) time: std::time::Duration,
+    /// Wait until it is held
+    #[arg(long, short)]
+    pub(crate) wait: bool,
+    #[command(flatten)]
+    pub(crate) lab: LabArgs,
+}
+
+/// A time of a person's: `90s`, `30m`, `2h`, `1d`.
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 24 * 3600,
+        _ => return Err("a number and one of s, m, h, d is wanted, such as 2h".to_owned()),
+    };
+    let number: u64 = number.parse().map_err(|_| "a number and a unit is wanted, such as 2h".to_owned())?;
+    Ok(std::time::Duration::from_secs(number.saturating_mul(seconds)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_a_number_and_a_unit() {
+        assert_eq!(duration("2h"), Ok(std::time::Duration::from_secs(7200)));
+        for wrong in ["2", "h", "2w", ""] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
 }

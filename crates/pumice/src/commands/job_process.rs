@@ -30,7 +30,7 @@ pub(crate) fn main(directory: &Path) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let outcome = match lava_run::run(&args) {
+    let outcome = match lava_run::run(&args, lava_run::Echo::Nowhere, Some(directory)) {
         Ok(outcome) => Outcome { verdict: outcome.verdict, failure: outcome.failure },
         Err(failure) => {
             print_error(&failure.message);

@@ -6,18 +6,22 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 
+use pumice_client::{Address, Connection, Credentials, LavaJob, LavaWorkerClient, Options, PlainHttp};
 use pumice_platform::container::Mount;
 use pumice_record::{LogLevel, LogRecord, ResultRecord, write_line};
 use pumice_run::{Outcome, Reporter, Sink, files};
 use pumice_types::{CaseResult, Cause, Failure, JobId, Mask, Severity, Verdict};
+use pumice_worker::FollowedLog;
 use pumice_yaml::Node;
 
 use crate::{
     cli::{DeviceArgs, LavaRunArgs},
     execute::{Execution, written},
     input::Input,
+    lab::asked,
     terminal::print_error,
 };
 
@@ -35,7 +39,18 @@ impl Sink for StandardError {
 }
 
 pub(crate) fn main(args: &LavaRunArgs) -> ExitCode {
-    match run(args) {
+    let followed = match follow(args) {
+        Ok(followed) => followed,
+        Err(failure) => {
+            print_error(&failure.message);
+            return ExitCode::FAILURE;
+        }
+    };
+    let ran = run(args, Echo::StandardError, None);
+    if let Some(followed) = followed {
+        followed.finish();
+    }
+    match ran {
         Ok(outcome) if outcome.verdict == Verdict::Complete => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(failure) => {
@@ -45,24 +60,59 @@ pub(crate) fn main(args: &LavaRunArgs) -> ExitCode {
     }
 }
 
+/// Sends the log to the server that the worker named, as LAVA's runner does: its worker does not.
+fn follow(args: &LavaRunArgs) -> Result<Option<FollowedLog>, Failure> {
+    let (Some(url), Some(token)) = (&args.url, &args.token) else { return Ok(None) };
+    // LAVA's worker sends the same token to this address itself.
+    let options = Options::new(asked(Address::parse(url, PlainHttp::Anywhere))?, Credentials::None);
+    let client = LavaWorkerClient::new(asked(Connection::new(options))?);
+    let output_dir = written(&args.output_dir, std::path::absolute(&args.output_dir))?;
+    written(&output_dir, fs::create_dir_all(&output_dir))?;
+    let job = LavaJob { id: JobId(args.job_id), token: token.clone() };
+    let interval = Duration::from_secs(args.job_log_interval.max(1));
+    let followed = FollowedLog::follow(client, job, output_dir.clone(), interval);
+    written(&output_dir, followed).map(Some)
+}
+
+/// Where the log goes beside the file.
+#[derive(Clone, Copy)]
+pub(crate) enum Echo {
+    /// To standard error, as LAVA's runner does.
+    StandardError,
+    /// Nowhere: whoever started us reads the file.
+    Nowhere,
+}
+
+impl Echo {
+    fn sinks(self) -> Vec<Box<dyn Sink>> {
+        match self {
+            Self::StandardError => vec![Box::new(StandardError(String::new()))],
+            Self::Nowhere => Vec::new(),
+        }
+    }
+}
+
 /// Runs it, and leaves what LAVA's runner leaves.
-pub(crate) fn run(args: &LavaRunArgs) -> Result<Outcome, Failure> {
+///
+/// People reach its machines by a socket in `control_dir`, the output directory when none is given.
+pub(crate) fn run(args: &LavaRunArgs, echo: Echo, control_dir: Option<&Path>) -> Result<Outcome, Failure> {
     let output_dir = written(&args.output_dir, std::path::absolute(&args.output_dir))?;
     written(&output_dir, fs::create_dir_all(&output_dir))?;
     let platforms = pumice_platforms::all();
     let device = DeviceArgs { device: Some(args.device.clone()), ..DeviceArgs::default() };
     let input = Input::read(&args.job, &device, JobId(args.job_id), &platforms);
     let (Some(job), Some(plan)) = (&input.job, &input.plan) else {
-        return refuse(&input, &output_dir);
+        return refuse(&input, &output_dir, echo);
     };
     if args.validate {
-        let reporter = reporter(&output_dir)?;
+        let reporter = reporter(&output_dir, echo)?;
         written(&output_dir, files::write_plan(&output_dir, plan, &job.secrets.mask()))?;
         reporter.info("the definition is valid");
         return Ok(Outcome { verdict: Verdict::Complete, failure: None, results: reporter.results() });
     }
     let settings = dispatcher(args);
     let scratch = settings.get("dispatcher_download_dir").and_then(Node::as_str).map(PathBuf::from);
+    let control_dir = control_dir.unwrap_or(&output_dir);
     let execution = Execution {
         job,
         plan,
@@ -72,21 +122,24 @@ pub(crate) fn run(args: &LavaRunArgs) -> Result<Outcome, Failure> {
         config: None,
         output_dir: &output_dir,
         scratch_dir: scratch.as_deref(),
+        control_dir,
         test_mounts: test_mounts(&settings),
-        sinks: vec![Box::new(StandardError(String::new()))],
+        sinks: echo.sinks(),
         group: None,
     };
     Ok(execution.run()?.outcome)
 }
 
-fn reporter(output_dir: &Path) -> Result<Reporter, Failure> {
+fn reporter(output_dir: &Path, echo: Echo) -> Result<Reporter, Failure> {
     let log = written(output_dir, files::LogFile::create(output_dir))?;
-    Ok(Reporter::new(Mask::default(), vec![Box::new(log), Box::new(StandardError(String::new()))]))
+    let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(log)];
+    sinks.extend(echo.sinks());
+    Ok(Reporter::new(Mask::default(), sinks))
 }
 
 /// A definition with mistakes ends as LAVA ends it: a log, the result of the job, nothing started.
-fn refuse(input: &Input, output_dir: &Path) -> Result<Outcome, Failure> {
-    let reporter = reporter(output_dir)?;
+fn refuse(input: &Input, output_dir: &Path, echo: Echo) -> Result<Outcome, Failure> {
+    let reporter = reporter(output_dir, echo)?;
     let mut first = None;
     for diagnostic in &input.diagnostics {
         let place = diagnostic.span.and_then(|span| {

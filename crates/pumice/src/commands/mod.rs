@@ -9,9 +9,11 @@ pub(crate) mod jobs;
 pub(crate) mod lava_run;
 pub(crate) mod logs;
 pub(crate) mod lsp;
+pub(crate) mod machine;
 pub(crate) mod model;
 mod model_program;
 pub(crate) mod plan;
+pub(crate) mod reserve;
 pub(crate) mod results;
 pub(crate) mod run;
 pub(crate) mod schema;
@@ -40,6 +42,7 @@ pub(crate) fn lab(command: &LabCommand) -> ExitCode {
         LabCommand::Cancel(args) => cancel::main(args),
         LabCommand::Resubmit(args) => submit::again(args),
         LabCommand::Why(args) => why::main(args),
+        LabCommand::Reserve(args) => reserve::main(args),
         LabCommand::Devices(args) => jobs::devices(args),
         LabCommand::Workers(args) => jobs::workers(args),
         LabCommand::Job { directory } => return job_process::main(directory),

@@ -1,6 +1,9 @@
 //! `pumice run`: one job here and now.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use pumice_run::Outcome;
 use pumice_types::{CaseResult, Failure, JobId, Mask, Verdict};
@@ -23,7 +26,7 @@ pub(crate) fn main(args: &RunArgs) -> Exit {
     }
     let platforms = pumice_platforms::all();
     let job_id = JobId(args.job_id);
-    let (name, input) = match (&args.model.model, &args.job) {
+    let (name, mut input) = match (&args.model.model, &args.job) {
         (Some(model), _) => {
             let tests = host::cache_dir(&args.places).join("tests");
             let text = match model_job::text(&args.model, model, &tests) {
@@ -49,6 +52,9 @@ pub(crate) fn main(args: &RunArgs) -> Exit {
     if !input.nodes.is_empty() {
         return run_group(args, &name, input);
     }
+    if let (Some(plan), Some(minutes)) = (&mut input.plan, args.hold) {
+        plan.hold_for(Duration::from_secs(u64::from(minutes) * 60));
+    }
     let (Some(job), Some(plan)) = (&input.job, &input.plan) else {
         print_error(&format!("{name} was refused; nothing was started"));
         return Exit::BadDefinition;
@@ -69,8 +75,9 @@ pub(crate) fn main(args: &RunArgs) -> Exit {
         config: args.device.config.as_deref(),
         output_dir: &output_dir,
         scratch_dir: None,
+        control_dir: &output_dir,
         test_mounts: Vec::new(),
-        sinks: vec![Box::new(Watcher::new(args.format, args.quiet, args.console))],
+        sinks: vec![Box::new(Watcher::new(args, &output_dir))],
         group: None,
     };
     execute(execution, args)
@@ -135,7 +142,8 @@ fn run_node(args: &RunArgs, file: &Path) -> Exit {
         config: args.device.config.as_deref(),
         output_dir: &node.output_dir,
         scratch_dir: None,
-        sinks: vec![Box::new(Watcher::new(args.format, args.quiet, args.console))],
+        control_dir: &node.output_dir,
+        sinks: vec![Box::new(Watcher::new(args, &node.output_dir))],
         test_mounts: Vec::new(),
         group: Some(node.group),
     };

@@ -15,6 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) fn connect(args: &LabArgs) -> Result<LabClient, Failure> {
     let directory = LabDirectory::named(&args.state);
     let kept = |path: &std::path::Path| fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
+    // What the server of this very host wrote down leads to this host, whatever the address looks like.
+    let plain = if args.url.is_some() { PlainHttp::Loopback } else { PlainHttp::Anywhere };
     let url = args.url.clone().or_else(|| kept(&directory.address())).ok_or_else(|| {
         let message = format!("no lab was named, and there is none in `{}`", directory.address().display());
         let mut failure = Failure::new(Cause::HostRefused, message);
@@ -24,7 +26,7 @@ pub(crate) fn connect(args: &LabArgs) -> Result<LabClient, Failure> {
     // The token of this host's lab is for no other.
     let own = || args.url.is_none().then(|| kept(&directory.admin_token())).flatten();
     let token = args.token.clone().or_else(own);
-    let address = asked(Address::parse(&url, PlainHttp::Loopback))?;
+    let address = asked(Address::parse(&url, plain))?;
     let credentials = token.map_or(Credentials::None, Credentials::Token);
     Ok(LabClient::new(asked(Connection::new(Options::new(address, credentials)))?))
 }

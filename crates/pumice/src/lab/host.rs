@@ -1,13 +1,19 @@
 //! What this host has to offer a lab.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use pumice_api::worker::{HostFacts, OfferedDevice, Versioned};
 use pumice_platform::Availability;
-use pumice_types::{Failure, Name, WorkerName};
+use pumice_types::{Failure, Name, Sources, WorkerName};
 
 use super::{host_refused, private_directory};
-use crate::{cli::Places, config::Config, host::Prepared, library::Library};
+use crate::{
+    cli::Places,
+    config::Config,
+    host::{Prepared, find_program},
+    library::Library,
+    models,
+};
 
 /// The name of a worker where nothing better is known.
 const UNNAMED: &str = "worker";
@@ -55,12 +61,22 @@ pub(crate) fn look(directory: &Path, name: &WorkerName) -> Result<Host, Failure>
         prepared.finish().await?;
         Ok::<_, Failure>(ready)
     })?;
+    let models = models_here(&config);
     let library = Library::default();
-    let has_type = |platform: &&Versioned| library.has(&platform.name);
-    let devices = platforms.iter().filter(has_type).map(|platform| OfferedDevice {
-        name: format!("{}-{name}", platform.name),
-        device_type: platform.name.clone(),
-        slots: 1,
+    // What runs here: platforms that need no model, and those of the models.
+    let kinds: BTreeSet<&str> = platforms
+        .iter()
+        .map(|platform| platform.name.as_str())
+        .chain(models.iter().map(|(_, platform)| platform.as_str()))
+        .filter(|kind| library.has(kind))
+        .collect();
+    let cores = std::thread::available_parallelism()
+        .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX));
+    let devices = kinds.into_iter().map(|kind| OfferedDevice {
+        name: format!("{kind}-{name}"),
+        device_type: kind.to_owned(),
+        // A machine takes a core or more: the lab counts what each takes.
+        slots: cores,
         tags: Vec::new(),
     });
     Ok(Host {
@@ -68,13 +84,26 @@ pub(crate) fn look(directory: &Path, name: &WorkerName) -> Result<Host, Failure>
         facts: HostFacts {
             hostname: hostname(),
             architecture: std::env::consts::ARCH.to_owned(),
-            cores: std::thread::available_parallelism()
-                .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX)),
+            cores,
             memory_mib: memory_mib(),
             platforms,
-            models: Vec::new(),
+            models: models.iter().map(|(model, _)| model.clone()).collect(),
         },
     })
+}
+
+/// The models of the library whose program is here, each with its platform.
+fn models_here(config: &Config) -> Vec<(Versioned, String)> {
+    let (library, _) = models::read(&config.models, &mut Sources::default());
+    let is_here = |model: &&pumice_device::Model| {
+        model.binaries.iter().any(|binary| find_program(binary, config).is_some())
+            || find_program(model.name.as_str(), config).is_some()
+    };
+    let shown = |model: &pumice_device::Model| {
+        let model_here = Versioned { name: model.name.to_string(), version: String::new() };
+        (model_here, model.platform.clone())
+    };
+    library.iter().filter(is_here).map(shown).collect()
 }
 
 /// `MemTotal` of `/proc/meminfo`, which is in KiB (`proc_meminfo(5)`).

@@ -3,15 +3,16 @@
 use std::{
     fs,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
 };
 
 use pumice_db::Database;
 use pumice_server::{App, Config};
-use pumice_types::Failure;
+use pumice_types::{Failure, Sources};
 use tokio::net::TcpListener;
 
 use super::{LabDirectory, host_refused, private_directory, write_private};
-use crate::{cli::lab::ServerArgs, library::SHIPPED, terminal::print};
+use crate::{cli::lab::ServerArgs, library::SHIPPED, models, terminal::print};
 
 /// The first administrator.
 const ADMIN: &str = "admin";
@@ -45,9 +46,18 @@ impl Server {
             .map_err(|error| host_refused("cannot open the lab's database", &error))?;
         let mut config = Config::in_directory(directory.server());
         config.library = vec![library];
+        let own = crate::config::Config::read(None)?;
+        config.lend_for(Duration::from_secs(args.lease.into()));
+        config.models = models::read(&own.models, &mut Sources::default()).0;
         let app = App::new(config, database)
             .await
             .map_err(|error| host_refused("cannot start the server", &error))?;
+        for (name, stock) in own.licences() {
+            if let Some(seats) = stock.seats {
+                let set = app.set_licence(&name, seats).await;
+                set.map_err(|error| host_refused(&format!("cannot count the licence {name}"), &error))?;
+            }
+        }
         admit_admin(&app, directory).await?;
         Ok(Self { app, listener, url })
     }

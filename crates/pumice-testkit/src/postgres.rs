@@ -8,13 +8,15 @@ use std::{
 };
 
 /// A server whose databases may be made and dropped at will.
-pub(crate) struct Postgres {
+#[derive(Debug)]
+pub struct Postgres {
     /// Everything of an address but the database's name: `{before}NAME{after}`.
     before: String,
     after: String,
     private: Option<Private>,
 }
 
+#[derive(Debug)]
 struct Private {
     server: Child,
     _directory: tempfile::TempDir,
@@ -22,7 +24,10 @@ struct Private {
 
 impl Postgres {
     /// Starts one, or says why there is none.
-    pub(crate) fn start() -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// Debian's PostgreSQL is not installed, or does not start.
+    pub fn start() -> Result<Self, String> {
         if let Ok(url) = std::env::var("PUMICE_TEST_POSTGRES") {
             let (address, query) =
                 url.split_once('?').map_or((url.as_str(), String::new()), |(a, q)| (a, format!("?{q}")));
@@ -79,19 +84,22 @@ impl Postgres {
     }
 
     /// The address of a database.
-    pub(crate) fn url(&self, name: &str) -> String {
+    pub fn url(&self, name: &str) -> String {
         format!("{}{name}{}", self.before, self.after)
     }
 
     /// Makes an empty database and answers its address.
-    pub(crate) async fn fresh(&self, name: &str) -> String {
-        use sqlx::Connection as _;
-        sqlx::any::install_default_drivers();
-        let mut connection = sqlx::AnyConnection::connect(&self.url("postgres")).await.unwrap();
-        for statement in [format!("DROP DATABASE IF EXISTS {name}"), format!("CREATE DATABASE {name}")] {
-            sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub fn fresh(&self, name: &str) -> String {
+        let maintenance = format!("--maintenance-db={}", self.url("postgres"));
+        for (program, more) in [("dropdb", Some("--if-exists")), ("createdb", None)] {
+            let path = programs().map_or_else(|| PathBuf::from(program), |programs| programs.join(program));
+            let output = Command::new(path).arg(&maintenance).args(more).arg(name).output();
+            let output = output.expect("PostgreSQL's programs run");
+            assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
         }
-        connection.close().await.unwrap();
         self.url(name)
     }
 }

@@ -1,0 +1,72 @@
+//! `pumice reserve`: a machine for a person.
+
+use std::{fs, thread, time::Duration};
+
+use pumice_api::{
+    control::{Done, Wish},
+    people::Reservation,
+};
+use pumice_types::{Cause, Failure, JobId};
+use serde_json::json;
+
+use crate::{
+    cli::{
+        Format,
+        lab::{LabArgs, ReserveArgs},
+    },
+    exit::Exit,
+    hands,
+    lab::{self, asked, connect},
+    terminal::{print, print_error},
+};
+
+/// How often it is looked whether a machine is there yet.
+const LOOK: Duration = Duration::from_secs(1);
+
+pub(crate) fn main(args: &ReserveArgs) -> Exit {
+    lab::exit(reserve(args))
+}
+
+fn reserve(args: &ReserveArgs) -> Result<Exit, Failure> {
+    let definition = args.job.as_ref().map(|path| {
+        fs::read_to_string(path).map_err(|error| {
+            Failure::new(Cause::InvalidDefinition, format!("cannot read `{}`: {error}", path.display()))
+        })
+    });
+    let reservation = Reservation {
+        model: args.model.clone().unwrap_or_default(),
+        tags: args.tags.clone(),
+        seconds: args.time.as_secs(),
+        definition: definition.transpose()?,
+    };
+    let client = connect(&args.lab)?;
+    let reserved = asked(client.reserve(&reservation))?;
+    match args.lab.format {
+        Format::Text => {
+            print(&format!(
+                "job {} holds it; `pumice machine list {0}` shows it when it is there",
+                reserved.job
+            ));
+        }
+        Format::Json => print(&json!({ "job": reserved.job }).to_string()),
+    }
+    if !args.wait {
+        return Ok(Exit::Success);
+    }
+    loop {
+        let job = asked(client.job(reserved.job))?;
+        if job.is_finished() {
+            print_error(&format!("job {} ended: {}", reserved.job, job.health));
+            return Ok(Exit::JobFailed);
+        }
+        if job.state == "Running" && is_held(reserved.job, &args.lab) {
+            return Ok(Exit::Success);
+        }
+        thread::sleep(LOOK);
+    }
+}
+
+fn is_held(job: JobId, lab: &LabArgs) -> bool {
+    let listed = hands::connect(&job.to_string(), lab).and_then(|mut link| link.ask(Wish::List, None));
+    matches!(listed, Ok(Done::Machines(overview)) if overview.held.is_some())
+}
