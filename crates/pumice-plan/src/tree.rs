@@ -129,9 +129,12 @@ fn of_boot(boot: &Boot) -> TreeStep<'_> {
     match &boot.kind {
         BootKind::Machine(machine) => {
             let version = machine.version.iter().map(|scope| step(scope, "look at the simulator"));
+            let install = machine.install.iter().flat_map(|install| {
+                [step(&install.start, "start the installer"), step(&install.end, "wait for its end")]
+            });
             let start = step(&machine.start, format!("start the machine ({})", machine.spec.platform));
             let connect = machine.connect.iter().map(|scope| step(scope, "connect its console"));
-            let steps = version.chain([start]).chain(connect);
+            let steps = version.chain(install).chain([start]).chain(connect);
             block = match &machine.group {
                 Some(group) => block.with([step(group, "start").with(steps)]),
                 None => block.with(steps),
@@ -142,7 +145,8 @@ fn of_boot(boot: &Boot) -> TreeStep<'_> {
             let copy = copy.iter().map(|scope| step(scope, "copy what was deployed to the machine"));
             block = block.with(copy.chain([step(connect, "log in over SSH")]));
         }
-        BootKind::NewConnection { .. } | BootKind::Minimal { .. } | BootKind::Kexec { .. } => {}
+        BootKind::Kexec { call, .. } => block = block.with([step(call, "start the new kernel")]),
+        BootKind::NewConnection { .. } | BootKind::Minimal { .. } => {}
     }
     block
         .with(

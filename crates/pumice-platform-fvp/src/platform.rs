@@ -76,11 +76,13 @@ impl MachinePlanner for Fvp {
                 version: Some("check-fvp-version"),
                 start: "run-fvp",
                 connect: Some("fvp-serial-connect"),
+                install: None,
             },
             overlays,
             channel_devices: channel.map(|device| format!("/dev/{device}")).into_iter().collect(),
             image_uses: image_uses(spec),
             licence: entry.as_ref().and_then(|entry| entry.licence.clone()),
+            host_address: None,
             time_factor: entry.as_ref().map_or(1, |entry| entry.time_factor),
         }
     }

@@ -1,12 +1,16 @@
 //! The network of a machine, as the device or the job describes it.
 
-use std::{fmt::Write as _, path::Path};
+use std::{fmt::Write as _, net::Ipv4Addr, path::Path};
 
 use pumice_plan::NetworkSpec;
 use pumice_platform::{Bound, HostNetwork, Launch, PortForward};
 use pumice_types::{Code, Diagnostic, Diagnostics};
 
-use crate::{arguments::is_option, board::Board, platform::escaped};
+use crate::{
+    arguments::{Words, is_option},
+    board::Board,
+    platform::escaped,
+};
 
 /// A network that is not there.
 const NO_LAN: Code = Code("bad-network");
@@ -14,6 +18,42 @@ const NO_LAN: Code = Code("bad-network");
 /// The card a machine has by itself, and the one on the network of its MultiNode job.
 const OWN_CARD: u8 = 0x54;
 const LAN_CARD: u8 = 0x56;
+
+/// Where the simulator's own network shows this host, when nobody says otherwise (QEMU's documentation, "Network
+/// emulation", `-netdev user`: `host=`).
+const HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
+
+/// The address by which a guest reaches what listens on this host's loopback address: that of the simulator's own
+/// network. `None` for a guest that is wired to something else, or to nothing.
+pub(crate) fn host_address(network: Option<&NetworkSpec>, words: &Words) -> Option<Ipv4Addr> {
+    match network {
+        Some(NetworkSpec::User { .. }) => return Some(HOST),
+        Some(_) => return None,
+        None => {}
+    }
+    let next = words.all().skip(1);
+    let backends: Vec<&str> = words
+        .all()
+        .zip(next)
+        .filter(|(word, value)| is_option(word, &["net", "nic", "netdev"]) && !value.starts_with("nic,"))
+        .map(|(_, value)| value)
+        .filter(|value| *value != "nic")
+        .collect();
+    if backends.is_empty() {
+        return Some(HOST);
+    }
+    let user = backends.into_iter().find(|value| value.split(',').next() == Some("user"))?;
+    let property =
+        |name: &str| user.split(',').find_map(|property| property.strip_prefix(name)?.strip_prefix('='));
+    if let Some(host) = property("host") {
+        return host.parse().ok();
+    }
+    let Some(net) = property("net") else { return Some(HOST) };
+    let base: Ipv4Addr = net.split('/').next()?.parse().ok()?;
+    // The second address of the network.
+    let [a, b, c, d] = base.octets();
+    Some(Ipv4Addr::new(a, b, c, d.checked_add(2)?))
+}
 
 /// Gives the machine the network that is described, instead of what the device's own options say.
 pub(crate) fn attach(
@@ -102,4 +142,24 @@ fn remove_options(launch: &mut Launch) {
 fn mac_address(instance: u32, card: u8) -> String {
     let [a, b, c, d] = instance.to_be_bytes();
     format!("52:{card:02x}:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_is_where_the_own_network_shows_it() {
+        let check = |options: &[&str], expected: Option<[u8; 4]>| {
+            let device = options.iter().map(|&word| word.to_owned()).collect();
+            let words = Words { device, ..Words::default() };
+            assert_eq!(host_address(None, &words), expected.map(Ipv4Addr::from), "{options:?}");
+        };
+        check(&[], Some([10, 0, 2, 2]));
+        check(&["-net", "nic,model=virtio", "-net", "user"], Some([10, 0, 2, 2]));
+        check(&["-netdev", "user,id=n,net=172.20.51.0/24"], Some([172, 20, 51, 2]));
+        check(&["-nic", "user,net=10.1.0.0/16,host=10.1.0.9"], Some([10, 1, 0, 9]));
+        check(&["-net", "nic", "-net", "tap"], None);
+        check(&["-nic", "none"], None);
+    }
 }

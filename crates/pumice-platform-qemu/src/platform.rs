@@ -12,7 +12,11 @@ use pumice_types::{Cause, Diagnostics};
 use crate::{
     arguments::{Words, is_option, option},
     board::{Board, SpareUart},
+    disk::disk_words,
+    installer,
     monitor::Qmp,
+    network::{self, host_address},
+    nfs_root::{self, NFS},
     probe,
 };
 
@@ -22,6 +26,9 @@ pub struct Qemu;
 
 /// The name of the feature a probe reports when KVM was seen to work.
 pub(crate) const KVM: &str = "kvm";
+
+/// The boot method that runs an installer first.
+pub(crate) const ISO: &str = "qemu-iso";
 
 /// The main console's name in logs.
 const MAIN: &str = "serial0";
@@ -34,7 +41,7 @@ impl MachinePlanner for Qemu {
     }
 
     fn methods(&self) -> &'static [&'static str] {
-        &["qemu", "qemu-nfs", "qemu-iso", "monitor"]
+        &["qemu", NFS, ISO, "monitor"]
     }
 
     fn deploys(&self) -> &'static [DeployWay] {
@@ -47,7 +54,7 @@ impl MachinePlanner for Qemu {
 
     fn device_method<'a>(&self, method: &'a str) -> &'a str {
         match method {
-            "qemu-iso" | "monitor" => "qemu",
+            ISO | "monitor" => "qemu",
             other => other,
         }
     }
@@ -72,6 +79,7 @@ impl MachinePlanner for Qemu {
             channel_devices,
             image_uses: image_uses(spec, &words),
             licence: None,
+            host_address: host_address(spec.network.as_ref(), &words),
             time_factor: 1,
         }
     }
@@ -79,13 +87,20 @@ impl MachinePlanner for Qemu {
 
 impl Platform for Qemu {
     fn launch(&self, spec: &MachineSpec, bound: &Bound) -> Result<Launch, Diagnostics> {
-        let (words, diagnostics) = Words::read(spec);
+        let (mut words, mut diagnostics) = Words::read(spec);
+        let board = Board::read(&words.program, words.all());
+        let mut paths: BTreeMap<_, _> =
+            bound.images.iter().map(|(label, path)| (label.clone(), text(path))).collect();
+        if let Some(nfs) = &bound.nfs {
+            let address = host_address(spec.network.as_ref(), &words);
+            nfs_root::bind(nfs, address, &mut words, &mut paths, spec.method.span, &mut diagnostics);
+        }
+        if spec.method.value == ISO {
+            installer::bind(spec, bound, &board, &mut words, &mut diagnostics);
+        }
         if diagnostics.has_errors() {
             return Err(diagnostics);
         }
-        let board = Board::read(&words.program, words.all());
-        let paths: BTreeMap<_, _> =
-            bound.images.iter().map(|(label, path)| (label.clone(), text(path))).collect();
         let program = bound.facts.program.as_deref().map_or_else(|| words.program.clone(), text);
         let mut launch = Launch::new("qemu", program, &bound.work_dir);
         launch.args = words.bound(&paths);
@@ -97,13 +112,13 @@ impl Platform for Qemu {
         attach_consoles(&mut launch, spec, &words, &board);
         attach_monitor(&mut launch);
         if let Some(disk) = &bound.overlay_disk {
-            attach_disk(&mut launch, spec, &board, disk);
+            launch.args.extend(disk_words(&spec.guest_disk, &board, disk));
         }
-        if let Some(network) = &spec.network {
-            crate::network::attach(&mut launch, network, &board, bound)?;
+        if let Some(described) = &spec.network {
+            network::attach(&mut launch, described, &board, bound)?;
         }
         if let (true, Some(lan)) = (spec.joins_lan, &bound.lan) {
-            crate::network::join_lan(&mut launch, lan, &board, bound.instance);
+            network::join_lan(&mut launch, lan, &board, bound.instance);
         }
         launch.stop = vec![
             StopRung { how: StopHow::Monitor, grace: Duration::from_secs(2) },
@@ -141,10 +156,11 @@ impl Platform for Qemu {
 /// LAVA's names: an installation has others than a boot.
 fn steps(method: &str) -> BootSteps {
     let (block, group, start) = match method {
-        "qemu-iso" => ("boot-installer-iso", None, "execute-installer-command"),
+        ISO => ("boot-installer-iso", None, "reboot-into-installed"),
         _ => ("boot-image-retry", Some("boot-qemu-image"), "execute-qemu"),
     };
-    BootSteps { block, group, version: None, start, connect: None }
+    let install = (method == ISO).then_some(["execute-installer-command", "monitor-installer-connection"]);
+    BootSteps { block, group, version: None, start, connect: None, install }
 }
 
 /// Whether device or job give the serial ports themselves: then nothing is added to them.
@@ -168,7 +184,9 @@ fn initramfs(spec: &MachineSpec, words: &Words) -> Option<String> {
 fn image_uses(spec: &MachineSpec, words: &Words) -> BTreeMap<String, ImageUse> {
     let loads = ["kernel", "initrd", "dtb", "bios", "append", "device", "fw_cfg", "cdrom"];
     let all: Vec<_> = words.all().collect();
-    let mut uses = BTreeMap::new();
+    // Served, and never written: what the guest writes lies elsewhere.
+    let served = (spec.method.value == NFS).then(|| (nfs_root::LABEL.to_owned(), ImageUse::Read));
+    let mut uses: BTreeMap<_, _> = served.into_iter().collect();
     for image in &spec.images {
         let placeholder = format!("{{{}}}", image.label);
         let mut named = (0..all.len()).filter(|index| all[*index].contains(&placeholder));
@@ -264,22 +282,6 @@ fn attach_monitor(launch: &mut Launch) {
     launch.monitor = Some(MonitorSource { protocol: "qmp", path });
 }
 
-/// The disk that carries the overlay, as the device wires it (lava-compat 1.6).
-fn attach_disk(launch: &mut Launch, spec: &MachineSpec, board: &Board, disk: &Path) {
-    let guest = &spec.guest_disk;
-    let file = format!("file={},format=raw,media=disk,id={}", escaped(disk), guest.drive_id);
-    if guest.interface == "virtio" && !board.has_pci() {
-        launch.args.extend([
-            "-drive".to_owned(),
-            format!("{file},if=none"),
-            "-device".to_owned(),
-            format!("virtio-blk-device,drive={}", guest.drive_id),
-        ]);
-    } else {
-        launch.args.extend(["-drive".to_owned(), format!("{file},if={}", guest.interface)]);
-    }
-}
-
 fn output_rules() -> Vec<OutputRule> {
     let rule = |pattern: &str, cause, hint: &str| OutputRule {
         pattern: pattern.to_owned(),
@@ -333,7 +335,7 @@ fn host_architecture() -> &'static str {
     }
 }
 
-fn text(path: &Path) -> String {
+pub(crate) fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 

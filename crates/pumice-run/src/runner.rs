@@ -198,7 +198,7 @@ impl<'a> Runner<'a> {
                 }
                 Ok(())
             }
-            Block::Boot(plan) if matches!(plan.kind, BootKind::Minimal { .. }) => {
+            Block::Boot(plan) if matches!(plan.kind, BootKind::Minimal { .. } | BootKind::Kexec { .. }) => {
                 let Some(Role::Booted { deployed, booted }) = self.roles.get_mut(&plan.scope.namespace)
                 else {
                     return Err(nothing_runs(&plan.scope.namespace));

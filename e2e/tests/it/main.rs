@@ -14,6 +14,7 @@ mod lab;
 mod machines;
 mod models;
 mod multinode;
+mod roots;
 mod ssh;
 mod tap;
 mod time;

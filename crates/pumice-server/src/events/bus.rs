@@ -11,7 +11,8 @@ use tokio::sync::watch;
 use super::event::{Draft, Event};
 
 /// Events kept for listeners that were away for a moment.
-const KEPT: usize = 8192;
+/// At a thousand jobs a minute this is a quarter of a minute, in about two MiB.
+const KEPT: usize = 2048;
 
 /// The stream. Listeners ask for what came after the last they saw, so that none is lost to a slow one until it has
 /// fallen behind by more than is kept.

@@ -17,6 +17,21 @@ pub(crate) enum Audience {
     Everybody,
 }
 
+impl Audience {
+    /// Whoever sees `job`. Thousands of events are kept, so that the job's long texts, which nobody needs to tell who
+    /// that is, are left out.
+    fn of_job(job: &Job, viewing_groups: Vec<i64>) -> Self {
+        let mut job = job.clone();
+        for text in [&mut job.request, &mut job.metadata, &mut job.description] {
+            *text = String::new();
+        }
+        for text in [&mut job.failure, &mut job.error_msg, &mut job.failure_comment] {
+            *text = None;
+        }
+        Self::Job { job: Box::new(job), viewing_groups }
+    }
+}
+
 /// One thing that happened.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
@@ -89,7 +104,7 @@ pub(crate) fn job_event(job: &Job, viewing_groups: Vec<i64>) -> Draft {
         kind: "testjob",
         username: job.submitter.clone(),
         data: Value::Object(data),
-        audience: Audience::Job { job: Box::new(job.clone()), viewing_groups },
+        audience: Audience::of_job(job, viewing_groups),
     }
 }
 
@@ -136,6 +151,6 @@ pub(crate) fn event_message(job: &Job, viewing_groups: Vec<i64>, message: &str) 
         kind: "event",
         username: job.submitter.clone(),
         data: json!({"message": message, "job": job.id}),
-        audience: Audience::Job { job: Box::new(job.clone()), viewing_groups },
+        audience: Audience::of_job(job, viewing_groups),
     }
 }
