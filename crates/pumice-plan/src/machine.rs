@@ -32,6 +32,8 @@ pub struct MachineSpec {
     pub model: Node,
     /// The network the device or the job asks for; `None` leaves it to the device's own arguments.
     pub network: Option<NetworkSpec>,
+    /// Whether it has a card, beside its own network, on the one that the machines of its MultiNode job share.
+    pub joins_lan: bool,
     /// Whether a test will want a channel of its own for its signals (design, decision 1).
     pub wants_channel: bool,
     /// How the overlay reaches the guest, once that is decided.

@@ -111,6 +111,9 @@ impl Platform for Fvp {
                 let words = entry.words("overlay_disk");
                 launch.args.extend(words.iter().map(|word| word.replace("{file}", &text(disk))));
             }
+            if spec.joins_lan {
+                launch.notes.push(network::NO_LAN.to_owned());
+            }
             if let Some(network) = &spec.network {
                 network::attach(&mut launch, network, entry, bound.instance);
             }

@@ -1,14 +1,23 @@
-//! The network of a machine: its card, what the card is wired to, and where this host is seen from it.
+//! The network of a machine, as the device or the job describes it.
 
-use std::{fmt::Write as _, net::Ipv4Addr};
+use std::{fmt::Write as _, net::Ipv4Addr, path::Path};
 
 use pumice_plan::NetworkSpec;
-use pumice_platform::{HostNetwork, Launch, PortForward};
+use pumice_platform::{Bound, HostNetwork, Launch, PortForward};
+use pumice_types::{Code, Diagnostic, Diagnostics};
 
 use crate::{
     arguments::{Words, is_option},
     board::Board,
+    platform::escaped,
 };
+
+/// A network that is not there.
+const NO_LAN: Code = Code("bad-network");
+
+/// The card a machine has by itself, and the one on the network of its MultiNode job.
+const OWN_CARD: u8 = 0x54;
+const LAN_CARD: u8 = 0x56;
 
 /// Where the simulator's own network shows this host, when nobody says otherwise (QEMU's documentation, "Network
 /// emulation", `-netdev user`: `host=`).
@@ -46,28 +55,18 @@ pub(crate) fn host_address(network: Option<&NetworkSpec>, words: &Words) -> Opti
     Some(Ipv4Addr::new(a, b, c, d.checked_add(2)?))
 }
 
-/// Wires the card as the description says, in place of what the device's options say.
-pub(crate) fn attach_network(launch: &mut Launch, network: &NetworkSpec, board: &Board, instance: u32) {
-    let own = format!(
-        "52:54:00:{:02x}:{:02x}:{:02x}",
-        instance >> 16 & 0xff,
-        instance >> 8 & 0xff,
-        instance & 0xff
-    );
-    let card = if board.has_pci() { "virtio" } else { "lan9118" };
-    // What the description says replaces what the device's options say.
-    let mut kept = Vec::with_capacity(launch.args.len());
-    let mut words = std::mem::take(&mut launch.args).into_iter();
-    while let Some(word) = words.next() {
-        if is_option(&word, &["net", "nic", "netdev"]) {
-            words.next();
-        } else {
-            kept.push(word);
-        }
-    }
-    launch.args = kept;
+/// Gives the machine the network that is described, instead of what the device's own options say.
+pub(crate) fn attach(
+    launch: &mut Launch,
+    network: &NetworkSpec,
+    board: &Board,
+    bound: &Bound,
+) -> Result<(), Diagnostics> {
+    remove_options(launch);
     let nic = |launch: &mut Launch, backend: String, mac: &Option<String>| {
+        let own = mac_address(bound.instance, OWN_CARD);
         let mac = mac.as_ref().unwrap_or(&own);
+        let card = if board.has_pci() { "virtio" } else { "lan9118" };
         launch.args.extend(["-nic".to_owned(), format!("{backend},model={card},mac={mac}")]);
     };
     match network {
@@ -83,21 +82,66 @@ pub(crate) fn attach_network(launch: &mut Launch, network: &NetworkSpec, board: 
             }
             nic(launch, backend, mac);
         }
-        NetworkSpec::Tap { bridge, mac, .. } => {
-            let tap = format!("pmc{instance:x}");
+        NetworkSpec::Tap { bridge, mac, forwards } => {
+            launch.forwards.extend(
+                forwards
+                    .iter()
+                    .map(|one| PortForward { host_port: one.host_port, guest_port: one.guest_port }),
+            );
+            let tap = format!("pmc{:x}", bound.instance);
             nic(launch, format!("tap,ifname={tap},script=no,downscript=no"), mac);
             launch.network = Some(match bridge {
                 Some(bridge) => HostNetwork::Bridge { tap, bridge: bridge.clone() },
                 None => HostNetwork::Namespace { tap },
             });
         }
-        NetworkSpec::Shared { name, mac } => {
-            // A multicast group of the loopback interface: QEMU's own way to join machines of one host.
-            let group = name.bytes().fold(5381_u32, |hash, byte| hash.wrapping_mul(33) ^ u32::from(byte));
-            let port = 20_000 + group % 20_000;
-            nic(launch, format!("socket,mcast=239.192.168.{}:{port},localaddr=127.0.0.1", group % 250), mac);
+        NetworkSpec::Shared { mac, .. } => {
+            let Some(lan) = &bound.lan else {
+                let message = "there is no network of mode `shared`: the job is not a MultiNode job";
+                return Err([Diagnostic::error(NO_LAN, None, message)].into_iter().collect());
+            };
+            let own = mac_address(bound.instance, LAN_CARD);
+            add_card(launch, lan, board, mac.as_ref().unwrap_or(&own));
         }
     }
+    Ok(())
+}
+
+/// Gives the machine one more card, on the network that the machines of its MultiNode job share.
+pub(crate) fn join_lan(launch: &mut Launch, lan: &Path, board: &Board, instance: u32) {
+    add_card(launch, lan, board, &mac_address(instance, LAN_CARD));
+}
+
+/// QEMU 7.2 is the first to have `stream`.
+fn add_card(launch: &mut Launch, lan: &Path, board: &Board, mac: &str) {
+    let card = if board.has_pci() { "virtio-net-pci" } else { "virtio-net-device" };
+    launch.args.extend([
+        "-netdev".to_owned(),
+        format!("stream,id=lan,server=off,addr.type=unix,addr.path={}", escaped(lan)),
+        "-device".to_owned(),
+        format!("{card},netdev=lan,mac={mac}"),
+    ]);
+}
+
+/// What the description says replaces what the device's options say.
+fn remove_options(launch: &mut Launch) {
+    let mut kept = Vec::with_capacity(launch.args.len());
+    let mut words = std::mem::take(&mut launch.args).into_iter();
+    while let Some(word) = words.next() {
+        if is_option(&word, &["net", "nic", "netdev"]) {
+            words.next();
+        } else {
+            kept.push(word);
+        }
+    }
+    launch.args = kept;
+}
+
+/// An address of this machine's own: QEMU's `52:54` with the instance behind it, `52:56` for a second card. Both are
+/// locally administered.
+fn mac_address(instance: u32, card: u8) -> String {
+    let [a, b, c, d] = instance.to_be_bytes();
+    format!("52:{card:02x}:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
 }
 
 #[cfg(test)]

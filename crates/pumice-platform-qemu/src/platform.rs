@@ -15,7 +15,7 @@ use crate::{
     disk::disk_words,
     installer,
     monitor::Qmp,
-    network::{attach_network, host_address},
+    network::{self, host_address},
     nfs_root::{self, NFS},
     probe,
 };
@@ -114,8 +114,11 @@ impl Platform for Qemu {
         if let Some(disk) = &bound.overlay_disk {
             launch.args.extend(disk_words(&spec.guest_disk, &board, disk));
         }
-        if let Some(network) = &spec.network {
-            attach_network(&mut launch, network, &board, bound.instance);
+        if let Some(described) = &spec.network {
+            network::attach(&mut launch, described, &board, bound)?;
+        }
+        if let (true, Some(lan)) = (spec.joins_lan, &bound.lan) {
+            network::join_lan(&mut launch, lan, &board, bound.instance);
         }
         launch.stop = vec![
             StopRung { how: StopHow::Monitor, grace: Duration::from_secs(2) },

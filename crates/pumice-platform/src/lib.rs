@@ -10,6 +10,7 @@ mod control;
 mod launch;
 mod machine;
 mod monitor;
+mod network;
 mod output;
 mod platform;
 mod probe;

@@ -84,6 +84,8 @@ pub struct Bound {
     pub facts: Facts,
     /// A number that no other machine of this host has at the same time, for addresses and ports.
     pub instance: u32,
+    /// The socket of the switch that the machines of a MultiNode job share.
+    pub lan: Option<PathBuf>,
     /// Licence variables from the operator's configuration; they go into the environment, never into a log.
     pub licence_env: BTreeMap<String, String>,
 }

@@ -57,6 +57,9 @@ impl<'a> Builder<'a> {
             .collect();
         let context = self.job.context.iter();
         let context = context.filter_map(|entry| Some((entry.key.clone(), entry.value.scalar_text()?)));
+        let network = self.network(boot);
+        // One that says what its network is has that and no other.
+        let joins_lan = self.job.node.is_some() && network.is_none();
         let spec = MachineSpec {
             platform: planner.name().to_owned(),
             method: boot.method.clone(),
@@ -66,7 +69,8 @@ impl<'a> Builder<'a> {
             context: context.collect::<BTreeMap<_, _>>(),
             images,
             model: self.model(boot),
-            network: self.network(boot),
+            network,
+            joins_lan,
             wants_channel: self.options.use_channel && self.ahead.needs_shell(namespace),
             overlay: None,
             guest_disk: self.guest_disk(),
@@ -217,6 +221,11 @@ impl<'a> Builder<'a> {
         let described = boot.fields.get("network").or(self.device.network.as_ref());
         if let Some(Err(mistake)) = described.map(NetworkSpec::read) {
             self.diagnostics.push(*mistake);
+            return None;
+        }
+        if let (Some(NetworkSpec::Shared { .. }), None) = (&spec.network, &self.job.node) {
+            let span = described.map_or(boot.block.word_span, |node| node.span);
+            self.diagnostics.push(NetworkSpec::nobody_shares(span));
             return None;
         }
         if planner.needs_device_method() {

@@ -1,7 +1,7 @@
 //! What the language knows and no runner of this version does: refused with the plan, at its line, so that no
 //! job waits for a machine only to learn it.
 
-use pumice_job::{Action, Boot, BootDetail, ScriptStep, Test, TestKind, TransferMethod};
+use pumice_job::{Action, Boot, BootDetail, Test, TestKind, TransferMethod};
 use pumice_types::{Code, Diagnostic, Span};
 
 use super::Builder;
@@ -54,22 +54,9 @@ fn in_test(test: &Test) -> Vec<Refused> {
             let help = "start the service on the host before the job";
             services.iter().take(1).map(|one| (one.span, "`services`".to_owned(), help)).collect()
         }
-        TestKind::Interactive(scripts) => {
-            let steps = scripts.iter().flat_map(|script| &script.script);
-            let messages = steps.filter_map(|step| match step {
-                ScriptStep::Message(request) => {
-                    use pumice_job::MessageRequest as Request;
-                    let (Request::Send(text)
-                    | Request::Wait(text)
-                    | Request::WaitAll(text)
-                    | Request::Sync(text)) = request;
-                    Some(text.span)
-                }
-                _ => None,
-            });
-            let help = "let a test definition of the same node send it";
-            messages.map(|span| (span, "a MultiNode message in `interactive`".to_owned(), help)).collect()
-        }
-        TestKind::Definitions { .. } | TestKind::Monitors(_) | TestKind::Commands(_) => Vec::new(),
+        TestKind::Definitions { .. }
+        | TestKind::Interactive(_)
+        | TestKind::Monitors(_)
+        | TestKind::Commands(_) => Vec::new(),
     }
 }

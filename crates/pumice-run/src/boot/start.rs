@@ -105,6 +105,13 @@ async fn steps(
     Ok(booted)
 }
 
+/// A number that no other machine of this host has: the run's, and the block's in it. A process id has 22 bits
+/// (`PID_MAX_LIMIT`, proc(5)).
+fn instance(host: &RunHost, plan: &StartMachine) -> u32 {
+    let block = plan.start.level.to_string().split('.').next().and_then(|block| block.parse::<u32>().ok());
+    host.instance << 8 | block.unwrap_or(0) & 0xff
+}
+
 /// Everything that a start needs.
 pub(super) struct Starter<'a> {
     platform: &'a dyn Platform,
@@ -146,7 +153,8 @@ impl Starter<'_> {
             installation: deployed.installation.clone().map(|made| Installation { stage, ..made }),
             work_dir,
             facts: place.facts.clone(),
-            instance: host.instance,
+            instance: instance(host, plan),
+            lan: host.lan.clone(),
             licence_env: host.licences.environment(&plan.licences),
         };
         let spec = with_free_ports(&plan.spec)?;
@@ -215,6 +223,7 @@ pub(super) async fn start(
     let options = StartOptions {
         guard: &host.guard,
         search_path: &host.search_path,
+        network_helper: &host.network_helper,
         watches: kernel_watches().into_iter().chain([reset_watch()]).collect(),
         pacing: facts.pacing,
         inherited: seats.iter().filter_map(|seat| seat.share().ok()).collect(),

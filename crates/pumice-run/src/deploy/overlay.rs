@@ -14,7 +14,7 @@ use pumice_types::{Blame as _, Cause, Failure, JobId};
 use serde_json::json;
 
 use super::definitions::{self, Fetched};
-use crate::{boot::HostAddress, cx::StepCx, host::RunHost};
+use crate::{boot::HostAddress, cx::StepCx, host::RunHost, peers::Peers};
 
 /// What the plan knows of the guest.
 pub(crate) struct Facts<'a> {
@@ -87,7 +87,7 @@ pub(crate) async fn build(
             environment: environment(plan, facts),
             secrets: host.secrets.clone(),
             channel: plan.channel_devices.clone(),
-            multi_node: None,
+            multi_node: host.peers.as_ref().map(node),
             runs,
         };
         let files = overlay::build(&overlay);
@@ -95,6 +95,15 @@ pub(crate) async fn build(
         Ok(BuiltOverlay { files, root: facts.guest.directory.clone(), stages })
     })
     .await
+}
+
+/// This node and the others, as the helpers in the guest tell of them.
+fn node(peers: &Peers) -> overlay::Node {
+    overlay::Node {
+        id: peers.node().to_owned(),
+        role: peers.own().map(|member| member.role.clone()).unwrap_or_default(),
+        group: peers.members().iter().map(|member| (member.id.clone(), member.role.clone())).collect(),
+    }
 }
 
 /// The variables of the test shell, with the address at which the guest sees this host (lava-compat 4.1).

@@ -8,6 +8,7 @@ mod interactive;
 mod limit;
 mod monitor;
 mod shell;
+mod talk;
 
 use pumice_console::Console;
 use pumice_guest::session::PlannedRun;
