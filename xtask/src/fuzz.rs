@@ -80,7 +80,7 @@ fn fuzz(directory: &Path, name: &str, seconds: u32) -> Result<String> {
     let mut arguments = vec![
         format!("-max_total_time={seconds}"),
         format!("-artifact_prefix={}/", artifacts.display()),
-        "-timeout=10".to_owned(),
+        "-timeout=30".to_owned(),
         "-rss_limit_mb=1024".to_owned(),
         "-print_final_stats=1".to_owned(),
         "-verbosity=0".to_owned(),

@@ -109,7 +109,7 @@ impl Writer {
             .execute(
                 "INSERT INTO cases (job_id, suite_id, set_id, name, result, measurement, units, metadata, \
                  start_log_line, end_log_line, logged, log_line) \
-                 VALUES ($1, $2, $3, $4, $5, CAST($6 AS DOUBLE PRECISION), $7, $8, $9, $10, $11, $12) ON CONFLICT (job_id, log_line) DO NOTHING",
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (job_id, log_line) DO NOTHING",
                 params![
                     id,
                     new.suite_id,

@@ -10,8 +10,6 @@ use crate::{DbError, Timestamp};
 #[derive(Clone, Debug)]
 pub(crate) enum Param {
     Int(Option<i64>),
-    /// Bound as text, so that the statement must cast it: sqlx 0.9 gives PostgreSQL a missing `f64` as a `real`, and the next
-    /// value of the same statement is then refused (`AnyValueKind::Null` in sqlx-core's `any/arguments.rs`).
     Double(Option<f64>),
     Text(Option<String>),
 }

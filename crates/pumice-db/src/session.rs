@@ -126,9 +126,12 @@ impl DerefMut for Writer {
 fn bound(sql: impl Into<String>, params: Vec<Param>) -> Query<'static, Any, AnyArguments> {
     params.into_iter().fold(sqlx::query(AssertSqlSafe(sql.into())), |query, param| match param {
         Param::Int(value) => query.bind(value),
-        Param::Double(value) => {
-            query.bind(value.filter(|value| value.is_finite()).map(|value| value.to_string()))
-        }
+        Param::Double(value) => match value.filter(|value| value.is_finite()) {
+            Some(value) => query.bind(value),
+            // sqlx 0.9 gives PostgreSQL a missing `f32` as a double and a missing `f64` as a `real`, after which the same
+            // statement refuses a value (sqlx-core, any/arguments.rs).
+            None => query.bind(None::<f32>),
+        },
         Param::Text(value) => query.bind(value),
     })
 }

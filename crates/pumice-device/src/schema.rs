@@ -208,7 +208,7 @@ mod tests {
             // Read by a platform, when a job uses it.
             Shape::Mapping => return None,
         };
-        let open: String = path.iter().map(|key| format!("{{{key}: ")).collect();
+        let open = path.iter().fold(String::new(), |open, key| open + "{" + key + ": ");
         Some(format!("{open}{wrong}{}", "}".repeat(path.len())))
     }
 

@@ -24,6 +24,7 @@ pub mod disk;
 pub mod elf;
 pub mod ext4;
 pub mod fat;
+pub mod iso9660;
 pub mod pattern;
 mod peek;
 pub mod qcow2;

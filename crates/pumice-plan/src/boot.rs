@@ -1,5 +1,7 @@
 //! What a boot block will do.
 
+use core::net::Ipv4Addr;
+
 use pumice_job::{AutoLogin, Bootloader, Kexec, MinimalBoot, TransferOverlay};
 use pumice_types::Spanned;
 use serde::Serialize;
@@ -60,6 +62,8 @@ pub enum BootKind {
     Kexec {
         /// What the job says of it.
         kexec: Box<Kexec>,
+        /// Loads the kernel and starts it, `call-kexec`.
+        call: Scope,
     },
     /// A shell in a container.
     Container {
@@ -109,16 +113,30 @@ pub struct StartMachine {
     pub group: Option<Scope>,
     /// Looks at the simulator first.
     pub version: Option<Scope>,
+    /// Runs an installer, and waits for its end, before the machine is started from what it installed; `None` for what
+    /// is installed already.
+    pub install: Option<Install>,
     /// Starts it.
     pub start: Scope,
     /// Connects its console, where that is a step of its own.
     pub connect: Option<Scope>,
     /// Devices in the guest that may be the channel for signals.
     pub channel_devices: Vec<String>,
+    /// The address by which the guest reaches what listens on this host's loopback address.
+    pub host_address: Option<Ipv4Addr>,
     /// The licences it needs, as the operator's configuration names them: the platform's word and the device's.
     pub licences: Vec<String>,
     /// The container it runs in, where the job names one.
     pub container: Option<Box<ContainerPlan>>,
+}
+
+/// Runs an installer.
+#[derive(Clone, Debug, Serialize)]
+pub struct Install {
+    /// Starts it, `execute-installer-command`.
+    pub start: Scope,
+    /// Waits for its end, `monitor-installer-connection`.
+    pub end: Scope,
 }
 
 /// Waits for the guest and logs in (lava-compat 1.6).

@@ -1,5 +1,7 @@
 //! What a deploy block will do.
 
+use core::net::Ipv4Addr;
+
 use pumice_job::{Definition, FileSystem, Format, IsoInstall, OverlayFile, Postprocess, Resource};
 use pumice_types::Spanned;
 use serde::Serialize;
@@ -158,6 +160,8 @@ pub struct OverlayPlan {
     pub compress: Option<Scope>,
     /// Devices in the guest that may be the channel for signals.
     pub channel_devices: Vec<String>,
+    /// The address by which the guest reaches this host, where one is known: `LAVA_DISPATCHER_IP`.
+    pub host_address: Option<Ipv4Addr>,
     /// The delay the helpers make before each signal on a console, in ms.
     pub signal_delay_ms: u64,
 }

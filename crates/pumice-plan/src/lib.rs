@@ -8,6 +8,7 @@ mod build;
 pub mod container;
 pub mod deploy;
 mod machine;
+mod multinode;
 mod network;
 mod plan;
 mod scope;
@@ -19,6 +20,7 @@ pub use machine::{
     BootSteps, DeployWay, Forward, GuestDisk, ImageSpec, ImageUse, MachinePlanner, MachineSpec, NetworkSpec,
     Outline, OverlayDelivery,
 };
+pub use multinode::{NodePlan, PeerRequest, PeerValue, PeerVerb};
 pub use plan::{Block, CharacterDelays, Command, CommandAction, Finalize, GuestConventions, OnTimeout, Plan};
 pub use scope::{
     ACTION_DEFAULT, BlockScopes, BlockTimes, CLEANUP, Scope, TimeoutSource, TimeoutTable, Tries, TryMode,

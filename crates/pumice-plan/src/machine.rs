@@ -3,6 +3,7 @@
 //! The plan stands above the platforms, so it asks them through [`MachinePlanner`], a trait of pure
 //! functions. The seam itself (`pumice-platform`) extends it with what starts a machine.
 
+use core::net::Ipv4Addr;
 use std::collections::BTreeMap;
 
 use pumice_types::{Diagnostics, Span, Spanned};
@@ -31,6 +32,8 @@ pub struct MachineSpec {
     pub model: Node,
     /// The network the device or the job asks for; `None` leaves it to the device's own arguments.
     pub network: Option<NetworkSpec>,
+    /// Whether it has a card, beside its own network, on the one that the machines of its MultiNode job share.
+    pub joins_lan: bool,
     /// Whether a test will want a channel of its own for its signals (design, decision 1).
     pub wants_channel: bool,
     /// How the overlay reaches the guest, once that is decided.
@@ -156,6 +159,8 @@ pub struct BootSteps {
     pub start: &'static str,
     /// Connects its console; `None` when that is part of the start.
     pub connect: Option<&'static str>,
+    /// Runs an installer first, and waits for its end; `None` for what is installed already.
+    pub install: Option<[&'static str; 2]>,
 }
 
 /// A way to deploy that a platform serves.
@@ -184,6 +189,9 @@ pub struct Outline {
     pub image_uses: BTreeMap<String, ImageUse>,
     /// The licence it needs, as the operator's configuration names it.
     pub licence: Option<String>,
+    /// The address by which the guest reaches what listens on this host's loopback address; `None` when its network
+    /// has no such thing, or nobody knows.
+    pub host_address: Option<Ipv4Addr>,
     /// How many times slower than usual it is: all timeouts of its steps are multiplied by it. 1 for most.
     pub time_factor: u32,
 }

@@ -26,11 +26,18 @@ impl NetworkSpec {
         Ok(match mode.as_str() {
             "none" | "None" => Self::None,
             "user" => Self::User { forwards: forwards(node)?, mac },
-            "tap" => Self::Tap {
-                bridge: node.get("bridge").and_then(Node::scalar_text),
-                forwards: forwards(node)?,
-                mac,
-            },
+            "tap" => {
+                let bridge = node.get("bridge").and_then(Node::scalar_text);
+                let forwards = forwards(node)?;
+                if let (Some(_), false) = (&bridge, forwards.is_empty()) {
+                    let message =
+                        "a machine on a bridge is reached by its own address: nothing is forwarded to it";
+                    return Err(Box::new(
+                        wrong(node, message.to_owned()).help("leave `forwards` or `bridge` out"),
+                    ));
+                }
+                Self::Tap { bridge, forwards, mac }
+            }
             "shared" => {
                 Self::Shared { name: node.get("name").and_then(Node::scalar_text).unwrap_or_default(), mac }
             }
@@ -43,6 +50,18 @@ impl NetworkSpec {
                 ));
             }
         })
+    }
+}
+
+impl NetworkSpec {
+    /// A job of one machine has no network that others share.
+    pub(crate) fn nobody_shares(span: pumice_types::Span) -> Diagnostic {
+        Diagnostic::error(
+            BAD_NETWORK,
+            span,
+            "a network of mode `shared` is one of the machines of a MultiNode job",
+        )
+        .help("use `mode: user` in a job of one machine")
     }
 }
 

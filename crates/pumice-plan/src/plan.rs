@@ -9,6 +9,7 @@ use pumice_types::Level;
 use crate::{
     boot::Boot,
     deploy::Deploy,
+    multinode::NodePlan,
     scope::{Scope, TimeoutSource},
     test::Test,
 };
@@ -46,6 +47,9 @@ pub struct Plan {
     /// Longest silence of every console of a machine that is in use; `None` for no limit.
     #[serde(serialize_with = "optional_seconds", rename = "inactivity_s")]
     pub inactivity: Option<Duration>,
+    /// Which node of a MultiNode job it is; `None` for a job of one machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<NodePlan>,
 }
 
 impl Plan {
@@ -89,6 +93,18 @@ pub enum Block {
     Test(Test),
     /// Runs one of the commands the device offers.
     Command(Command),
+}
+
+impl Block {
+    /// The scope of the block itself.
+    pub(crate) fn scope_mut(&mut self) -> &mut Scope {
+        match self {
+            Self::Deploy(deploy) => &mut deploy.scope,
+            Self::Boot(boot) => &mut boot.scope,
+            Self::Test(test) => &mut test.scope,
+            Self::Command(command) => &mut command.scope,
+        }
+    }
 }
 
 /// What to do when a block's own time is over.

@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use pumice_types::Level;
 use serde::Serialize;
 
+use crate::multinode::PeerRequest;
+
 /// LAVA's default for an action that nobody gives a time (`ACTION_TIMEOUT`, lava-compat 1.2).
 pub const ACTION_DEFAULT: Duration = Duration::from_secs(30);
 
@@ -32,6 +34,9 @@ pub struct Scope {
     /// How often it is tried; `None` for once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tries: Option<Tries>,
+    /// What it asks of the other nodes of a MultiNode job before it begins, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<PeerRequest>,
 }
 
 fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
@@ -151,12 +156,27 @@ pub struct BlockScopes<'a> {
     times: BlockTimes,
     namespace: String,
     children: BTreeMap<Level, u32>,
+    /// What steps ask of the other nodes, by the name of the step.
+    requests: Vec<(String, PeerRequest)>,
 }
 
 impl<'a> BlockScopes<'a> {
     /// The scopes of a block in `namespace` that gives `times`.
     pub fn new(table: &'a TimeoutTable, times: BlockTimes, namespace: &str) -> Self {
-        Self { table, times, namespace: namespace.to_owned(), children: BTreeMap::new() }
+        Self {
+            table,
+            times,
+            namespace: namespace.to_owned(),
+            children: BTreeMap::new(),
+            requests: Vec::new(),
+        }
+    }
+
+    /// With what steps of these names ask of the other nodes.
+    #[must_use]
+    pub(crate) fn with_requests(mut self, requests: Vec<(String, PeerRequest)>) -> Self {
+        self.requests = requests;
+        self
     }
 
     /// How many times slower than usual the block's machine is; at least 1.
@@ -192,6 +212,12 @@ impl<'a> BlockScopes<'a> {
             timeout_from,
             connection_timeout: self.table.resolve_connection(name, self.times.factor),
             tries,
+            requests: self
+                .requests
+                .iter()
+                .filter(|(step, _)| step == name)
+                .map(|(_, one)| one.clone())
+                .collect(),
         }
     }
 }

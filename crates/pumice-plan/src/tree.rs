@@ -32,17 +32,35 @@ impl<'a> TreeStep<'a> {
         self.steps.extend(steps);
         self
     }
+
+    /// The names of the step and of all inside it, each once.
+    pub(crate) fn names(&self) -> Vec<&'a str> {
+        let mut names = vec![self.scope.name.as_str()];
+        for name in self.steps.iter().flat_map(TreeStep::names) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+}
+
+impl Block {
+    /// Its steps, in the order they run.
+    pub(crate) fn tree(&self) -> TreeStep<'_> {
+        match self {
+            Self::Deploy(deploy) => of_deploy(deploy),
+            Self::Boot(boot) => of_boot(boot),
+            Self::Test(test) => of_test(test),
+            Self::Command(command) => step(&command.scope, format!("run `{}`", command.name)),
+        }
+    }
 }
 
 impl Plan {
     /// All steps, in the order they run.
     pub fn tree(&self) -> Vec<TreeStep<'_>> {
-        let blocks = self.blocks.iter().map(|block| match block {
-            Block::Deploy(deploy) => of_deploy(deploy),
-            Block::Boot(boot) => of_boot(boot),
-            Block::Test(test) => of_test(test),
-            Block::Command(command) => step(&command.scope, format!("run `{}`", command.name)),
-        });
+        let blocks = self.blocks.iter().map(Block::tree);
         let finalize = step(&self.finalize.scope, "end the job").with([
             step(&self.finalize.power_off, "end the machine"),
             step(&self.finalize.read_feedback, "read what the other consoles still say"),
@@ -111,9 +129,12 @@ fn of_boot(boot: &Boot) -> TreeStep<'_> {
     match &boot.kind {
         BootKind::Machine(machine) => {
             let version = machine.version.iter().map(|scope| step(scope, "look at the simulator"));
+            let install = machine.install.iter().flat_map(|install| {
+                [step(&install.start, "start the installer"), step(&install.end, "wait for its end")]
+            });
             let start = step(&machine.start, format!("start the machine ({})", machine.spec.platform));
             let connect = machine.connect.iter().map(|scope| step(scope, "connect its console"));
-            let steps = version.chain([start]).chain(connect);
+            let steps = version.chain(install).chain([start]).chain(connect);
             block = match &machine.group {
                 Some(group) => block.with([step(group, "start").with(steps)]),
                 None => block.with(steps),
@@ -124,7 +145,8 @@ fn of_boot(boot: &Boot) -> TreeStep<'_> {
             let copy = copy.iter().map(|scope| step(scope, "copy what was deployed to the machine"));
             block = block.with(copy.chain([step(connect, "log in over SSH")]));
         }
-        BootKind::NewConnection { .. } | BootKind::Minimal { .. } | BootKind::Kexec { .. } => {}
+        BootKind::Kexec { call, .. } => block = block.with([step(call, "start the new kernel")]),
+        BootKind::NewConnection { .. } | BootKind::Minimal { .. } => {}
     }
     block
         .with(

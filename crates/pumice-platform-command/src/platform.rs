@@ -60,11 +60,13 @@ impl MachinePlanner for CommandPlatform {
                 version: None,
                 start: "run-command",
                 connect: None,
+                install: None,
             },
             overlays: initramfs.into_iter().chain(disk).collect(),
             channel_devices: channels.filter_map(|console| console.device.clone()).collect(),
             image_uses: BTreeMap::new(),
             licence: None,
+            host_address: None,
             time_factor: declaration.time_factor,
         }
     }

@@ -5,6 +5,10 @@ use pumice_platform::{HostNetwork, Launch, PortForward};
 
 use crate::{entry::Entry, options};
 
+/// A model speaks no protocol of a switch in user space.
+pub(crate) const NO_LAN: &str = "a model does not join the network that the machines of a MultiNode job share; give \
+                                 it `network: {mode: tap, bridge: NAME}` on a bridge of this host";
+
 /// Passes the network the device or the job describes to the model. Models say nothing when a forward fails, so
 /// each is a [`PortForward`]: looked at before the start and tried after.
 pub(crate) fn attach(launch: &mut Launch, network: &NetworkSpec, entry: &Entry, instance: u32) {
@@ -63,7 +67,7 @@ pub(crate) fn attach(launch: &mut Launch, network: &NetworkSpec, entry: &Entry, 
             });
         }
         NetworkSpec::Shared { .. } => {
-            launch.notes.push("models cannot share a network of a MultiNode job without a bridge".to_owned());
+            launch.notes.push(NO_LAN.to_owned());
         }
     }
 }

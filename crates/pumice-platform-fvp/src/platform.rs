@@ -76,11 +76,13 @@ impl MachinePlanner for Fvp {
                 version: Some("check-fvp-version"),
                 start: "run-fvp",
                 connect: Some("fvp-serial-connect"),
+                install: None,
             },
             overlays,
             channel_devices: channel.map(|device| format!("/dev/{device}")).into_iter().collect(),
             image_uses: image_uses(spec),
             licence: entry.as_ref().and_then(|entry| entry.licence.clone()),
+            host_address: None,
             time_factor: entry.as_ref().map_or(1, |entry| entry.time_factor),
         }
     }
@@ -108,6 +110,9 @@ impl Platform for Fvp {
             if let Some(disk) = &bound.overlay_disk {
                 let words = entry.words("overlay_disk");
                 launch.args.extend(words.iter().map(|word| word.replace("{file}", &text(disk))));
+            }
+            if spec.joins_lan {
+                launch.notes.push(network::NO_LAN.to_owned());
             }
             if let Some(network) = &spec.network {
                 network::attach(&mut launch, network, entry, bound.instance);

@@ -7,6 +7,8 @@ use pumice_platform::substitute;
 use pumice_types::{Code, Diagnostic, Diagnostics, Span, nearest};
 use pumice_yaml::Node;
 
+use crate::nfs_root::{LABEL, NFS, kernel_line};
+
 /// The text cannot be split into words.
 pub(crate) const QUOTING: Code = Code("unbalanced-quotes");
 /// The device does not say what to start.
@@ -23,6 +25,8 @@ pub(crate) struct Words {
     pub(crate) device: Vec<String>,
     /// The job's image arguments, in the order of the job.
     pub(crate) images: Vec<String>,
+    /// What the device tells the kernel of a root file system on NFS.
+    pub(crate) kernel: Vec<String>,
 }
 
 impl Words {
@@ -55,7 +59,13 @@ impl Words {
                 split(&text, item.span, &mut words.device, &mut diagnostics);
             }
         }
-        for image in &spec.images {
+        if spec.method.value == NFS
+            && let Some(line) = kernel_line(parameters)
+        {
+            words.kernel = ["--append".to_owned(), line].into();
+        }
+        let is_served = |label: &str| spec.method.value == NFS && label == LABEL;
+        for image in spec.images.iter().filter(|image| !is_served(&image.label)) {
             if let Some(argument) = &image.image_arg {
                 split(&argument.value, argument.span, &mut words.images, &mut diagnostics);
                 check_labels(&argument.value, argument.span, spec, &mut diagnostics);
@@ -66,12 +76,16 @@ impl Words {
 
     /// All words behind the program, with `{LABEL}` replaced by the file's path where `paths` has it.
     pub(crate) fn bound(&self, paths: &BTreeMap<String, String>) -> Vec<String> {
-        self.device.iter().chain(&self.images).map(|word| substitute(word, paths)).collect()
+        self.chained().map(|word| substitute(word, paths)).collect()
     }
 
     /// All words behind the program, unbound.
     pub(crate) fn all(&self) -> impl Iterator<Item = &str> + Clone {
-        self.device.iter().chain(&self.images).map(String::as_str)
+        self.chained().map(String::as_str)
+    }
+
+    fn chained(&self) -> impl Iterator<Item = &String> + Clone {
+        self.device.iter().chain(&self.images).chain(&self.kernel)
     }
 }
 

@@ -7,7 +7,11 @@
 
 mod arguments;
 mod board;
+mod disk;
+mod installer;
 mod monitor;
+mod network;
+mod nfs_root;
 mod platform;
 mod probe;
 

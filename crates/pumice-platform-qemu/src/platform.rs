@@ -1,20 +1,22 @@
 //! The platform: from a machine's specification to a launch.
 
-use std::{collections::BTreeMap, fmt::Write as _, path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use pumice_plan::{
-    BootSteps, DeployWay, ImageUse, MachinePlanner, MachineSpec, NetworkSpec, Outline, OverlayDelivery,
-};
+use pumice_plan::{BootSteps, DeployWay, ImageUse, MachinePlanner, MachineSpec, Outline, OverlayDelivery};
 use pumice_platform::{
-    Abilities, Availability, Bound, BoxFuture, ConsoleRole, ConsoleSource, Find, Host, HostNetwork, Launch,
-    Meaning, Monitor, MonitorSource, OutputRule, Platform, PortForward, StopHow, StopRung, UsualProgram,
+    Abilities, Availability, Bound, BoxFuture, ConsoleRole, ConsoleSource, Find, Host, Launch, Meaning,
+    Monitor, MonitorSource, OutputRule, Platform, StopHow, StopRung, UsualProgram,
 };
 use pumice_types::{Cause, Diagnostics};
 
 use crate::{
     arguments::{Words, is_option, option},
     board::{Board, SpareUart},
+    disk::disk_words,
+    installer,
     monitor::Qmp,
+    network::{self, host_address},
+    nfs_root::{self, NFS},
     probe,
 };
 
@@ -24,6 +26,9 @@ pub struct Qemu;
 
 /// The name of the feature a probe reports when KVM was seen to work.
 pub(crate) const KVM: &str = "kvm";
+
+/// The boot method that runs an installer first.
+pub(crate) const ISO: &str = "qemu-iso";
 
 /// The main console's name in logs.
 const MAIN: &str = "serial0";
@@ -36,7 +41,7 @@ impl MachinePlanner for Qemu {
     }
 
     fn methods(&self) -> &'static [&'static str] {
-        &["qemu", "qemu-nfs", "qemu-iso", "monitor"]
+        &["qemu", NFS, ISO, "monitor"]
     }
 
     fn deploys(&self) -> &'static [DeployWay] {
@@ -49,7 +54,7 @@ impl MachinePlanner for Qemu {
 
     fn device_method<'a>(&self, method: &'a str) -> &'a str {
         match method {
-            "qemu-iso" | "monitor" => "qemu",
+            ISO | "monitor" => "qemu",
             other => other,
         }
     }
@@ -74,6 +79,7 @@ impl MachinePlanner for Qemu {
             channel_devices,
             image_uses: image_uses(spec, &words),
             licence: None,
+            host_address: host_address(spec.network.as_ref(), &words),
             time_factor: 1,
         }
     }
@@ -81,13 +87,20 @@ impl MachinePlanner for Qemu {
 
 impl Platform for Qemu {
     fn launch(&self, spec: &MachineSpec, bound: &Bound) -> Result<Launch, Diagnostics> {
-        let (words, diagnostics) = Words::read(spec);
+        let (mut words, mut diagnostics) = Words::read(spec);
+        let board = Board::read(&words.program, words.all());
+        let mut paths: BTreeMap<_, _> =
+            bound.images.iter().map(|(label, path)| (label.clone(), text(path))).collect();
+        if let Some(nfs) = &bound.nfs {
+            let address = host_address(spec.network.as_ref(), &words);
+            nfs_root::bind(nfs, address, &mut words, &mut paths, spec.method.span, &mut diagnostics);
+        }
+        if spec.method.value == ISO {
+            installer::bind(spec, bound, &board, &mut words, &mut diagnostics);
+        }
         if diagnostics.has_errors() {
             return Err(diagnostics);
         }
-        let board = Board::read(&words.program, words.all());
-        let paths: BTreeMap<_, _> =
-            bound.images.iter().map(|(label, path)| (label.clone(), text(path))).collect();
         let program = bound.facts.program.as_deref().map_or_else(|| words.program.clone(), text);
         let mut launch = Launch::new("qemu", program, &bound.work_dir);
         launch.args = words.bound(&paths);
@@ -99,10 +112,13 @@ impl Platform for Qemu {
         attach_consoles(&mut launch, spec, &words, &board);
         attach_monitor(&mut launch);
         if let Some(disk) = &bound.overlay_disk {
-            attach_disk(&mut launch, spec, &board, disk);
+            launch.args.extend(disk_words(&spec.guest_disk, &board, disk));
         }
-        if let Some(network) = &spec.network {
-            attach_network(&mut launch, network, &board, bound.instance);
+        if let Some(described) = &spec.network {
+            network::attach(&mut launch, described, &board, bound)?;
+        }
+        if let (true, Some(lan)) = (spec.joins_lan, &bound.lan) {
+            network::join_lan(&mut launch, lan, &board, bound.instance);
         }
         launch.stop = vec![
             StopRung { how: StopHow::Monitor, grace: Duration::from_secs(2) },
@@ -140,10 +156,11 @@ impl Platform for Qemu {
 /// LAVA's names: an installation has others than a boot.
 fn steps(method: &str) -> BootSteps {
     let (block, group, start) = match method {
-        "qemu-iso" => ("boot-installer-iso", None, "execute-installer-command"),
+        ISO => ("boot-installer-iso", None, "reboot-into-installed"),
         _ => ("boot-image-retry", Some("boot-qemu-image"), "execute-qemu"),
     };
-    BootSteps { block, group, version: None, start, connect: None }
+    let install = (method == ISO).then_some(["execute-installer-command", "monitor-installer-connection"]);
+    BootSteps { block, group, version: None, start, connect: None, install }
 }
 
 /// Whether device or job give the serial ports themselves: then nothing is added to them.
@@ -167,7 +184,9 @@ fn initramfs(spec: &MachineSpec, words: &Words) -> Option<String> {
 fn image_uses(spec: &MachineSpec, words: &Words) -> BTreeMap<String, ImageUse> {
     let loads = ["kernel", "initrd", "dtb", "bios", "append", "device", "fw_cfg", "cdrom"];
     let all: Vec<_> = words.all().collect();
-    let mut uses = BTreeMap::new();
+    // Served, and never written: what the guest writes lies elsewhere.
+    let served = (spec.method.value == NFS).then(|| (nfs_root::LABEL.to_owned(), ImageUse::Read));
+    let mut uses: BTreeMap<_, _> = served.into_iter().collect();
     for image in &spec.images {
         let placeholder = format!("{{{}}}", image.label);
         let mut named = (0..all.len()).filter(|index| all[*index].contains(&placeholder));
@@ -263,75 +282,6 @@ fn attach_monitor(launch: &mut Launch) {
     launch.monitor = Some(MonitorSource { protocol: "qmp", path });
 }
 
-/// The disk that carries the overlay, as the device wires it (lava-compat 1.6).
-fn attach_disk(launch: &mut Launch, spec: &MachineSpec, board: &Board, disk: &Path) {
-    let guest = &spec.guest_disk;
-    let file = format!("file={},format=raw,media=disk,id={}", escaped(disk), guest.drive_id);
-    if guest.interface == "virtio" && !board.has_pci() {
-        launch.args.extend([
-            "-drive".to_owned(),
-            format!("{file},if=none"),
-            "-device".to_owned(),
-            format!("virtio-blk-device,drive={}", guest.drive_id),
-        ]);
-    } else {
-        launch.args.extend(["-drive".to_owned(), format!("{file},if={}", guest.interface)]);
-    }
-}
-
-fn attach_network(launch: &mut Launch, network: &NetworkSpec, board: &Board, instance: u32) {
-    let own = format!(
-        "52:54:00:{:02x}:{:02x}:{:02x}",
-        instance >> 16 & 0xff,
-        instance >> 8 & 0xff,
-        instance & 0xff
-    );
-    let card = if board.has_pci() { "virtio" } else { "lan9118" };
-    // What the description says replaces what the device's options say.
-    let mut kept = Vec::with_capacity(launch.args.len());
-    let mut words = std::mem::take(&mut launch.args).into_iter();
-    while let Some(word) = words.next() {
-        if is_option(&word, &["net", "nic", "netdev"]) {
-            words.next();
-        } else {
-            kept.push(word);
-        }
-    }
-    launch.args = kept;
-    let nic = |launch: &mut Launch, backend: String, mac: &Option<String>| {
-        let mac = mac.as_ref().unwrap_or(&own);
-        launch.args.extend(["-nic".to_owned(), format!("{backend},model={card},mac={mac}")]);
-    };
-    match network {
-        NetworkSpec::None => launch.args.extend(["-nic".to_owned(), "none".to_owned()]),
-        NetworkSpec::User { forwards, mac } => {
-            let mut backend = "user".to_owned();
-            for forward in forwards {
-                let (host, guest) = (forward.host_port, forward.guest_port);
-                let _ = write!(backend, ",hostfwd=tcp:127.0.0.1:{host}-:{guest}");
-                launch
-                    .forwards
-                    .push(PortForward { host_port: forward.host_port, guest_port: forward.guest_port });
-            }
-            nic(launch, backend, mac);
-        }
-        NetworkSpec::Tap { bridge, mac, .. } => {
-            let tap = format!("pmc{instance:x}");
-            nic(launch, format!("tap,ifname={tap},script=no,downscript=no"), mac);
-            launch.network = Some(match bridge {
-                Some(bridge) => HostNetwork::Bridge { tap, bridge: bridge.clone() },
-                None => HostNetwork::Namespace { tap },
-            });
-        }
-        NetworkSpec::Shared { name, mac } => {
-            // A multicast group of the loopback interface: QEMU's own way to join machines of one host.
-            let group = name.bytes().fold(5381_u32, |hash, byte| hash.wrapping_mul(33) ^ u32::from(byte));
-            let port = 20_000 + group % 20_000;
-            nic(launch, format!("socket,mcast=239.192.168.{}:{port},localaddr=127.0.0.1", group % 250), mac);
-        }
-    }
-}
-
 fn output_rules() -> Vec<OutputRule> {
     let rule = |pattern: &str, cause, hint: &str| OutputRule {
         pattern: pattern.to_owned(),
@@ -385,11 +335,11 @@ fn host_architecture() -> &'static str {
     }
 }
 
-fn text(path: &Path) -> String {
+pub(crate) fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
 /// A path inside an option of QEMU's, where a comma is written twice.
-fn escaped(path: &Path) -> String {
+pub(crate) fn escaped(path: &Path) -> String {
     text(path).replace(',', ",,")
 }

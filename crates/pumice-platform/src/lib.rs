@@ -10,6 +10,7 @@ mod control;
 mod launch;
 mod machine;
 mod monitor;
+mod network;
 mod output;
 mod platform;
 mod probe;
@@ -26,7 +27,8 @@ pub use machine::{Buttons, Ended, Machine, StartError, StartOptions, Stopped};
 pub use monitor::{MachineState, Monitor, MonitorError, MonitorEvent};
 pub use output::Measured;
 pub use platform::{
-    Availability, Bound, BoxFuture, Executable, Facts, Host, Platform, Processor, UsualProgram,
+    Availability, Bound, BoxFuture, Executable, Facts, Host, InstallStage, Installation, NfsRoot, Platform,
+    Processor, UsualProgram,
 };
 pub use probe::probe_output;
 pub use start::SIMULATOR;

@@ -9,6 +9,7 @@
 //! A machine is born running: there is no half-started one. Dropping it kills everything it started.
 
 use std::{
+    ffi::OsString,
     fs, io,
     os::fd::OwnedFd,
     path::PathBuf,
@@ -24,6 +25,7 @@ use tokio::sync::Notify;
 use crate::{
     ConsoleRole, Enclosure, Launch, MachineState, MonitorError, StopHow,
     control::{Control, Request},
+    network::MadeNetwork,
     output::{Measured, Output},
 };
 
@@ -34,6 +36,9 @@ pub struct StartOptions<'a> {
     pub guard: &'a Guard,
     /// The `PATH` the process gets, and on which its program is found.
     pub search_path: &'a str,
+    /// The words by which our program makes and enters network namespaces (`pumice_network::namespace`); empty where
+    /// no machine needs one.
+    pub network_helper: &'a [OsString],
     /// What is looked for in every line of the main console.
     pub watches: Vec<Watch>,
     /// Descriptors that the process holds as long as it lives: locks that must not be given back before.
@@ -199,6 +204,7 @@ pub struct Machine {
     pub(crate) announcer: Option<tokio::task::JoinHandle<()>>,
     pub(crate) sockets: Vec<PathBuf>,
     pub(crate) guard: Guard,
+    pub(crate) network: Option<MadeNetwork>,
 }
 
 /// How long the control channel may take to answer.
@@ -356,6 +362,9 @@ impl Machine {
         }
         self.release().await;
         self.remove_sockets();
+        if let Some(network) = self.network.take() {
+            network.end(&self.guard, &deadline).await?;
+        }
         Ok(Stopped { exit, by, measured: self.output.measured() })
     }
 

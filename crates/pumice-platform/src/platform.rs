@@ -74,14 +74,52 @@ pub struct Bound {
     pub executables: BTreeMap<String, Executable>,
     /// The disk that carries the overlay, when it comes on one.
     pub overlay_disk: Option<PathBuf>,
+    /// The root file system that is served to it over NFS.
+    pub nfs: Option<NfsRoot>,
+    /// What an installer works with, where the machine is installed first.
+    pub installation: Option<Installation>,
     /// The directory of this machine alone; short, so that socket paths fit (108 bytes, unix(7)).
     pub work_dir: PathBuf,
     /// What the probe found.
     pub facts: Facts,
     /// A number that no other machine of this host has at the same time, for addresses and ports.
     pub instance: u32,
+    /// The socket of the switch that the machines of a MultiNode job share.
+    pub lan: Option<PathBuf>,
     /// Licence variables from the operator's configuration; they go into the environment, never into a log.
     pub licence_env: BTreeMap<String, String>,
+}
+
+/// A root file system that is served over NFS, on the loopback address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NfsRoot {
+    /// The port of both NFS and MOUNT.
+    pub port: u16,
+    /// The name of the export.
+    pub export: String,
+}
+
+/// An installation: what is started, and what it is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installation {
+    /// Whether it was made already.
+    pub stage: InstallStage,
+    /// The installer's kernel.
+    pub kernel: PathBuf,
+    /// Its initial ramdisk.
+    pub initrd: PathBuf,
+    /// The raw disk that it installs to.
+    pub disk: PathBuf,
+}
+
+/// Which of its two starts a machine is at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InstallStage {
+    /// The installer runs, and ends the machine when it is done.
+    #[default]
+    Installing,
+    /// What was installed boots from its disk.
+    Installed,
 }
 
 /// What an ELF executable says of itself.

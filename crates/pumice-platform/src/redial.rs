@@ -7,12 +7,14 @@
 use std::{
     io,
     net::Ipv4Addr,
+    path::PathBuf,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
     time::Duration,
 };
 
+use pumice_network::namespace;
 use pumice_process::Lifeline;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -20,6 +22,14 @@ use tokio::{
 };
 
 use crate::{BoxFuture, output::Output};
+
+/// A connection: of this host, or through the process that serves a network of a machine's own.
+type Stream = Box<dyn Duplex>;
+
+/// Both directions.
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
 /// How often a port is tried that nobody listens on, and the pause before each further try: what was announced
 /// listens already, a few tries make up for a loaded host.
@@ -83,6 +93,8 @@ impl Lines {
 pub(crate) struct Dial {
     /// The port it was announced with.
     pub(crate) port: u16,
+    /// Where ports of its network are reached; `None` where it is this host's.
+    pub(crate) way_in: Option<PathBuf>,
     /// The name it announced itself under: one that moves to another port says so under the same.
     pub(crate) name: String,
     /// Where announcements are found.
@@ -109,7 +121,7 @@ impl Dial {
     }
 
     /// The newest port under its name first; its own from try number `own` on.
-    async fn connect(&self, own: u32) -> Option<(TcpStream, u16)> {
+    async fn connect(&self, own: u32) -> Option<(Stream, u16)> {
         for number in 0..TRIES {
             if self.lifeline.has_ended() {
                 return None;
@@ -127,15 +139,12 @@ impl Dial {
                 if self.lines.holds(&self.name, port) {
                     continue;
                 }
-                // Models listen on IPv4 only, and `localhost` may mean ::1 (fastmodels 4.1).
-                if let Ok(stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await {
+                if let Ok(stream) = self.reach(port).await {
                     // A simulator that ended gave its ports back, and this may be another's console by now, whose
                     // only seat would be taken. One that is there still had it when we came.
                     if self.lifeline.has_ended() {
                         return None;
                     }
-                    // Single key presses are what is sent.
-                    drop(stream.set_nodelay(true));
                     return Some((stream, port));
                 }
             }
@@ -146,9 +155,20 @@ impl Dial {
         None
     }
 
+    async fn reach(&self, port: u16) -> io::Result<Stream> {
+        if let Some(way_in) = &self.way_in {
+            return Ok(Box::new(namespace::connect(way_in, port).await?));
+        }
+        // Models listen on IPv4 only, and `localhost` may mean ::1 (fastmodels 4.1).
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+        // Single key presses are what is sent.
+        drop(stream.set_nodelay(true));
+        Ok(Box::new(stream))
+    }
+
     /// After a break. The pause comes first: a simulator that ends closes its sockets a moment before it is gone,
     /// and another's console must not be taken for its.
-    async fn connect_again(self, index: usize) -> Option<(TcpStream, u16)> {
+    async fn connect_again(self, index: usize) -> Option<(Stream, u16)> {
         if self.has_ended_within(PAUSE).await {
             return None;
         }
@@ -165,8 +185,8 @@ impl Dial {
 
 /// Where a line stands.
 enum State {
-    Up(TcpStream),
-    Dialling(BoxFuture<'static, Option<(TcpStream, u16)>>),
+    Up(Stream),
+    Dialling(BoxFuture<'static, Option<(Stream, u16)>>),
     Down,
 }
 
@@ -187,7 +207,7 @@ impl Line {
     }
 
     /// The stream, once there is one; `None` when there will be none any more.
-    fn poll_up(&mut self, context: &mut Context<'_>) -> Poll<Option<&mut TcpStream>> {
+    fn poll_up(&mut self, context: &mut Context<'_>) -> Poll<Option<&mut Stream>> {
         if let State::Dialling(dialling) = &mut self.state {
             self.state = match ready!(dialling.as_mut().poll(context)) {
                 Some((stream, port)) => {

@@ -3,21 +3,23 @@
 use std::{
     fs, io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use pumice_console::{Connection, Console, ConsoleOptions, Listener, Pacing, Pattern, Recorder};
+use pumice_network::namespace;
 use pumice_process::{Child, Command, Lifeline, SpawnError, Stdio as ProcessStdio, Terminal, Thing};
 use pumice_types::{Cause, Deadline, Failure};
 use tokio::net::{TcpStream, UnixListener, unix::pipe};
 
 use crate::{
-    Announcement, ConsoleRole, ConsoleSource, Find, HostNetwork, Launch, Machine, Monitor, StartError,
-    StartOptions, Stdio,
+    Announcement, ConsoleRole, ConsoleSource, Find, Launch, Machine, Monitor, StartError, StartOptions,
+    Stdio,
     control::Control,
     machine::Consoles,
+    network::MadeNetwork,
     output::{Announced, Output, OutputReader, PowerOffReader},
     redial::{Dial, Lines},
 };
@@ -83,9 +85,10 @@ impl Machine {
         recorder: R,
         options: StartOptions<'_>,
     ) -> Result<Self, StartError> {
-        check_network(&launch)?;
-        check_ports(&launch)?;
         write_files(&launch)?;
+        check_ports(&launch)?;
+        let network = MadeNetwork::make(&launch, &options).await.map_err(StartError::Failed)?;
+        let way_in = network.as_ref().and_then(MadeNetwork::way_in);
         let listeners = listen(&launch)?;
         let control = match &launch.monitor {
             Some(source) => {
@@ -102,7 +105,7 @@ impl Machine {
             output: output.clone(),
             launch: Arc::new(launch.clone()),
         };
-        let mut command = command(&launch, options.search_path);
+        let mut command = command(&launch, network.as_ref(), options.search_path);
         for descriptor in options.inherited {
             command.inherit(descriptor);
         }
@@ -122,7 +125,8 @@ impl Machine {
             let message = format!("the end of the simulator cannot be watched: {error}");
             StartError::Failed(Failure::new(Cause::HostRefused, message))
         })?;
-        let announcing = announce(launch.clone(), output.clone(), factory.clone(), lifeline.into());
+        let announcing =
+            announce(launch.clone(), output.clone(), factory.clone(), lifeline.into(), way_in.clone());
         let announcer = tokio::spawn(announcing);
         let mut sockets: Vec<_> = listeners.iter().map(|(_, listener)| listener.path().to_owned()).collect();
         sockets.extend(launch.monitor.iter().map(|source| source.path.clone()));
@@ -135,6 +139,7 @@ impl Machine {
             announcer: Some(announcer),
             sockets,
             guard: options.guard.clone(),
+            network,
         };
         // From here on, dropping the machine ends it.
         let connected = async {
@@ -144,7 +149,7 @@ impl Machine {
                 let connection = connection.map_err(|error| no_console(source, error))?;
                 factory.start(source, connection)?;
             }
-            connect_known(&machine.launch, &factory, options.deadline).await?;
+            connect_known(&machine.launch, &factory, way_in.as_deref(), options.deadline).await?;
             let control = match (monitor, control) {
                 (Some(monitor), Some(listener)) => Some(attach(monitor, listener, options.deadline).await?),
                 _ => None,
@@ -186,19 +191,6 @@ fn no_console(source: &ConsoleSource, error: pumice_console::ConnectError) -> St
     StartError::Console { console: source.name.clone(), source: error }
 }
 
-/// What has to be made on the host first is not made yet, which is said instead of starting a machine without it.
-fn check_network(launch: &Launch) -> Result<(), StartError> {
-    let Some(network) = &launch.network else { return Ok(()) };
-    let message = match network {
-        HostNetwork::Namespace { .. } => "networks of mode `tap` are not made yet".to_owned(),
-        HostNetwork::Bridge { bridge, .. } => {
-            format!("networks of mode `tap` are not made yet, so nothing joins bridge `{bridge}`")
-        }
-    };
-    let failure = Failure::new(Cause::NetworkSetup, message);
-    Err(StartError::Failed(failure.hint("use `network: {mode: user}` with `forwards`")))
-}
-
 /// How long a forwarded port may take to answer once the consoles are there.
 const FORWARD_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -220,8 +212,12 @@ async fn probe_forwards(launch: &Launch, deadline: &Deadline) -> Result<(), Star
     Ok(())
 }
 
-/// A simulator that says nothing when a forward fails is not asked to make one that must fail.
+/// A simulator that says nothing when a forward fails is not asked to make one that must fail. Where we forward
+/// ourselves, the ports are held instead.
 fn check_ports(launch: &Launch) -> Result<(), StartError> {
+    if launch.network.is_some() {
+        return Ok(());
+    }
     for forward in launch.forwards.iter().chain(&launch.claims).filter(|forward| forward.host_port != 0) {
         TcpListener::bind((Ipv4Addr::LOCALHOST, forward.host_port))
             .map_err(|_| StartError::PortTaken { port: forward.host_port, guest_port: forward.guest_port })?;
@@ -262,10 +258,14 @@ fn listen(launch: &Launch) -> Result<Vec<(usize, Listener)>, StartError> {
 }
 
 /// A small, fixed environment, and what the launch says.
-fn command(launch: &Launch, search_path: &str) -> Command {
+fn command(launch: &Launch, network: Option<&MadeNetwork>, search_path: &str) -> Command {
     let home = launch.work_dir.to_string_lossy().into_owned();
-    let mut command = Command::new(&launch.program)
-        .args(&launch.args)
+    let mut words = network.map(MadeNetwork::prefix).unwrap_or_default();
+    words.push((&launch.program).into());
+    words.extend(launch.args.iter().map(Into::into));
+    let program = words.remove(0);
+    let mut command = Command::new(program)
+        .args(words)
         .directory(&launch.work_dir)
         .envs([
             ("PATH", search_path),
@@ -322,12 +322,16 @@ fn drain_streams<R: Recorder + Clone + 'static>(
 async fn connect_known<R: Recorder + Clone + 'static>(
     launch: &Launch,
     factory: &Factory<R>,
+    way_in: Option<&Path>,
     deadline: &Deadline,
 ) -> Result<(), StartError> {
     for source in &launch.consoles {
         let connection = match &source.find {
             Find::Connect { path } => Connection::unix(path, deadline).await,
-            Find::Port { port, telnet } => connect(*port, *telnet, deadline).await,
+            Find::Port { port, telnet } => match way_in {
+                Some(way_in) => connect_inside(way_in, *port, *telnet, deadline).await,
+                None => connect(*port, *telnet, deadline).await,
+            },
             _ => continue,
         };
         factory.start(source, connection.map_err(|error| no_console(source, error))?)?;
@@ -346,6 +350,25 @@ async fn connect(
         Connection::tcp_telnet(address, deadline).await
     } else {
         Connection::tcp(address, deadline).await
+    }
+}
+
+/// Connects to a port in the network of the machine, as soon as it is there.
+async fn connect_inside(
+    way_in: &Path,
+    port: u16,
+    telnet: bool,
+    deadline: &Deadline,
+) -> Result<Connection, pumice_console::ConnectError> {
+    loop {
+        if let Ok(stream) = namespace::connect(way_in, port).await {
+            return Ok(if telnet { Connection::telnet(stream) } else { Connection::both(stream) });
+        }
+        if deadline.is_over(Instant::now()) {
+            // Says it in the words of the other way: it is the same to a person.
+            return connect(port, telnet, deadline).await;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -374,6 +397,7 @@ async fn announce<R: Recorder + Clone + 'static>(
     output: Output,
     factory: Factory<R>,
     lifeline: Arc<Lifeline>,
+    way_in: Option<PathBuf>,
 ) {
     let mut seen = 0;
     let mut paths_left: Vec<_> = (0..launch.consoles.len())
@@ -401,6 +425,7 @@ async fn announce<R: Recorder + Clone + 'static>(
             let source = source_of(&launch, &one, &factory.consoles);
             let dial = Dial {
                 port: one.port,
+                way_in: way_in.clone(),
                 name: one.name.clone(),
                 output: output.clone(),
                 lifeline: lifeline.clone(),

@@ -12,7 +12,10 @@ use pumice_types::{CaseResult, Cause, Deadline, Failure, Fault};
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::report::Reporter;
+use crate::{
+    peers::{self, Peers},
+    report::Reporter,
+};
 
 /// What a step can reach: the report, its deadline, the request to end.
 pub struct StepCx {
@@ -22,15 +25,18 @@ pub struct StepCx {
     /// What is recorded with the step's result; `None` while the step records none.
     extra: RefCell<Option<Value>>,
     records: Cell<bool>,
+    peers: Option<Peers>,
+    /// How long a request to the other nodes may take, where the job says so.
+    peer_limit: Option<Duration>,
 }
 
 /// The request to end a run. Copies share it.
 #[derive(Clone, Debug)]
-pub struct Cancel(watch::Receiver<Option<String>>);
+pub struct Cancel(watch::Receiver<Option<Failure>>);
 
 /// Asks a run to end.
 #[derive(Clone, Debug)]
-pub struct Canceller(Rc<watch::Sender<Option<String>>>);
+pub struct Canceller(Rc<watch::Sender<Option<Failure>>>);
 
 impl Canceller {
     /// A request and the side that makes it.
@@ -41,10 +47,15 @@ impl Canceller {
 
     /// Asks for the end, saying why. The first reason counts.
     pub fn cancel(&self, reason: impl Into<String>) {
+        self.end(Failure::new(Cause::Cancelled, reason));
+    }
+
+    /// Ends the run with a failure from outside. The first reason counts.
+    pub fn end(&self, failure: Failure) {
         self.0.send_if_modified(|value| {
             let is_first = value.is_none();
             if is_first {
-                *value = Some(reason.into());
+                *value = Some(failure);
             }
             is_first
         });
@@ -53,16 +64,18 @@ impl Canceller {
 
 impl Cancel {
     /// Resolves with the reason once somebody asked for the end. Cancel-safe.
-    pub async fn requested(&mut self) -> String {
-        match self.0.wait_for(Option::is_some).await {
-            Ok(reason) => reason.clone().unwrap_or_default(),
-            // Nobody can ask any more.
-            Err(_) => std::future::pending().await,
+    pub async fn requested(&mut self) -> Failure {
+        if let Ok(reason) = self.0.wait_for(Option::is_some).await
+            && let Some(failure) = reason.clone()
+        {
+            return failure;
         }
+        // Nobody can ask any more.
+        std::future::pending().await
     }
 
     /// The reason, once somebody asked for the end.
-    pub fn reason(&self) -> Option<String> {
+    pub fn reason(&self) -> Option<Failure> {
         self.0.borrow().clone()
     }
 }
@@ -76,7 +89,43 @@ fn grace(depth: usize) -> Duration {
 impl StepCx {
     /// The outermost scope: the job's.
     pub fn new(reporter: Reporter, deadline: Deadline, cancel: Cancel) -> Self {
-        Self { reporter, deadline, cancel, extra: RefCell::new(None), records: Cell::new(false) }
+        Self {
+            reporter,
+            deadline,
+            cancel,
+            extra: RefCell::new(None),
+            records: Cell::new(false),
+            peers: None,
+            peer_limit: None,
+        }
+    }
+
+    /// With the other nodes of a MultiNode job, and how long a request to them may take.
+    #[must_use]
+    pub(crate) fn with_peers(mut self, peers: Option<Peers>, limit: Option<Duration>) -> Self {
+        self.peers = peers;
+        self.peer_limit = limit;
+        self
+    }
+
+    /// A scope inside this one.
+    fn inner(&self, deadline: Deadline) -> Self {
+        Self::new(self.reporter.clone(), deadline, self.cancel.clone())
+            .with_peers(self.peers.clone(), self.peer_limit)
+    }
+
+    /// The other nodes, and how long a request to them may take.
+    ///
+    /// # Errors
+    /// The job has one node.
+    pub(crate) fn peers(&self) -> Result<(&Peers, Option<Duration>), Failure> {
+        match &self.peers {
+            Some(peers) => Ok((peers, self.peer_limit)),
+            None => {
+                Err(Failure::new(Cause::InvalidDefinition, "the job has one node, so there is nobody to ask")
+                    .hint("run a MultiNode job with `pumice run`; `lava-run` runs one machine"))
+            }
+        }
     }
 
     /// Where the step says what it does.
@@ -104,7 +153,7 @@ impl StepCx {
     #[must_use]
     pub fn within(&self, limit: Duration, owner: &str) -> Self {
         let deadline = self.deadline.narrowed(Instant::now(), limit, owner);
-        Self::new(self.reporter.clone(), deadline, self.cancel.clone())
+        self.inner(deadline)
     }
 
     /// Runs a step: says that it starts and ends, ends it with its time or on request, and records its result:
@@ -119,15 +168,21 @@ impl StepCx {
         let started = Instant::now();
         let deadline = self.deadline.narrowed(started, scope.timeout, scope.name.as_str());
         self.reporter.started(scope, deadline.remaining(started));
-        let cx = Self::new(self.reporter.clone(), deadline, self.cancel.clone());
+        let cx = self.inner(deadline);
         let mut cancel = self.cancel.clone();
         let given_up = cx.deadline.at() + grace(scope.level.depth());
-        let result = tokio::select! {
-            biased;
-            result = body(&cx) => result,
-            reason = cancel.requested() => Err(Failure::new(Cause::Cancelled, reason)),
-            () = tokio::time::sleep_until(given_up.into()) => {
-                Err(Failure::timed_out(late, cx.deadline.owner(), cx.deadline.limit(), "its end"))
+        // Boxed, and apart: it would deepen the state of every step.
+        let asked = Box::pin(cx.ask_peers(scope)).await;
+        let result = if let Err(failure) = asked {
+            Err(failure)
+        } else {
+            tokio::select! {
+                biased;
+                result = body(&cx) => result,
+                reason = cancel.requested() => Err(reason),
+                () = tokio::time::sleep_until(given_up.into()) => {
+                    Err(Failure::timed_out(late, cx.deadline.owner(), cx.deadline.limit(), "its end"))
+                }
             }
         };
         let took = started.elapsed();
@@ -143,6 +198,21 @@ impl StepCx {
             _ => {}
         }
         result
+    }
+
+    /// Asks the other nodes what the job wants asked before this step.
+    async fn ask_peers(&self, scope: &Scope) -> Result<(), Failure> {
+        let mut cancel = self.cancel.clone();
+        for request in &scope.requests {
+            let (peers, limit) = self.peers()?;
+            let asked = tokio::select! {
+                biased;
+                asked = peers::make(peers, request, limit, &self.deadline) => asked?,
+                reason = cancel.requested() => return Err(reason),
+            };
+            self.reporter.info(format!("the other nodes answered `{asked}`"));
+        }
+        Ok(())
     }
 
     /// Runs a step as often as its scope says (lava-compat 1.3): until it succeeds, or always all of the times,

@@ -1,12 +1,12 @@
 //! What a run is given by its host.
 
-use std::{path::PathBuf, rc::Rc, sync::Arc};
+use std::{ffi::OsString, path::PathBuf, rc::Rc, sync::Arc};
 
 use pumice_platform::{Host, Platform};
 use pumice_process::Guard;
 use pumice_store::Store;
 
-use crate::{container::Containers, control::Hands, licence::Licences};
+use crate::{container::Containers, control::Hands, licence::Licences, peers::Peers};
 
 /// What a run is given by its host. The runner reads no environment and looks for no directory itself.
 pub struct RunHost {
@@ -35,6 +35,12 @@ pub struct RunHost {
     pub secrets: Vec<(String, String)>,
     /// The `PATH` of the helpers we start (git, containers).
     pub search_path: String,
+    /// The other nodes of a MultiNode job; `None` for a job of one machine.
+    pub peers: Option<Peers>,
+    /// The words by which our program makes and enters network namespaces.
+    pub network_helper: Vec<OsString>,
+    /// Where the switch of the network listens that the machines of a MultiNode job share; `None` where there is none.
+    pub lan: Option<PathBuf>,
 }
 
 impl RunHost {

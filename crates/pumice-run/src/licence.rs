@@ -103,7 +103,7 @@ impl Licences {
             }
             tokio::select! {
                 () = tokio::time::sleep(POLL) => {}
-                reason = cancel.requested() => return Err(Failure::new(Cause::Cancelled, reason)),
+                reason = cancel.requested() => return Err(reason),
             }
         }
     }

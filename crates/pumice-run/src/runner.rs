@@ -104,9 +104,16 @@ impl<'a> Runner<'a> {
     /// Runs it to its end. Machines are stopped and results recorded whatever happens.
     pub async fn run(mut self) -> Outcome {
         let deadline = Deadline::after(Instant::now(), self.plan.timeout, "the job");
-        let cx = StepCx::new(self.reporter.clone(), deadline, self.cancel.clone());
+        let limit = self.plan.node.as_ref().and_then(|node| node.request_timeout);
+        let cx = StepCx::new(self.reporter.clone(), deadline, self.cancel.clone())
+            .with_peers(self.host.peers.clone(), limit);
         self.reporter.result(ResultRecord::new("lava", "validate", CaseResult::Pass));
         let ended = self.blocks(&cx).await;
+        if let Some(peers) = &self.host.peers {
+            // Before the clean-up: the others need not wait for that.
+            let failure = ended.as_ref().err().map(|failure| self.reporter.masked_failure(failure.clone()));
+            peers.leave(failure).await;
+        }
         if let Some(scope) = &self.plan.hold
             && self.cancel.reason().is_none()
             && (ended.is_err() || self.has_failed_tests())
@@ -127,7 +134,7 @@ impl<'a> Runner<'a> {
     async fn blocks(&mut self, cx: &StepCx) -> Result<(), Failure> {
         for block in &self.plan.blocks {
             if let Some(reason) = self.cancel.reason() {
-                return Err(Failure::new(Cause::Cancelled, reason));
+                return Err(reason);
             }
             let (scope, on_timeout) = match block {
                 Block::Deploy(deploy) => (&deploy.scope, deploy.on_timeout),
@@ -191,7 +198,7 @@ impl<'a> Runner<'a> {
                 }
                 Ok(())
             }
-            Block::Boot(plan) if matches!(plan.kind, BootKind::Minimal { .. }) => {
+            Block::Boot(plan) if matches!(plan.kind, BootKind::Minimal { .. } | BootKind::Kexec { .. }) => {
                 let Some(Role::Booted { deployed, booted }) = self.roles.get_mut(&plan.scope.namespace)
                 else {
                     return Err(nothing_runs(&plan.scope.namespace));

@@ -165,6 +165,7 @@ impl Bench<'_> {
         let options = StartOptions {
             guard: self.world.guard(),
             search_path: SEARCH_PATH,
+            network_helper: &[],
             inherited: Vec::new(),
             watches: Vec::new(),
             pacing: Duration::ZERO,

@@ -60,6 +60,7 @@ pub fn device(platform: &str, method: &str, yaml: &str) -> MachineSpec {
         images: Vec::new(),
         model: Node::default(),
         network: None,
+        joins_lan: false,
         wants_channel: true,
         overlay: None,
         guest_disk: GuestDisk::default(),

@@ -3,7 +3,7 @@
 pub(crate) mod lab;
 pub(crate) mod machine;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
@@ -60,6 +60,15 @@ enum Command {
     Watch {
         /// The run's ledger.
         ledger: PathBuf,
+    },
+    /// Makes or enters the network of one machine.
+    #[command(name = "__network", hide = true)]
+    Network {
+        /// `keep` or `enter`.
+        what: String,
+        /// What follows.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
     },
 }
 
@@ -152,6 +161,9 @@ pub(crate) struct DeviceArgs {
     /// A device type of the library, instead of a device; the job's own when neither is given
     #[arg(long, value_name = "NAME")]
     pub(crate) device_type: Option<String>,
+    /// The device of one role of a MultiNode job, instead of one of the role's device type
+    #[arg(long, value_name = "ROLE=FILE", value_parser = role_device)]
+    pub(crate) role_device: Vec<(String, PathBuf)>,
     /// More device types, in front of those that ship with pumice
     #[arg(long, value_name = "DIR")]
     pub(crate) device_types: Vec<PathBuf>,
@@ -163,7 +175,19 @@ pub(crate) struct DeviceArgs {
     pub(crate) config: Option<PathBuf>,
 }
 
+/// `ROLE=FILE`
+fn role_device(text: &str) -> Result<(String, PathBuf), String> {
+    let (role, file) = text.split_once('=').ok_or("write ROLE=FILE")?;
+    Ok((role.to_owned(), PathBuf::from(file)))
+}
+
 impl DeviceArgs {
+    /// The device file for a node of this role.
+    pub(crate) fn file_for(&self, role: Option<&str>) -> Option<&PathBuf> {
+        let own = self.role_device.iter().find(|(name, _)| Some(name.as_str()) == role);
+        own.map(|(_, file)| file).or(self.device.as_ref())
+    }
+
     /// The device types they lead to.
     pub(crate) fn library(&self) -> Library {
         Library { directories: self.device_types.clone() }
@@ -268,6 +292,9 @@ pub(crate) struct RunArgs {
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+    /// Run one node of a MultiNode job: what `pumice run` starts for each
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(crate) node: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) places: Places,
 }
@@ -456,6 +483,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Doctor(args) => commands::doctor::main(&args).into(),
         Command::Completions { shell } => commands::shell::completions(Cli::command(), shell).into(),
         Command::Manual { directory } => commands::shell::manual(Cli::command(), &directory).into(),
+        Command::Network { what, words } if what == "keep" => pumice_network::namespace::keeper_main(&words),
+        Command::Network { words, .. } => pumice_network::namespace::enter_main(&words),
         Command::Watch { ledger } => pumice_process::watcher_main(&ledger),
     }
 }

@@ -1,12 +1,15 @@
 //! Executes one planned job: what `pumice run` and `lava-run` share.
 
-use std::{path::Path, rc::Rc};
+use std::{
+    path::{Path, PathBuf},
+    rc::Rc,
+};
 
 use pumice_job::Job;
 use pumice_plan::Plan;
 use pumice_platform::{Platform, container::Mount};
 use pumice_record::{LogLevel, Timestamp, export::JobReport};
-use pumice_run::{Canceller, Listening, Outcome, Reporter, Runner, Sink, files};
+use pumice_run::{Canceller, Listening, Outcome, Peers, Reporter, Runner, Sink, files};
 use pumice_types::{Cause, Failure, JobId, Mask};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -33,6 +36,17 @@ pub(crate) struct Execution<'a> {
     pub(crate) test_mounts: Vec<Mount>,
     /// Takes the log, beside the files.
     pub(crate) sinks: Vec<Box<dyn Sink>>,
+    /// Where the group of a MultiNode job is, for one of its nodes.
+    pub(crate) group: Option<GroupPlace>,
+}
+
+/// Where the group of a MultiNode job is.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub(crate) struct GroupPlace {
+    /// The socket of whoever runs it.
+    pub(crate) socket: PathBuf,
+    /// The socket of the switch that the machines share.
+    pub(crate) lan: PathBuf,
 }
 
 /// What came of it.
@@ -60,8 +74,17 @@ impl Execution<'_> {
         let own = self.job.secrets.texts().map(|(_, value)| value);
         let mask = Mask::new(own.chain(config.secrets()));
         let secrets = self.job.secrets.texts().map(|(name, value)| (name.to_owned(), value)).collect();
-        let prepared =
+        let mut prepared =
             Prepared::new(self.places, self.platforms, self.output_dir, self.scratch_dir, secrets, &config)?;
+        if let Some(group) = &self.group {
+            let node = self.job_id.to_string();
+            let joined = Peers::join(&group.socket, &node).await.map_err(|error| {
+                Failure::new(Cause::PeerFailed, format!("this node cannot join its group: {error}"))
+            })?;
+            prepared.host.peers = Some(joined);
+            prepared.host.lan = Some(group.lan.clone());
+        }
+        let peers = prepared.host.peers.clone();
         let started = now();
         let log = written(self.output_dir, files::LogFile::create(self.output_dir))?;
         let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(log)];
@@ -85,6 +108,7 @@ impl Execution<'_> {
         let outcome = tokio::select! {
             outcome = runner.run() => outcome,
             never = cancel_on_signal(&canceller) => match never {},
+            never = end_with_group(peers.as_ref(), &canceller) => match never {},
         };
         drop(listening);
         let report = JobReport {
@@ -118,6 +142,14 @@ pub(crate) fn written<T>(output_dir: &Path, result: std::io::Result<T>) -> Resul
 fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// Ends the run when the group of a MultiNode job ends. It never resolves: the run does, in its own time.
+async fn end_with_group(peers: Option<&Peers>, canceller: &Canceller) -> std::convert::Infallible {
+    if let Some(peers) = peers {
+        canceller.end(peers.ended().await);
+    }
+    std::future::pending().await
 }
 
 /// Asks the run to end when somebody presses Ctrl-C or sends one of the usual signals. It never resolves: the run

@@ -9,8 +9,9 @@ use std::{
     sync::Arc,
 };
 
+use pumice_network::bridge::Interfaces;
 use pumice_platform::{Host, Platform};
-use pumice_process::{Guard, GuardOptions, Keep, Thing};
+use pumice_process::{Guard, GuardOptions, Thing};
 use pumice_run::{Hands, Licences, RunHost};
 use pumice_store::Store;
 use pumice_types::{Blame as _, Cause, Failure};
@@ -74,10 +75,9 @@ fn base(variable: &str, below_home: &str) -> PathBuf {
 
 /// Starts the guard of whatever is started from here on; `state` must be there.
 pub(crate) fn start_guard(state: &Path) -> Result<Guard, Failure> {
-    let own = env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe"));
     let options = GuardOptions {
         state: state.to_owned(),
-        watcher: vec![own.into_os_string(), OsString::from("__watch")],
+        watcher: vec![own_program(), OsString::from("__watch")],
         cgroups: true,
     };
     Guard::start(&options).map_err(|error| error.failure())
@@ -93,6 +93,11 @@ pub(crate) fn host(guard: Guard, cache_dir: Option<PathBuf>, config: &Config) ->
         engine_environment: engine_environment(),
         inside: None,
     }
+}
+
+/// Our own program, which watches runs and serves networks under other words.
+fn own_program() -> OsString {
+    env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe")).into_os_string()
 }
 
 fn search_path() -> String {
@@ -146,8 +151,9 @@ impl Prepared {
         for directory in [&state, &cache] {
             fs::create_dir_all(directory).map_err(|error| cannot_make(directory, &error))?;
         }
-        let report =
-            pumice_process::reconcile(&state, &mut Keep).map_err(|error| cannot_make(&state, &error))?;
+        let mut interfaces = Interfaces { search_path: search_path() };
+        let report = pumice_process::reconcile(&state, &mut interfaces)
+            .map_err(|error| cannot_make(&state, &error))?;
         let reclaimed = report
             .reclaimed
             .iter()
@@ -180,6 +186,9 @@ impl Prepared {
             hands: Hands::default(),
             secrets,
             search_path: search_path(),
+            peers: None,
+            network_helper: vec![own_program(), OsString::from("__network")],
+            lan: None,
         };
         Ok(Self { host, reclaimed, work_dir, thing })
     }

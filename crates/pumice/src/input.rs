@@ -4,6 +4,7 @@ use std::{fs, path::Path};
 
 use pumice_device::{Device, RenderError, RenderRequest, plain_dictionary};
 use pumice_job::{Action, Job};
+use pumice_multinode::Member;
 use pumice_plan::{MachinePlanner, Plan, PlanOptions, plan};
 use pumice_platform::Platform;
 use pumice_types::{
@@ -22,6 +23,9 @@ const UNKNOWN_MODEL: Code = Code("unknown-model");
 /// Neither the command line nor the job says which device.
 const NO_DEVICE: Code = Code("no-device");
 
+/// What the language knows and no runner of this version does.
+const UNSUPPORTED: Code = Code("not-supported");
+
 /// What `pumice-job` says of a job that names no device type.
 const NO_DEVICE_TYPE: Code = Code("device-type");
 
@@ -35,6 +39,18 @@ pub(crate) struct Input {
     pub(crate) job: Option<Job>,
     /// The plan, when there is no error.
     pub(crate) plan: Option<Plan>,
+    /// The nodes of a MultiNode job, when there is no error; it has no plan as a whole.
+    pub(crate) nodes: Vec<NodeInput>,
+}
+
+/// One node of a MultiNode job.
+pub(crate) struct NodeInput {
+    /// The part of the job that is for it.
+    pub(crate) job: Job,
+    /// What would be done.
+    pub(crate) plan: Plan,
+    /// Which node it is.
+    pub(crate) member: Member,
 }
 
 impl Input {
@@ -45,8 +61,13 @@ impl Input {
         job_id: JobId,
         platforms: &[std::rc::Rc<dyn Platform>],
     ) -> Self {
-        let mut input =
-            Self { sources: Sources::default(), diagnostics: Diagnostics::new(), job: None, plan: None };
+        let mut input = Self {
+            sources: Sources::default(),
+            diagnostics: Diagnostics::new(),
+            job: None,
+            plan: None,
+            nodes: Vec::new(),
+        };
         match input.text(job) {
             Some(text) => Self::of_text(&job.display().to_string(), &text, args, job_id, platforms),
             None => input,
@@ -60,8 +81,13 @@ impl Input {
         job_id: JobId,
         platforms: &[std::rc::Rc<dyn Platform>],
     ) -> Self {
-        let mut unread =
-            Self { sources: Sources::default(), diagnostics: Diagnostics::new(), job: None, plan: None };
+        let mut unread = Self {
+            sources: Sources::default(),
+            diagnostics: Diagnostics::new(),
+            job: None,
+            plan: None,
+            nodes: Vec::new(),
+        };
         let Some(text) = unread.text(path) else { return unread };
         let name = path.display().to_string();
         if is_dictionary(path) {
@@ -88,13 +114,18 @@ impl Input {
         if let Some(tree) = tree {
             diagnostics.extend(pumice_guest::definition::parse(&tree).1);
         }
-        Self { sources, diagnostics: diagnostics.sorted(), job: None, plan: None }
+        Self { sources, diagnostics: diagnostics.sorted(), job: None, plan: None, nodes: Vec::new() }
     }
 
     /// A device: a dictionary when its name says so, else a rendered one.
     pub(crate) fn of_device(path: &Path, text: &str, args: &DeviceArgs) -> Self {
-        let mut input =
-            Self { sources: Sources::default(), diagnostics: Diagnostics::new(), job: None, plan: None };
+        let mut input = Self {
+            sources: Sources::default(),
+            diagnostics: Diagnostics::new(),
+            job: None,
+            plan: None,
+            nodes: Vec::new(),
+        };
         input.device_of_text(path, text, "", &Map::default(), args);
         input.diagnostics = std::mem::take(&mut input.diagnostics).sorted();
         input
@@ -108,8 +139,13 @@ impl Input {
         job_id: JobId,
         platforms: &[std::rc::Rc<dyn Platform>],
     ) -> Self {
-        let mut input =
-            Self { sources: Sources::default(), diagnostics: Diagnostics::new(), job: None, plan: None };
+        let mut input = Self {
+            sources: Sources::default(),
+            diagnostics: Diagnostics::new(),
+            job: None,
+            plan: None,
+            nodes: Vec::new(),
+        };
         let source = input.sources.add(name, text);
         let (job, found) = pumice_job::parse(text, source);
         let Some(job) = job else {
@@ -121,24 +157,86 @@ impl Input {
         let names_device = args.device.is_some() || args.device_type.is_some();
         let found = pumice_job::for_planning(&job, found).into_iter();
         input.diagnostics.extend(found.filter(|one| !(names_device && one.code == NO_DEVICE_TYPE)));
-        if let Some(device) = input.device(job.device_type.as_ref(), &job.context, args) {
-            let planners: Vec<&dyn MachinePlanner> =
-                platforms.iter().map(|platform| &**platform as &dyn MachinePlanner).collect();
-            let options = input.options(&job, &device, job_id, args);
-            let (planned, found) = plan(&job, &device, &planners, &options);
-            input.diagnostics.extend(found);
-            input.plan = planned.filter(|_| !input.diagnostics.has_errors());
+        if job.multinode.is_some() {
+            input.plan_nodes(&job, args, job_id, platforms);
+        } else {
+            let plan = input.plan_one(&job, args, job_id, platforms);
+            input.plan = plan.filter(|_| !input.diagnostics.has_errors());
         }
         input.diagnostics = std::mem::take(&mut input.diagnostics).sorted();
         input.job = Some(job);
         input
     }
 
+    /// Plans each node of a MultiNode job. Their jobs have numbers one after the other.
+    fn plan_nodes(
+        &mut self,
+        job: &Job,
+        args: &DeviceArgs,
+        job_id: JobId,
+        platforms: &[std::rc::Rc<dyn Platform>],
+    ) {
+        let mut nodes = Vec::new();
+        for (index, part) in (0_i64..).zip(pumice_job::split(job)) {
+            let Some(node) = &part.node else { continue };
+            let id = JobId(job_id.0.saturating_add(index));
+            let member = Member { id: id.to_string(), name: node.name.clone(), role: node.role.clone() };
+            if let Some(connection) = &node.connection {
+                let span = connection.connection.span;
+                let message = format!(
+                    "a role that is a connection (`{}`) is not supported yet",
+                    connection.connection.value
+                );
+                self.note(
+                    Diagnostic::error(UNSUPPORTED, span, message).help("give the role a `device_type`"),
+                );
+                continue;
+            }
+            let before = std::mem::take(&mut self.diagnostics);
+            let plan = self.plan_one(&part, args, id, platforms);
+            let found = std::mem::replace(&mut self.diagnostics, before);
+            found.into_iter().for_each(|one| self.note(one));
+            nodes.extend(plan.map(|plan| NodeInput { job: part, plan, member }));
+        }
+        if !self.diagnostics.has_errors() {
+            self.nodes = nodes;
+        }
+    }
+
+    /// Says it once: nodes share most of their text.
+    fn note(&mut self, one: Diagnostic) {
+        if !self.diagnostics.iter().any(|other| *other == one) {
+            self.diagnostics.push(one);
+        }
+    }
+
+    fn plan_one(
+        &mut self,
+        job: &Job,
+        args: &DeviceArgs,
+        job_id: JobId,
+        platforms: &[std::rc::Rc<dyn Platform>],
+    ) -> Option<Plan> {
+        let role = job.node.as_ref().map(|node| node.role.as_str());
+        let device = self.device(job.device_type.as_ref(), &job.context, role, args)?;
+        let planners: Vec<&dyn MachinePlanner> =
+            platforms.iter().map(|platform| &**platform as &dyn MachinePlanner).collect();
+        let options = self.options(job, &device, job_id, args);
+        let (planned, found) = plan(job, &device, &planners, &options);
+        self.diagnostics.extend(found);
+        planned
+    }
+
     /// Reads nothing but the device that `args` name, as `context` sets it.
     pub(crate) fn read_device(args: &DeviceArgs, context: &Map) -> (Self, Option<Device>) {
-        let mut input =
-            Self { sources: Sources::default(), diagnostics: Diagnostics::new(), job: None, plan: None };
-        let device = input.device(None, context, args);
+        let mut input = Self {
+            sources: Sources::default(),
+            diagnostics: Diagnostics::new(),
+            job: None,
+            plan: None,
+            nodes: Vec::new(),
+        };
+        let device = input.device(None, context, None, args);
         input.diagnostics = std::mem::take(&mut input.diagnostics).sorted();
         (input, device)
     }
@@ -194,14 +292,15 @@ impl Input {
 
     /// The device: a rendered one, a dictionary, or nothing but a type.
     ///
-    /// `device_type` is the one the job names.
+    /// `device_type` is the one the job names, `role` that of a node of a MultiNode job.
     fn device(
         &mut self,
         device_type: Option<&Spanned<String>>,
         context: &Map,
+        role: Option<&str>,
         args: &DeviceArgs,
     ) -> Option<Device> {
-        if let Some(path) = &args.device {
+        if let Some(path) = args.file_for(role) {
             let text = self.text(path)?;
             let device_type = device_type.map_or("", |name| name.value.as_str());
             return self.device_of_text(path, &text, device_type, context, args);

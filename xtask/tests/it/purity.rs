@@ -2,7 +2,8 @@
 
 use crate::repository::{none, rust_files};
 
-const PURE: &[&str] = &["types", "yaml", "job", "device", "guest", "record", "api", "plan", "sched"];
+const PURE: &[&str] =
+    &["types", "yaml", "job", "device", "guest", "record", "api", "plan", "sched", "multinode"];
 
 const FORBIDDEN: &[&str] = &[
     "std::fs",

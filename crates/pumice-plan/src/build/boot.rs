@@ -8,7 +8,7 @@ use pumice_yaml::{Node, Value};
 
 use super::{Builder, ORDER, on_timeout, tries, unsupported::UNSUPPORTED};
 use crate::{
-    boot::{Boot, BootKind, BootloaderPlan, Login, StartMachine, Unpack},
+    boot::{Boot, BootKind, BootloaderPlan, Install, Login, StartMachine, Unpack},
     container::{ContainerOptions, ContainerPlan},
     machine::{GuestDisk, ImageSpec, MachinePlanner, MachineSpec, NetworkSpec, OverlayDelivery},
     plan::Block,
@@ -57,6 +57,9 @@ impl<'a> Builder<'a> {
             .collect();
         let context = self.job.context.iter();
         let context = context.filter_map(|entry| Some((entry.key.clone(), entry.value.scalar_text()?)));
+        let network = self.network(boot);
+        // One that says what its network is has that and no other.
+        let joins_lan = self.job.node.is_some() && network.is_none();
         let spec = MachineSpec {
             platform: planner.name().to_owned(),
             method: boot.method.clone(),
@@ -66,7 +69,8 @@ impl<'a> Builder<'a> {
             context: context.collect::<BTreeMap<_, _>>(),
             images,
             model: self.model(boot),
-            network: self.network(boot),
+            network,
+            joins_lan,
             wants_channel: self.options.use_channel && self.ahead.needs_shell(namespace),
             overlay: None,
             guest_disk: self.guest_disk(),
@@ -170,7 +174,8 @@ impl<'a> Builder<'a> {
             ("kexec", BootDetail::Kexec(kexec)) => {
                 self.needs_machine(boot, index)?;
                 let scope = scopes.block(number, "kexec-boot", retries);
-                Some((scope, BootKind::Kexec { kexec: kexec.clone() }))
+                let call = scopes.step(&scope, "call-kexec");
+                Some((scope, BootKind::Kexec { kexec: kexec.clone(), call }))
             }
             ("docker", BootDetail::Container(netboot)) => {
                 self.device_boots(boot, "docker")?;
@@ -218,6 +223,11 @@ impl<'a> Builder<'a> {
             self.diagnostics.push(*mistake);
             return None;
         }
+        if let (Some(NetworkSpec::Shared { .. }), None) = (&spec.network, &self.job.node) {
+            let span = described.map_or(boot.block.word_span, |node| node.span);
+            self.diagnostics.push(NetworkSpec::nobody_shares(span));
+            return None;
+        }
         if planner.needs_device_method() {
             self.device_boots(boot, planner.device_method(&boot.method.value))?;
         }
@@ -241,6 +251,10 @@ impl<'a> Builder<'a> {
         let group = outline.steps.group.map(|name| scopes.step_with_tries(&scope, name, retries));
         let parent = group.as_ref().unwrap_or(&scope).clone();
         let version = outline.steps.version.map(|name| scopes.step(&parent, name));
+        let install = outline.steps.install.map(|[start, end]| Install {
+            start: scopes.step(&parent, start),
+            end: scopes.step(&parent, end),
+        });
         let start = scopes.step(&parent, outline.steps.start);
         let connect = outline.steps.connect.map(|name| scopes.step(&parent, name));
         let channel_devices = if spec.wants_channel { outline.channel_devices } else { Vec::new() };
@@ -253,8 +267,19 @@ impl<'a> Builder<'a> {
             let options = ContainerOptions::read(method.and_then(|node| node.get("options")));
             Box::new(ContainerPlan { container: container.clone(), options })
         });
-        let machine =
-            StartMachine { spec, group, version, start, connect, channel_devices, licences, container };
+        let host_address = outline.host_address;
+        let machine = StartMachine {
+            spec,
+            group,
+            version,
+            install,
+            start,
+            connect,
+            channel_devices,
+            host_address,
+            licences,
+            container,
+        };
         Some((scope, BootKind::Machine(Box::new(machine))))
     }
 
@@ -272,6 +297,9 @@ impl<'a> Builder<'a> {
         }
         if boot.transfer_overlay.is_some() {
             return Some(OverlayDelivery::Transfer);
+        }
+        if self.ahead.deploys_before(namespace, index).any(|deploy| deploy.to.value == "nfs") {
+            return Some(OverlayDelivery::Directory);
         }
         ways.first().cloned()
     }

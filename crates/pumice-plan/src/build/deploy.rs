@@ -20,6 +20,8 @@ use crate::{
 
 /// No way to bring the overlay to the machine.
 const NO_DELIVERY: Code = Code("overlay-has-no-way");
+/// A file without which the block cannot do what it is for.
+const MISSING_FILE: Code = Code("missing-key");
 /// A scheme that nobody here fetches.
 const SCHEME: Code = Code("unsupported-scheme");
 
@@ -32,6 +34,7 @@ impl Builder<'_> {
         scopes: &mut BlockScopes<'_>,
     ) -> Option<Block> {
         let name = self.deploy_step(deploy)?;
+        self.check_files(deploy)?;
         let namespace = deploy.block.namespace();
         let scope = scopes.block(number, name, None);
         let retries = tries(&deploy.block, self.device.constants.failure_retry);
@@ -43,8 +46,8 @@ impl Builder<'_> {
         let compress = matches!(delivery, Some(OverlayDelivery::Transfer | OverlayDelivery::Copied));
         let outline = self.ahead.next_boot(namespace, index).and_then(|at| self.outline_of(at));
         let outline = outline.map(|(_, outline)| outline);
-        let channels = outline.as_ref().map(|outline| outline.channel_devices.clone()).unwrap_or_default();
-        let overlay = wants_overlay.then(|| self.overlay(namespace, &scope, compress, channels, scopes));
+        let overlay =
+            wants_overlay.then(|| self.overlay(namespace, &scope, compress, outline.as_ref(), scopes));
         let uses = outline.map(|outline| outline.image_uses).unwrap_or_default();
         let mut downloads = self.downloads(deploy, &scope, retries, &uses, scopes);
         if let Some(OverlayDelivery::Initramfs { label }) = &delivery {
@@ -62,6 +65,10 @@ impl Builder<'_> {
             Some(by @ (OverlayDelivery::Initramfs { .. } | OverlayDelivery::Disk)) => {
                 let disk_mib = self.guest_disk().size_mib;
                 Some(ApplyOverlay { scope: scopes.step(&scope, "apply-overlay-guest"), by, disk_mib })
+            }
+            // LAVA's name for all that is served over a network.
+            Some(by @ OverlayDelivery::Directory) if deploy.to.value == "nfs" => {
+                Some(ApplyOverlay { scope: scopes.step(&scope, "apply-overlay-tftp"), by, disk_mib: 0 })
             }
             _ => None,
         };
@@ -96,6 +103,21 @@ impl Builder<'_> {
             return None;
         }
         Some(name)
+    }
+
+    /// Blocks that make something of their files must have them.
+    fn check_files(&mut self, deploy: &JobDeploy) -> Option<()> {
+        let needed: &[&str] = match deploy.to.value.as_str() {
+            "nfs" => &["nfsrootfs"],
+            "iso-installer" => &["iso", "preseed"],
+            _ => &[],
+        };
+        let has =
+            |label: &str| deploy.images.iter().chain(&deploy.files).any(|image| image.label.value == label);
+        let Some(missing) = needed.iter().find(|label| !has(label)) else { return Some(()) };
+        let message = format!("deploying to `{}` needs the file `{missing}`", deploy.to.value);
+        self.diagnostics.push(Diagnostic::error(MISSING_FILE, deploy.to.span, message));
+        None
     }
 
     /// How the overlay reaches the machine that this block's files are for.

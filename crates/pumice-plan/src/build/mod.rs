@@ -24,7 +24,8 @@ use pumice_yaml::Node;
 
 use crate::{
     machine::{MachinePlanner, NetworkSpec},
-    plan::{CharacterDelays, Finalize, GuestConventions, OnTimeout, Plan},
+    multinode::{self, NodePlan, PeerRequest},
+    plan::{Block, CharacterDelays, Finalize, GuestConventions, OnTimeout, Plan},
     scope::{BlockScopes, BlockTimes, TimeoutTable, Tries, TryMode},
 };
 use look_ahead::LookAhead;
@@ -113,14 +114,19 @@ impl Builder<'_> {
             }
             let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
             let times = self.times(action.block(), index);
-            let mut scopes = BlockScopes::new(&table, times, action.block().namespace());
+            let requests = multinode::requests(action, &mut self.diagnostics);
+            let mut scopes =
+                BlockScopes::new(&table, times, action.block().namespace()).with_requests(requests.clone());
             let block = match action {
                 Action::Deploy(deploy) => self.deploy(deploy, index, number, &mut scopes),
                 Action::Boot(boot) => self.boot(boot, index, number, &mut scopes),
                 Action::Test(test) => Some(self.test(test, index, number, &mut scopes)),
                 Action::Command(command) => self.command(command, number, &mut scopes),
             };
-            blocks.extend(block);
+            blocks.extend(block.map(|mut block| {
+                self.place_requests(action, requests, &mut block);
+                block
+            }));
         }
         let factor = self.time_factor();
         let mut plan = Plan {
@@ -140,11 +146,29 @@ impl Builder<'_> {
             environment: self.environment(),
             secrets: self.job.secrets.texts().map(|(name, _)| name.to_owned()).collect(),
             inactivity: self.job.timeouts.inactivity.map(|timeout| timeout.duration),
+            node: self.job.node.as_ref().map(|node| NodePlan {
+                name: node.name.clone(),
+                role: node.role.clone(),
+                request_timeout: node.timeout.map(|timeout| timeout.duration),
+            }),
         };
         if let Some(hold) = self.job.timeouts.hold {
             plan.hold_for(hold.duration);
         }
         plan
+    }
+
+    /// Gives the block itself the requests that name a step it does not have: LAVA's tree has more names than ours.
+    fn place_requests(&mut self, action: &Action, requests: Vec<(String, PeerRequest)>, block: &mut Block) {
+        if requests.is_empty() {
+            return;
+        }
+        let tree = block.tree();
+        let steps: Vec<String> = tree.names().into_iter().map(str::to_owned).collect();
+        let known: Vec<&str> = steps.iter().map(String::as_str).collect();
+        multinode::check_steps(action, &known, &mut self.diagnostics);
+        let strays = requests.into_iter().filter(|(step, _)| !known.contains(&step.as_str()));
+        block.scope_mut().requests.extend(strays.map(|(_, request)| request));
     }
 
     /// LAVA requires the job's `context.arch` to be one of the device's (lava-compat 1.6).

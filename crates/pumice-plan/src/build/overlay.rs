@@ -5,6 +5,7 @@ use pumice_job::{Definition, DefinitionSource, TestKind};
 use super::Builder;
 use crate::{
     deploy::{DefinitionPlan, OverlayPlan},
+    machine::Outline,
     scope::{BlockScopes, Scope},
 };
 
@@ -16,7 +17,7 @@ impl Builder<'_> {
         namespace: &str,
         parent: &Scope,
         compress: bool,
-        channel_devices: Vec<String>,
+        outline: Option<&Outline>,
         scopes: &mut BlockScopes<'_>,
     ) -> OverlayPlan {
         let scope = scopes.step(parent, "lava-overlay");
@@ -27,7 +28,17 @@ impl Builder<'_> {
         }
         let compress = compress.then(|| scopes.step(&scope, "compress-overlay"));
         let signal_delay_ms = self.device.character_delays.test_ms;
-        OverlayPlan { scope, definitions_scope, definitions, compress, channel_devices, signal_delay_ms }
+        let channel_devices = outline.map(|outline| outline.channel_devices.clone()).unwrap_or_default();
+        let host_address = outline.and_then(|outline| outline.host_address);
+        OverlayPlan {
+            scope,
+            definitions_scope,
+            definitions,
+            compress,
+            channel_devices,
+            host_address,
+            signal_delay_ms,
+        }
     }
 
     /// Every definition of a namespace with its stage and its number.

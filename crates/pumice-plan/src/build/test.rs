@@ -38,7 +38,9 @@ impl Builder<'_> {
         let (names, kind) = match &test.kind {
             JobTestKind::Definitions { container: None, .. } => {
                 let (stage, runs, limits) = runs();
-                (("lava-test-retry", "lava-test-shell"), TestKind::Shell { stage, runs, limits })
+                // LAVA calls the shell of a node by another name (lava-compat 5.3).
+                let shell = if self.job.node.is_some() { "multinode-test" } else { "lava-test-shell" };
+                (("lava-test-retry", shell), TestKind::Shell { stage, runs, limits })
             }
             JobTestKind::Definitions { container: Some(container), .. } => {
                 let (stage, runs, limits) = runs();

@@ -1,7 +1,7 @@
 //! What the language knows and no runner of this version does: refused with the plan, at its line, so that no
 //! job waits for a machine only to learn it.
 
-use pumice_job::{Action, Boot, BootDetail, Deploy, ScriptStep, Test, TestKind, TransferMethod};
+use pumice_job::{Action, Boot, BootDetail, Test, TestKind, TransferMethod};
 use pumice_types::{Code, Diagnostic, Span};
 
 use super::Builder;
@@ -13,10 +13,9 @@ impl Builder<'_> {
     /// Says everything in a block that cannot be done. Gives whether there is anything.
     pub(crate) fn refuse_unsupported(&mut self, action: &Action) -> bool {
         let found = match action {
-            Action::Deploy(deploy) => in_deploy(deploy),
             Action::Boot(boot) => in_boot(boot),
             Action::Test(test) => in_test(test),
-            Action::Command(_) => Vec::new(),
+            Action::Deploy(_) | Action::Command(_) => Vec::new(),
         };
         let refuses = !found.is_empty();
         for (span, what, help) in found {
@@ -30,24 +29,8 @@ impl Builder<'_> {
 /// Where it stands, what it is, and what to do instead.
 type Refused = (Span, String, &'static str);
 
-fn in_deploy(deploy: &Deploy) -> Vec<Refused> {
-    let help = match deploy.to.value.as_str() {
-        "nfs" => "give the machine its root file system as an initramfs or as a disk image",
-        "iso-installer" => "install the system once, and deploy the disk image that came out of it",
-        _ => return Vec::new(),
-    };
-    vec![(deploy.to.span, format!("deploying to `{}`", deploy.to.value), help)]
-}
-
 fn in_boot(boot: &Boot) -> Vec<Refused> {
-    let help = match boot.method.value.as_str() {
-        "kexec" => "deploy the kernel and boot it, in a deploy and a boot block of its own",
-        _ => "",
-    };
     let mut found = Vec::new();
-    if !help.is_empty() {
-        found.push((boot.method.span, format!("booting with method `{}`", boot.method.value), help));
-    }
     if let BootDetail::Ssh(ssh) = &boot.detail {
         let help = "give the device the machine's address, `ssh_host` in its dictionary";
         let named = ssh.host_id.iter().map(|id| (id, "an address from another node, `hostID`,", help));
@@ -71,22 +54,9 @@ fn in_test(test: &Test) -> Vec<Refused> {
             let help = "start the service on the host before the job";
             services.iter().take(1).map(|one| (one.span, "`services`".to_owned(), help)).collect()
         }
-        TestKind::Interactive(scripts) => {
-            let steps = scripts.iter().flat_map(|script| &script.script);
-            let messages = steps.filter_map(|step| match step {
-                ScriptStep::Message(request) => {
-                    use pumice_job::MessageRequest as Request;
-                    let (Request::Send(text)
-                    | Request::Wait(text)
-                    | Request::WaitAll(text)
-                    | Request::Sync(text)) = request;
-                    Some(text.span)
-                }
-                _ => None,
-            });
-            let help = "let a test definition of the same node send it";
-            messages.map(|span| (span, "a MultiNode message in `interactive`".to_owned(), help)).collect()
-        }
-        TestKind::Definitions { .. } | TestKind::Monitors(_) | TestKind::Commands(_) => Vec::new(),
+        TestKind::Definitions { .. }
+        | TestKind::Interactive(_)
+        | TestKind::Monitors(_)
+        | TestKind::Commands(_) => Vec::new(),
     }
 }

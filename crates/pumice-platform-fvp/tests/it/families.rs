@@ -54,6 +54,7 @@ fn launch(model: &str, images: &[&str], boot: &str, network: Option<NetworkSpec>
             .collect(),
         model: library().get(model).unwrap().node.clone(),
         network,
+        joins_lan: false,
         wants_channel: false,
         overlay: None,
         guest_disk: GuestDisk::default(),

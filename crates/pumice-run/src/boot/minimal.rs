@@ -1,22 +1,20 @@
 //! Boots the machine of an earlier block again, in place: the files it was started with are those it has.
 
-use pumice_plan::boot::{Boot, BootKind};
+use pumice_job::MinimalBoot;
 use pumice_platform::MonitorError;
 use pumice_types::{Cause, Failure, Fault};
 
 use super::Booted;
-use crate::{command::run_on_host, cx::StepCx, deploy::unplanned, host::RunHost};
+use crate::{command::run_on_host, cx::StepCx, host::RunHost};
 
 /// Resets it, where the job does not say otherwise, between the commands that the operator has for before and after.
-pub(crate) async fn run(
-    plan: &Boot,
+pub(super) async fn run(
+    instance: &MinimalBoot,
+    [pre_power, pre_os]: [&[Vec<String>]; 2],
     booted: &mut Booted,
     host: &RunHost,
     cx: &StepCx,
 ) -> Result<(), Failure> {
-    let BootKind::Minimal { instance, pre_power, pre_os } = &plan.kind else {
-        return Err(unplanned(&plan.scope.name));
-    };
     for argv in pre_power {
         run_on_host("pre_power_command", argv, host, cx).await?;
     }

@@ -1,9 +1,12 @@
 //! Boot blocks: bring a machine to where tests can run.
 
+mod address;
 mod bootloader;
 mod connect;
 pub(crate) mod container;
 mod executables;
+mod install;
+mod kexec;
 mod login;
 mod minimal;
 mod overlay;
@@ -26,13 +29,13 @@ use crate::{
     console_log::Heard,
     control::Registered,
     cx::StepCx,
-    deploy::{Deployed, Downloads},
+    deploy::{Deployed, Downloads, unplanned},
     host::RunHost,
     licence::Seat,
 };
 
+pub(crate) use address::HostAddress;
 pub(crate) use minimal::reset;
-pub(crate) use overlay::HOST_ADDRESS;
 #[cfg(test)]
 pub(crate) use shell::run_line;
 use silence::Silence;
@@ -59,6 +62,8 @@ pub(crate) struct Booted {
     pub(crate) reach: Registered,
     /// Whether a panic ends a wait.
     pub(crate) minds_kernel: bool,
+    /// Where this host is seen from it.
+    pub(crate) host: HostAddress,
 }
 
 /// Facts of the plan that boot blocks need.
@@ -102,7 +107,9 @@ async fn tries(
 ) -> Result<Booted, Failure> {
     cx.step_with_tries(&plan.scope, Cause::StepTimeout, async |cx| {
         let mut booted = match &plan.kind {
-            BootKind::Machine(machine) => start::run(machine, deployed, host, facts, seats, cx).await?,
+            BootKind::Machine(machine) => {
+                Box::pin(start::run(machine, deployed, host, facts, seats, cx)).await?
+            }
             BootKind::Container { .. } => container::boot(plan, deployed, downloads, host, facts, cx).await?,
             _ => connect::run(plan, deployed, host, facts, cx).await?,
         };
@@ -127,7 +134,13 @@ pub(crate) async fn run_on(
     cx: &StepCx,
 ) -> Result<(), Failure> {
     cx.step_with_tries(&plan.scope, Cause::StepTimeout, async |cx| {
-        minimal::run(plan, booted, host, cx).await?;
+        match &plan.kind {
+            BootKind::Minimal { instance, pre_power, pre_os } => {
+                minimal::run(instance, [pre_power, pre_os], booted, host, cx).await?;
+            }
+            BootKind::Kexec { kexec, call } => kexec::run(kexec, call, booted, cx).await?,
+            _ => return Err(unplanned(&plan.scope.name)),
+        }
         match reach_shell(plan, deployed, booted, cx).await {
             Ok(()) => Ok(()),
             Err(failure) => Err(booted.explained(failure).await),
@@ -156,7 +169,7 @@ async fn reach_shell(
         }
     }
     if let Some(unpack) = &plan.unpack {
-        overlay::fetch(unpack, plan, deployed, booted, cx).await?;
+        overlay::fetch(unpack, deployed, booted, cx).await?;
     }
     Ok(())
 }

@@ -1,9 +1,6 @@
 //! Makes the overlay visible in a guest that runs: mounted from a disk, or fetched over HTTP.
 
-use pumice_plan::{
-    NetworkSpec,
-    boot::{Boot, BootKind, Unpack},
-};
+use pumice_plan::boot::Unpack;
 use pumice_types::{Cause, Failure};
 
 use super::{Booted, serve::Served};
@@ -11,9 +8,6 @@ use crate::{
     cx::StepCx,
     deploy::{DISK_UUID_TEXT, Deployed},
 };
-
-/// This host as a guest in a user-mode network sees it (libslirp's default).
-pub(crate) const HOST_ADDRESS: &str = "10.0.2.2";
 
 /// Mounts the disk with the overlay, unless its files are there already.
 pub(crate) async fn mount(deployed: &Deployed, booted: &mut Booted, cx: &StepCx) -> Result<(), Failure> {
@@ -40,24 +34,16 @@ fn mount_line(root: &str) -> String {
 /// Lets the guest fetch the overlay and unpack it, with the commands the job gives (lava-compat 1.6).
 pub(crate) async fn fetch(
     plan: &Unpack,
-    boot: &Boot,
     deployed: &Deployed,
     booted: &mut Booted,
     cx: &StepCx,
 ) -> Result<(), Failure> {
     cx.step(&plan.scope, Cause::StepTimeout, async |cx| {
         let Some(archive) = &deployed.overlay_archive else { return Ok(()) };
-        if let BootKind::Machine(machine) = &boot.kind
-            && !matches!(machine.spec.network, None | Some(NetworkSpec::User { .. }))
-        {
-            let message = "`transfer_overlay` needs the simulator's own network, and the device has another";
-            return Err(Failure::new(Cause::NetworkSetup, message)
-                .hint("leave `transfer_overlay` out, or give the device a network of the mode `user`"));
-        }
-        let served = Served::file(archive).await.map_err(|error| {
+        let served = Served::file(archive, booted.host.listen).await.map_err(|error| {
             Failure::new(Cause::HostRefused, format!("the overlay cannot be served to the guest: {error}"))
         })?;
-        let url = format!("http://{HOST_ADDRESS}:{}{}", served.port, served.target);
+        let url = format!("http://{}:{}{}", booted.host.seen, served.port, served.target);
         let file = served.target.rsplit('/').next().unwrap_or_default().to_owned();
         let transfer = &plan.transfer;
         booted.must_run(&format!("{} {url}", transfer.download_command.value), cx).await?;

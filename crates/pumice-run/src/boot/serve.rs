@@ -1,12 +1,13 @@
 //! Serves one file to a guest over HTTP, for as long as the guest needs it.
 //!
-//! It listens on the loopback address, which a guest reaches through the address its own network gives to this
-//! host. The path holds 128 random bits; whatever else is asked for is not there. GET and HEAD only, one request
+//! It listens on the loopback address where the guest reaches that through its simulator's own network, else where the
+//! guest sees this host. The path holds 128 random bits; whatever else is asked for is not there. GET and HEAD only, one request
 //! a connection (RFC 9112).
 
 use std::{
     fmt::Write as _,
     io::{self, Read as _},
+    net::IpAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -28,7 +29,7 @@ const CONNECTIONS: usize = 16;
 
 /// A file that is served. Ends when it is dropped.
 pub(crate) struct Served {
-    /// The port on the loopback address.
+    /// The port.
     pub(crate) port: u16,
     /// What to ask for, beginning with `/`.
     pub(crate) target: String,
@@ -37,7 +38,7 @@ pub(crate) struct Served {
 
 impl Served {
     /// Serves the file at `path` under its own name.
-    pub(crate) async fn file(path: &Path) -> io::Result<Self> {
+    pub(crate) async fn file(path: &Path, listen: IpAddr) -> io::Result<Self> {
         let mut random = [0; 16];
         std::fs::File::open("/dev/urandom")?.read_exact(&mut random)?;
         let mut target = "/".to_owned();
@@ -47,7 +48,7 @@ impl Served {
         }
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         target = format!("{target}/{name}");
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let listener = TcpListener::bind((listen, 0)).await?;
         let port = listener.local_addr()?.port();
         let served: Arc<(PathBuf, String)> = Arc::new((path.to_owned(), target.clone()));
         let task = tokio::spawn(accept(listener, served));
@@ -119,6 +120,8 @@ async fn read_request(stream: &mut TcpStream) -> io::Result<String> {
 mod tests {
     use super::*;
 
+    const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
     async fn ask(port: u16, request: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -132,7 +135,7 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("overlay-1.1.tar.gz");
         std::fs::write(&path, "packed").unwrap();
-        let served = Served::file(&path).await.unwrap();
+        let served = Served::file(&path, LOOPBACK).await.unwrap();
         assert!(served.target.ends_with("/overlay-1.1.tar.gz") && served.target.len() > 32);
         let target = &served.target;
 
@@ -151,7 +154,7 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("x");
         std::fs::write(&path, "x").unwrap();
-        let mut served = Served::file(&path).await.unwrap();
+        let mut served = Served::file(&path, LOOPBACK).await.unwrap();
         let port = served.port;
         served.task.abort();
         assert!((&mut served.task).await.unwrap_err().is_cancelled());

@@ -10,12 +10,15 @@ use std::{
 };
 
 use pumice_console::{kernel_watches, reset_watch};
-use pumice_plan::{MachineSpec, NetworkSpec, boot::StartMachine};
-use pumice_platform::{Bound, ConsoleRole, Launch, Machine, Monitor, SIMULATOR, StartOptions};
+use pumice_plan::{MachineSpec, NetworkSpec, Scope, boot::StartMachine};
+use pumice_platform::{
+    Bound, ConsoleRole, InstallStage, Installation, Launch, Machine, Monitor, NfsRoot, Platform, SIMULATOR,
+    StartOptions,
+};
 use pumice_types::{Blame as _, Cause, Diagnostics, Failure};
 use serde_json::json;
 
-use super::{BootFacts, Booted, executables, place, silence::Silence};
+use super::{BootFacts, Booted, HostAddress, executables, install, place, silence::Silence};
 use crate::{
     console_log::ConsoleLog, control::Reach, cx::StepCx, deploy::Deployed, host::RunHost, licence::Seat,
 };
@@ -87,46 +90,88 @@ async fn steps(
         });
         known = Some(place.await?);
     }
+    let starter = Starter { platform: &*platform, plan, deployed, host, facts, seats };
+    if let Some(install) = &plan.install {
+        install::run(install, &starter, cx).await?;
+    }
     let booted = cx
         .step(&plan.start, Cause::SimulatorHung, async |cx| {
-            let place = match known.take() {
-                Some(place) => place,
-                None => place::find(&*platform, plan, host, cx).await?,
-            };
-            // Short, so that socket paths fit.
-            let work_dir = host.work_dir.join(format!("m{}", plan.start.level));
-            if work_dir.exists() {
-                fs::remove_dir_all(&work_dir).map_err(|error| cannot_make(&work_dir, &error))?;
-            }
-            let bound = Bound {
-                images: deployed.files.clone(),
-                executables: executables::read(&platform.executables(&plan.spec), deployed)?,
-                qcow2: deployed.qcow2.clone(),
-                overlay_disk: deployed.overlay_disk.clone(),
-                work_dir,
-                facts: place.facts.clone(),
-                instance: host.instance,
-                licence_env: host.licences.environment(&plan.licences),
-            };
-            let spec = with_free_ports(&plan.spec)?;
-            let launch = platform.launch(&spec, &bound).map_err(|diagnostics| refused(&diagnostics))?;
-            for note in &launch.notes {
-                cx.report().warning(note);
-            }
-            let monitor = platform.monitor(&launch);
-            let launch = place.enclose(launch, plan, host)?;
-            cx.report().info(format!("starting {}", launch.command_line()));
-            let extra = json!(launch.extra);
-            let namespace = &plan.spec.namespace;
-            let booted = start(monitor, launch, namespace, host, facts, seats, cx).await?;
-            cx.record(extra);
-            Ok(booted)
+            starter.start(InstallStage::Installed, &plan.start, known.take(), cx).await
         })
         .await?;
     if let Some(scope) = &plan.connect {
         cx.step(scope, Cause::ConsoleLost, async |_| Ok(())).await?;
     }
     Ok(booted)
+}
+
+/// A number that no other machine of this host has: the run's, and the block's in it. A process id has 22 bits
+/// (`PID_MAX_LIMIT`, proc(5)).
+fn instance(host: &RunHost, plan: &StartMachine) -> u32 {
+    let block = plan.start.level.to_string().split('.').next().and_then(|block| block.parse::<u32>().ok());
+    host.instance << 8 | block.unwrap_or(0) & 0xff
+}
+
+/// Everything that a start needs.
+pub(super) struct Starter<'a> {
+    platform: &'a dyn Platform,
+    plan: &'a StartMachine,
+    deployed: &'a Deployed,
+    host: &'a RunHost,
+    facts: &'a BootFacts,
+    seats: &'a [Seat],
+}
+
+impl Starter<'_> {
+    /// Starts the machine: what installs it, or the machine itself.
+    pub(super) async fn start(
+        &self,
+        stage: InstallStage,
+        scope: &Scope,
+        known: Option<place::Place>,
+        cx: &StepCx,
+    ) -> Result<Booted, Failure> {
+        let Self { platform, plan, deployed, host, facts, seats } = self;
+        let place = match known {
+            Some(place) => place,
+            None => place::find(*platform, plan, host, cx).await?,
+        };
+        // Short, so that socket paths fit.
+        let work_dir = host.work_dir.join(format!("m{}", scope.level));
+        if work_dir.exists() {
+            fs::remove_dir_all(&work_dir).map_err(|error| cannot_make(&work_dir, &error))?;
+        }
+        // An installer would take the disk with the tests for one to install to.
+        let overlay_disk = deployed.overlay_disk.clone();
+        let nfs = deployed.nfs.as_ref();
+        let bound = Bound {
+            images: deployed.files.clone(),
+            executables: executables::read(&platform.executables(&plan.spec), deployed)?,
+            qcow2: deployed.qcow2.clone(),
+            overlay_disk: overlay_disk.filter(|_| stage == InstallStage::Installed),
+            nfs: nfs.map(|server| NfsRoot { port: server.port(), export: server.export().to_owned() }),
+            installation: deployed.installation.clone().map(|made| Installation { stage, ..made }),
+            work_dir,
+            facts: place.facts.clone(),
+            instance: instance(host, plan),
+            lan: host.lan.clone(),
+            licence_env: host.licences.environment(&plan.licences),
+        };
+        let spec = with_free_ports(&plan.spec)?;
+        let launch = platform.launch(&spec, &bound).map_err(|diagnostics| refused(&diagnostics))?;
+        for note in &launch.notes {
+            cx.report().warning(note);
+        }
+        let monitor = platform.monitor(&launch);
+        let launch = place.enclose(launch, plan, host)?;
+        cx.report().info(format!("starting {}", launch.command_line()));
+        let extra = json!(launch.extra);
+        let namespace = &plan.spec.namespace;
+        let mut booted = start(monitor, launch, namespace, host, facts, seats, cx).await?;
+        booted.host = HostAddress::of(plan.host_address);
+        cx.record(extra);
+        Ok(booted)
+    }
 }
 
 /// The specification with a free port of this host wherever a forward asks for one (port 0).
@@ -178,6 +223,7 @@ pub(super) async fn start(
     let options = StartOptions {
         guard: &host.guard,
         search_path: &host.search_path,
+        network_helper: &host.network_helper,
         watches: kernel_watches().into_iter().chain([reset_watch()]).collect(),
         pacing: facts.pacing,
         inherited: seats.iter().filter_map(|seat| seat.share().ok()).collect(),
@@ -207,6 +253,7 @@ pub(super) async fn start(
         seats: Vec::new(),
         reach,
         minds_kernel: true,
+        host: HostAddress::of(None),
     })
 }
 

@@ -5,7 +5,9 @@ mod definitions;
 mod download;
 mod extract;
 mod filesystem;
+mod installer;
 mod into_image;
+mod nfs;
 mod overlay;
 mod postprocess;
 
@@ -15,6 +17,7 @@ use std::{
 };
 
 use pumice_plan::deploy::{Deploy, DeployKind};
+use pumice_platform::Installation;
 use pumice_store::Viewed;
 use pumice_types::{Cause, Failure};
 
@@ -38,6 +41,10 @@ pub struct Deployed {
     pub overlay_disk: Option<PathBuf>,
     /// The overlay, packed for the guest to fetch.
     pub overlay_archive: Option<PathBuf>,
+    /// The root file system that is served over NFS; it is served as long as this is kept.
+    pub nfs: Option<pumice_nfs::Server>,
+    /// What an installer works with.
+    pub installation: Option<Installation>,
     /// Keeps the artifacts in the store.
     views: Vec<Viewed>,
 }
@@ -48,6 +55,8 @@ impl Deployed {
         self.files.extend(other.files);
         self.qcow2.extend(other.qcow2);
         self.views.extend(other.views);
+        self.nfs = other.nfs.or(self.nfs.take());
+        self.installation = other.installation.or(self.installation.take());
         self.overlay = other.overlay.or(self.overlay.take());
         self.overlay_disk = other.overlay_disk.or(self.overlay_disk.take());
         self.overlay_archive = other.overlay_archive.or(self.overlay_archive.take());
@@ -96,6 +105,11 @@ pub(crate) async fn run(
         }
         match &plan.kind {
             DeployKind::Images { .. } | DeployKind::Overlay | DeployKind::Ssh => {}
+            DeployKind::Nfs { extract } => nfs::run(extract, &mut deployed, host, cx).await?,
+            DeployKind::IsoInstaller { iso, empty_image, pull } => {
+                let steps = installer::Steps { iso, empty_image, pull };
+                installer::run(&steps, &directory, &mut deployed, cx).await?;
+            }
             DeployKind::Downloads { postprocess, .. } => {
                 if let Some((scope, postprocess)) = postprocess {
                     postprocess::run(postprocess, scope, &directory, host, cx).await?;
@@ -106,10 +120,6 @@ pub(crate) async fn run(
                 let engine = host.containers.engine(container.options.remote.as_deref(), host, cx).await?;
                 let id = bring_image(&engine, &container.container, host, cx).await?;
                 cx.record(serde_json::json!({ "image": container.container.image.value, "id": id }));
-            }
-            // The plan refuses these at their line.
-            DeployKind::Nfs { .. } | DeployKind::IsoInstaller { .. } => {
-                return Err(unplanned(&plan.scope.name));
             }
         }
         let compress = plan.overlay.as_ref().and_then(|overlay| overlay.compress.as_ref());

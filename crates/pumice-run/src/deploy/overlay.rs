@@ -14,7 +14,7 @@ use pumice_types::{Blame as _, Cause, Failure, JobId};
 use serde_json::json;
 
 use super::definitions::{self, Fetched};
-use crate::{boot::HOST_ADDRESS, cx::StepCx, host::RunHost};
+use crate::{boot::HostAddress, cx::StepCx, host::RunHost, peers::Peers};
 
 /// What the plan knows of the guest.
 pub(crate) struct Facts<'a> {
@@ -87,7 +87,7 @@ pub(crate) async fn build(
             environment: environment(plan, facts),
             secrets: host.secrets.clone(),
             channel: plan.channel_devices.clone(),
-            multi_node: None,
+            multi_node: host.peers.as_ref().map(node),
             runs,
         };
         let files = overlay::build(&overlay);
@@ -97,11 +97,19 @@ pub(crate) async fn build(
     .await
 }
 
-/// The variables of the test shell; a guest that fetches its overlay from this host learns the address too
-/// (lava-compat 4.1).
+/// This node and the others, as the helpers in the guest tell of them.
+fn node(peers: &Peers) -> overlay::Node {
+    overlay::Node {
+        id: peers.node().to_owned(),
+        role: peers.own().map(|member| member.role.clone()).unwrap_or_default(),
+        group: peers.members().iter().map(|member| (member.id.clone(), member.role.clone())).collect(),
+    }
+}
+
+/// The variables of the test shell, with the address at which the guest sees this host (lava-compat 4.1).
 fn environment(plan: &OverlayPlan, facts: &Facts<'_>) -> Vec<(String, String)> {
-    let host = ("LAVA_DISPATCHER_IP".to_owned(), HOST_ADDRESS.to_owned());
-    facts.environment.iter().cloned().chain(plan.compress.iter().map(|_| host.clone())).collect()
+    let host = HostAddress::of(plan.host_address).seen.to_string();
+    facts.environment.iter().cloned().chain([("LAVA_DISPATCHER_IP".to_owned(), host)]).collect()
 }
 
 async fn definition_run(

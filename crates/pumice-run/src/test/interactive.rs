@@ -3,13 +3,13 @@
 use std::{collections::BTreeMap, time::Instant};
 
 use pumice_console::{Console, Match, Patterns};
-use pumice_job::{Condition, ConditionFault, Interactive, ScriptCommand, ScriptStep};
+use pumice_job::{Condition, ConditionFault, Interactive, MessageRequest, ScriptCommand, ScriptStep};
 use pumice_plan::Scope;
 use pumice_record::{LogLevel, ResultRecord};
 use pumice_types::{Blame as _, CaseResult, Cause, Failure, Fault};
 
 use super::monitor::{in_test, report_missing};
-use crate::{boot::patterns, cx::StepCx, deploy::unplanned};
+use crate::{boot::patterns, cx::StepCx, peers};
 
 /// What `{NAME}` in a command stands for.
 pub(crate) type Substitutions = BTreeMap<String, String>;
@@ -67,10 +67,20 @@ async fn run_script(
                 seen.extend(command.name.as_ref().map(|name| name.value.clone()));
                 run_command(command, script, suite, known, console, cx).await?;
             }
-            ScriptStep::Message(_) => return Err(unplanned("a MultiNode message")),
+            ScriptStep::Message(message) => exchange(message, known, cx).await?,
         }
     }
     report_missing(suite, script.expected.as_deref(), &seen, cx);
+    Ok(())
+}
+
+/// Asks the other nodes (lava-compat 1.7): what they sent may be used by the commands that follow.
+async fn exchange(message: &MessageRequest, known: &mut Substitutions, cx: &StepCx) -> Result<(), Failure> {
+    let request = peers::read(message)?;
+    let (peers, limit) = cx.peers()?;
+    cx.report().info(format!("asking the other nodes: {request}"));
+    let messages = peers.exchange(request, limit, cx.deadline()).await?;
+    known.extend(messages.into_values().flatten());
     Ok(())
 }
 
@@ -230,6 +240,7 @@ mod tests {
             timeout_from: pumice_plan::TimeoutSource::Block,
             connection_timeout: Duration::from_secs(60),
             tries: None,
+            requests: Vec::new(),
         }
     }
 

@@ -8,17 +8,14 @@ mod interactive;
 mod limit;
 mod monitor;
 mod shell;
+mod talk;
 
 use pumice_console::Console;
 use pumice_guest::session::PlannedRun;
 use pumice_plan::test::{Test, TestKind};
 use pumice_types::{Cause, Failure, JobId};
 
-use crate::{
-    boot::{Booted, HOST_ADDRESS},
-    cx::StepCx,
-    deploy::unplanned,
-};
+use crate::{boot::Booted, cx::StepCx, deploy::unplanned};
 
 /// What a test block needs to know of its namespace.
 pub(crate) struct TestFacts<'a> {
@@ -47,7 +44,7 @@ pub(crate) async fn run(
                 let block = interactive::Block { scripts, stage: *stage, scope: &plan.run };
                 let known = interactive::Substitutions::from([
                     ("JOB_ID".to_owned(), facts.job.to_string()),
-                    ("SERVER_IP".to_owned(), HOST_ADDRESS.to_owned()),
+                    ("SERVER_IP".to_owned(), booted.host.seen.to_string()),
                 ]);
                 listening(booted, async |console| interactive::run(&block, known, console, cx).await).await
             }

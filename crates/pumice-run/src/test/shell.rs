@@ -21,7 +21,7 @@ use pumice_record::{LogLevel, ResultRecord};
 use pumice_types::{Blame as _, Cause, Failure};
 use serde_json::json;
 
-use super::{TestFacts, limit::Limits};
+use super::{TestFacts, limit::Limits, talk::Talk};
 use crate::{
     boot::{Booted, machine_failure, type_line},
     console_log::Heard,
@@ -70,7 +70,7 @@ pub(crate) async fn run(
         // Runs that are open fail, with the reason.
         let moment = now(booted, cx);
         for event in session.abort(&failure.message, moment) {
-            drop(perform(event, cx));
+            drop(perform(event, &mut Talk::default(), cx));
         }
         interrupt(booted, cx).await;
     }
@@ -88,6 +88,7 @@ async fn listen(
     let nothing = Patterns::new([]).map_err(|error| Failure::new(Cause::Bug, error.to_string()))?;
     let mut silent_at = None;
     let mut has_returned = false;
+    let mut talk = Talk::default();
     // The tests may be over, told by the channel, before the console has said so too. What it still says must
     // not be taken for the next block's.
     let mut over: Option<(Option<Failure>, Instant)> = None;
@@ -117,7 +118,7 @@ async fn listen(
                 if let Ok(signal) = &heard.received.signal {
                     limits.note(signal);
                 }
-                take(session, heard, directory, cx)
+                take(session, heard, directory, &mut talk, cx)
             } else {
                 let gone = Failure::new(Cause::ConsoleLost, "the consoles of the machine are gone");
                 Err(booted.explained(gone).await)
@@ -125,9 +126,15 @@ async fn listen(
             () = silence => {
                 silent_at = None;
                 let moment = now(booted, cx);
-                Ok(perform_all(session.channel_silent(moment), cx))
+                Ok(perform_all(session.channel_silent(moment), &mut talk, cx))
             }
             () = shell => Ok(Next::Listen),
+            answered = talk.next() => {
+                let moment = now(booted, cx);
+                let (events, told) = talk.hand_over(answered, session, booted, moment, cx).await;
+                let next = perform_all(events, &mut talk, cx);
+                told.map(|()| next)
+            }
             () = limits.over() => limits.end(session, booted, cx).await.map(|()| Next::Listen),
             () = tokio::time::sleep_until(cx.deadline().at().into()) => {
                 let failure = Failure::timed_out(
@@ -165,7 +172,13 @@ fn now(booted: &Booted, cx: &StepCx) -> Moment {
 }
 
 /// Hands a signal to the session.
-fn take(session: &mut TestSession, heard: Heard, directory: &str, cx: &StepCx) -> Result<Next, Failure> {
+fn take(
+    session: &mut TestSession,
+    heard: Heard,
+    directory: &str,
+    talk: &mut Talk,
+    cx: &StepCx,
+) -> Result<Next, Failure> {
     if heard.origin == Origin::Channel
         && let Ok(signal) = &heard.received.signal
         && !matches!(signal, Signal::Channel(_) | Signal::ReturnCode(_))
@@ -184,13 +197,13 @@ fn take(session: &mut TestSession, heard: Heard, directory: &str, cx: &StepCx) -
             ));
         }
     }
-    Ok(perform_all(events, cx))
+    Ok(perform_all(events, talk, cx))
 }
 
-fn perform_all(events: Vec<SessionEvent>, cx: &StepCx) -> Next {
+fn perform_all(events: Vec<SessionEvent>, talk: &mut Talk, cx: &StepCx) -> Next {
     let mut next = Next::Listen;
     for event in events {
-        match (perform(event, cx), &next) {
+        match (perform(event, talk, cx), &next) {
             (Next::Listen, _) | (_, Next::Over(_)) => {}
             (other, _) => next = other,
         }
@@ -199,7 +212,7 @@ fn perform_all(events: Vec<SessionEvent>, cx: &StepCx) -> Next {
 }
 
 /// Does what an event asks for.
-fn perform(event: SessionEvent, cx: &StepCx) -> Next {
+fn perform(event: SessionEvent, talk: &mut Talk, cx: &StepCx) -> Next {
     let report = cx.report();
     match event {
         SessionEvent::Result(outcome) => report.result(recorded(*outcome)),
@@ -210,9 +223,7 @@ fn perform(event: SessionEvent, cx: &StepCx) -> Next {
         SessionEvent::Event(message) => report.log(LogLevel::Event, message),
         SessionEvent::Complaint(error) => report.log(LogLevel::Error, error.to_string()),
         SessionEvent::Warning(text) => report.warning(text),
-        SessionEvent::MultiNode(request) => {
-            report.warning(format!("the guest asked for lava-{}, but the job has one node", request.verb()));
-        }
+        SessionEvent::MultiNode(request) => talk.ask(request, cx),
         SessionEvent::ReturnCode(_) | SessionEvent::Feedback(_) => {}
         SessionEvent::AwaitChannel => return Next::AwaitChannel,
         SessionEvent::Over(failure) => return Next::Over(failure),

@@ -84,6 +84,7 @@ pub(crate) fn main(args: &DoctorArgs) -> Exit {
         ),
         is_needed: false,
     });
+    findings.push(Finding { what: "network mode tap".to_owned(), outcome: tap(), is_needed: false });
     let mut exit = Exit::Success;
     for finding in findings {
         match finding.outcome {
@@ -96,6 +97,17 @@ pub(crate) fn main(args: &DoctorArgs) -> Exit {
         }
     }
     exit
+}
+
+/// Whether a machine can have a tap device in a network namespace of its own: one is made, and gone at once.
+fn tap() -> Result<String, String> {
+    let search_path = std::env::var("PATH").unwrap_or_default();
+    let own = std::env::current_exe().map_err(|error| error.to_string())?;
+    match pumice_network::namespace::try_it(&own, &search_path) {
+        Ok(true) => Ok("works, in a user namespace".to_owned()),
+        Ok(false) => Ok("works".to_owned()),
+        Err((message, hint)) => Err(if hint.is_empty() { message } else { format!("{message}; {hint}") }),
+    }
 }
 
 /// The container engine that jobs would get, or why there is none.

@@ -125,6 +125,7 @@ pub(crate) fn run(args: &LavaRunArgs, echo: Echo, control_dir: Option<&Path>) ->
         control_dir,
         test_mounts: test_mounts(&settings),
         sinks: echo.sinks(),
+        group: None,
     };
     Ok(execution.run()?.outcome)
 }

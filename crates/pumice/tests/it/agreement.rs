@@ -88,11 +88,8 @@ fn assert_at_most(wrong: &[String], count: usize, allowed: usize) {
 }
 
 /// What LAVA plans and we refuse, by how the message begins (`docs/lava-differences.md`, "Plans").
-const REFUSED: &[&str] = &[
-    "deploying to `iso-installer` is not supported yet",
-    "deploying to `nfs` is not supported yet",
-    "`commands`, commands that run beside the model and become its console, is not supported",
-];
+const REFUSED: &[&str] =
+    &["`commands`, commands that run beside the model and become its console, is not supported"];
 
 #[test]
 fn what_lava_plans_is_planned_but_for_what_is_listed() {
@@ -174,8 +171,12 @@ fn machine(words: &[String]) -> Vec<String> {
     kept
 }
 
+/// The address of LAVA's dispatcher when it made the plans, which stands for the one the guest sees.
+const DISPATCHER: &str = "192.0.2.1";
+
 /// Each path below the run's own directory, `@RUN@/…/LABEL/FILE`, as its label.
 fn labelled(value: &str) -> String {
+    let value = &value.replace(DISPATCHER, "{NFS_SERVER_IP}");
     let mut parts = value.split("@RUN@");
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
@@ -211,7 +212,10 @@ fn our_commands(plan: &Plan, platform: &dyn Platform) -> Vec<Vec<String>> {
         },
         _ => None,
     });
-    let commands = machines.filter(|machine| machine.spec.platform == platform.name()).map(|machine| {
+    // An installer's command line is not among those that LAVA shows.
+    let machines =
+        machines.filter(|machine| machine.spec.platform == platform.name() && machine.install.is_none());
+    let commands = machines.map(|machine| {
         let images = machine.spec.images.iter();
         let images = images.map(|image| {
             // LAVA leaves a file that an earlier block downloaded where it is.

@@ -1,0 +1,4 @@
+//! The rendezvous of a MultiNode job, as conversations.
+
+mod group;
+mod properties;

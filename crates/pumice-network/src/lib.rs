@@ -1,0 +1,19 @@
+//! Networks for machines of one host.
+//!
+//! * [`Switch`]: an Ethernet switch in user space, for the machines of a MultiNode job. No privilege, nothing of the
+//!   host's own network.
+//! * [`namespace`]: a tap device in a network namespace of its own, for one simulator.
+//! * [`bridge`]: a tap device on a bridge that the operator names.
+//! * [`dhcp`]: the addresses of the first two, in a pure function.
+
+pub mod bridge;
+pub mod dhcp;
+mod frame;
+mod ip;
+pub mod namespace;
+mod switch;
+
+pub use switch::Switch;
+
+/// The address of an Ethernet card.
+pub type Mac = [u8; 6];

@@ -1,0 +1,3 @@
+//! Networks, from the outside.
+
+mod switch;
