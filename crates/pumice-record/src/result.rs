@@ -117,7 +117,8 @@ impl ResultRecord {
     /// knows are dropped.
     pub fn from_json(json: &Value) -> Option<Self> {
         let text = |key: &str| json.get(key).and_then(scalar_text);
-        let line = |key: &str| json.get(key).and_then(Value::as_u64);
+        // LAVA's runner writes them as text too (lava-compat 3.3).
+        let line = |key: &str| text(key)?.parse().ok();
         let duration = text("duration").and_then(|text| text.parse::<f64>().ok());
         Some(Self {
             namespace: text("namespace"),

@@ -44,6 +44,8 @@ async fn asked(lab: &Lab, id: i64) {
     assert!(workers.iter().any(|worker| worker.hostname == "worker1"));
     assert_eq!(lava.tags().await.unwrap()[0].description.as_deref(), Some("much memory"));
 
+    // So that what is submitted now waits.
+    lab.rest("POST", "/devices/virtual01/set_health/", &json!({"health": "Maintenance"}));
     let more = lava.submit_job(JOB).await.unwrap();
     let before = chrono::DateTime::from_timestamp(0, 0).unwrap();
     let of = |state| {
