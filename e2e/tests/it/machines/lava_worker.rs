@@ -85,7 +85,7 @@ fn lavas_own_worker_takes_a_job_of_ours_and_finishes_it() {
         (json!("pass"), json!("fail"), json!("pass")),
         "{said}"
     );
-    assert!(lab.pumice(&["logs", &job], PATIENCE).stdout.contains("the job ended as planned"));
+    assert!(lab.pumice(&["logs", &job], PATIENCE).stdout.contains("Job finished correctly"));
     let workers = lab.ask(&["workers"]);
     assert_eq!((&workers[0]["hostname"], &workers[0]["state"]), (&json!("theirs"), &json!("Online")));
 
