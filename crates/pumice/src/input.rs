@@ -29,7 +29,8 @@ const UNSUPPORTED: Code = Code("not-supported");
 /// What `pumice-job` says of a job that names no device type.
 const NO_DEVICE_TYPE: Code = Code("device-type");
 
-/// A job, its device, and what would be done.
+/// A job, its device, and what would be done. The default is what there is before anything was read.
+#[derive(Default)]
 pub(crate) struct Input {
     /// Every text that was read.
     pub(crate) sources: Sources,
@@ -61,13 +62,7 @@ impl Input {
         job_id: JobId,
         platforms: &[std::rc::Rc<dyn Platform>],
     ) -> Self {
-        let mut input = Self {
-            sources: Sources::default(),
-            diagnostics: Diagnostics::new(),
-            job: None,
-            plan: None,
-            nodes: Vec::new(),
-        };
+        let mut input = Self::default();
         match input.text(job) {
             Some(text) => Self::of_text(&job.display().to_string(), &text, args, job_id, platforms),
             None => input,
@@ -81,13 +76,7 @@ impl Input {
         job_id: JobId,
         platforms: &[std::rc::Rc<dyn Platform>],
     ) -> Self {
-        let mut unread = Self {
-            sources: Sources::default(),
-            diagnostics: Diagnostics::new(),
-            job: None,
-            plan: None,
-            nodes: Vec::new(),
-        };
+        let mut unread = Self::default();
         let Some(text) = unread.text(path) else { return unread };
         let name = path.display().to_string();
         if is_dictionary(path) {
@@ -114,18 +103,12 @@ impl Input {
         if let Some(tree) = tree {
             diagnostics.extend(pumice_guest::definition::parse(&tree).1);
         }
-        Self { sources, diagnostics: diagnostics.sorted(), job: None, plan: None, nodes: Vec::new() }
+        Self { sources, diagnostics: diagnostics.sorted(), ..Self::default() }
     }
 
     /// A device: a dictionary when its name says so, else a rendered one.
     pub(crate) fn of_device(path: &Path, text: &str, args: &DeviceArgs) -> Self {
-        let mut input = Self {
-            sources: Sources::default(),
-            diagnostics: Diagnostics::new(),
-            job: None,
-            plan: None,
-            nodes: Vec::new(),
-        };
+        let mut input = Self::default();
         input.device_of_text(path, text, "", &Map::default(), args);
         input.diagnostics = std::mem::take(&mut input.diagnostics).sorted();
         input
@@ -139,13 +122,7 @@ impl Input {
         job_id: JobId,
         platforms: &[std::rc::Rc<dyn Platform>],
     ) -> Self {
-        let mut input = Self {
-            sources: Sources::default(),
-            diagnostics: Diagnostics::new(),
-            job: None,
-            plan: None,
-            nodes: Vec::new(),
-        };
+        let mut input = Self::default();
         let source = input.sources.add(name, text);
         let (job, found) = pumice_job::parse(text, source);
         let Some(job) = job else {
@@ -229,13 +206,7 @@ impl Input {
 
     /// Reads nothing but the device that `args` name, as `context` sets it.
     pub(crate) fn read_device(args: &DeviceArgs, context: &Map) -> (Self, Option<Device>) {
-        let mut input = Self {
-            sources: Sources::default(),
-            diagnostics: Diagnostics::new(),
-            job: None,
-            plan: None,
-            nodes: Vec::new(),
-        };
+        let mut input = Self::default();
         let device = input.device(None, context, None, args);
         input.diagnostics = std::mem::take(&mut input.diagnostics).sorted();
         (input, device)
