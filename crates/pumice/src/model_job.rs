@@ -167,8 +167,11 @@ fn archived(directory: &Path, name: &str, to: &Path) -> Result<PathBuf, Failure>
     Ok(archive)
 }
 
-/// A `file:` URL of a path, which must be there.
+/// A `file:` URL of a path, which must be there; what is a URL already stays as it is.
 fn url(path: &Path) -> Result<String, Failure> {
+    if let Some(url) = path.to_str().filter(|text| text.contains("://")) {
+        return Ok(url.to_owned());
+    }
     let path =
         fs::canonicalize(path).map_err(|error| bad(&format!("cannot read `{}`: {error}", path.display())))?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);

@@ -2,5 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot do its part fails")]
 
+mod exchange;
 mod group;
 mod properties;

@@ -1,5 +1,10 @@
 //! Our worker's protocol (`docs/protocol/worker.md`).
 
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+};
+
 use serde_json::{Value, json};
 
 use crate::lab::Lab;
@@ -154,4 +159,37 @@ fn a_channel_carries_bytes_both_ways() {
         b"",
     );
     assert_eq!(status, 404, "a channel is its owner's alone");
+}
+
+#[test]
+fn a_person_whose_program_is_killed_is_gone_at_once() {
+    let lab = Lab::start();
+    lab.with_device();
+    let worker = joined(&lab);
+    worker.post("session", &hello("a"));
+    let id = lab.submit("tags: [fast]\n");
+    worker.post("poll", &json!({"epoch": 1, "sequence": 1, "held": []}));
+    worker.post(&format!("jobs/{id}/started"), &json!({"fence": 1}));
+    let authorization = format!("Token {}", lab.token);
+    let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
+    let (_, opened) = lab.send("POST", &format!("/api/pumice/v1/jobs/{id}/channels"), &headers, b"{}");
+    let channel = serde_json::from_str::<Value>(&opened).unwrap()["channel"].as_str().unwrap().to_owned();
+    // Asks, and is killed while the server waits for something to say.
+    let mut killed = TcpStream::connect(lab.url.trim_start_matches("http://")).unwrap();
+    let path = format!("/api/pumice/v1/channels/{channel}?offset=0&wait_ms=60000");
+    write!(killed, "GET {path} HTTP/1.1\r\nHost: lab\r\nAuthorization: {authorization}\r\n\r\n").unwrap();
+    let sent = worker.ask("PUT", &format!("channels/{channel}?epoch=1&offset=0"), b"hello");
+    assert_eq!(sent.0, 200, "it is there");
+    let mut heard = [0; 4096];
+    assert_ne!(killed.read(&mut heard).unwrap(), 0);
+    let next = path.replace("offset=0", "offset=5");
+    write!(killed, "GET {next} HTTP/1.1\r\nHost: lab\r\nAuthorization: {authorization}\r\n\r\n").unwrap();
+    // That the server took the request shows in its having dropped what was delivered.
+    let taken = || worker.ask("PUT", &format!("channels/{channel}?epoch=1&offset=5"), b"").0 == 200;
+    assert!(taken());
+    drop(killed);
+    // The job hears that nothing follows, long before its own wait is over, and may say no more.
+    worker.ask("GET", &format!("channels/{channel}?epoch=1&offset=0&wait_ms=20000"), b"");
+    let (status, said) = worker.ask("PUT", &format!("channels/{channel}?epoch=1&offset=5"), b"more");
+    assert_eq!((status, &said["code"]), (409, &json!("conflict")), "{said}");
 }

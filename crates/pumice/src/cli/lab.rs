@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::{Format, LavaRunArgs};
+use super::{Format, LavaRunArgs, ModelArgs};
 
 const SUBMIT_EXAMPLES: &str = "Examples:
   pumice submit job.yaml                  prints the job's number
@@ -324,10 +324,12 @@ pub(crate) struct ResultsArgs {
 #[derive(Args, Debug)]
 pub(crate) struct ReserveArgs {
     /// A job definition: what it deploys and boots is held for you; its tests are left out
+    #[arg(required_unless_present = "model")]
     pub(crate) job: Option<PathBuf>,
-    /// A model of the library or a device type; it boots what its health check boots
-    #[arg(long, required_unless_present = "job", conflicts_with = "job")]
-    pub(crate) model: Option<String>,
+    // Files are those of the worker's host; URLs are what it can reach. Without any of them the lab boots what the health check
+    // of the model's device type boots, and `--model` may name a device type, too.
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
     /// Tags that its device must have
     #[arg(long = "tag", requires = "model")]
     pub(crate) tags: Vec<String>,

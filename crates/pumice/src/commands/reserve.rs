@@ -11,12 +11,13 @@ use serde_json::json;
 
 use crate::{
     cli::{
-        Format,
+        Format, Places,
         lab::{LabArgs, ReserveArgs},
     },
     exit::Exit,
-    hands,
+    hands, host,
     lab::{self, asked, connect},
+    model_job,
     terminal::{print, print_error},
 };
 
@@ -28,16 +29,16 @@ pub(crate) fn main(args: &ReserveArgs) -> Exit {
 }
 
 fn reserve(args: &ReserveArgs) -> Result<Exit, Failure> {
-    let definition = args.job.as_ref().map(|path| {
-        fs::read_to_string(path).map_err(|error| {
-            Failure::new(Cause::InvalidDefinition, format!("cannot read `{}`: {error}", path.display()))
-        })
-    });
+    let definition = definition(args)?;
+    if args.model.print_job {
+        print(definition.unwrap_or_default().trim_end());
+        return Ok(Exit::Success);
+    }
     let reservation = Reservation {
-        model: args.model.clone().unwrap_or_default(),
+        model: args.model.model.clone().unwrap_or_default(),
         tags: args.tags.clone(),
         seconds: args.time.as_secs(),
-        definition: definition.transpose()?,
+        definition,
     };
     let client = connect(&args.lab)?;
     let reserved = asked(client.reserve(&reservation))?;
@@ -64,6 +65,22 @@ fn reserve(args: &ReserveArgs) -> Result<Exit, Failure> {
         }
         thread::sleep(LOOK);
     }
+}
+
+/// What is to be booted: a job's text, or one that is made of a model and its images. `None` leaves it to the lab.
+fn definition(args: &ReserveArgs) -> Result<Option<String>, Failure> {
+    if let Some(path) = &args.job {
+        let text = fs::read_to_string(path).map_err(|error| {
+            Failure::new(Cause::InvalidDefinition, format!("cannot read `{}`: {error}", path.display()))
+        });
+        return text.map(Some);
+    }
+    let Some(model) = args.model.model.as_ref().filter(|_| args.model.has_images()) else { return Ok(None) };
+    let mut text = model_job::text(&args.model, model, &host::cache_dir(&Places::default()).join("tests"))?;
+    if !args.tags.is_empty() {
+        text.push_str(&format!("tags: {}\n", json!(args.tags)));
+    }
+    Ok(Some(text))
 }
 
 fn is_held(job: JobId, lab: &LabArgs) -> bool {

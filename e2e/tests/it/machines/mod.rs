@@ -4,4 +4,5 @@ mod faults;
 mod hands;
 mod lava_worker;
 mod models;
+mod multinode;
 mod rig;
