@@ -23,6 +23,7 @@ mod groups;
 mod lab;
 mod lava_worker;
 mod notify;
+mod origin;
 mod pages;
 mod plain;
 mod purge;
