@@ -233,6 +233,7 @@ mod tests {
         let args = ModelArgs {
             axf: Some(file("boot.axf")),
             kernel: Some(file("a kernel")),
+            initrd: Some("https://files.example.org/initrd?x=1".into()),
             append: Some("console=ttyAMA0 root=\"x\"".to_owned()),
             set: vec!["a.b=1".to_owned()],
             test: vec![test.display().to_string()],
@@ -250,6 +251,7 @@ mod tests {
             text.contains("/a%20kernel\"") && text.contains("\"console=ttyAMA0 root=\\\"x\\\"\""),
             "{text}"
         );
+        assert!(text.contains("url: \"https://files.example.org/initrd?x=1\""), "{text}");
         assert!(directory.path().join("tests/own.tar").is_file());
     }
 

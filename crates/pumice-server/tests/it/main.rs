@@ -5,6 +5,7 @@
 
 mod access;
 mod callbacks;
+mod claims;
 mod clients;
 mod exchange;
 mod lab;
