@@ -415,6 +415,7 @@ mod tests {
             dispatcher: String::new(),
             env: String::new(),
             env_dut: String::new(),
+            is_node: false,
         };
         assert!(!format!("{package:?}").contains("hunter2"));
         let registered = Registered { name: "w".into(), token: "hunter2".into() };

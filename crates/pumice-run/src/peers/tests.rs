@@ -115,18 +115,18 @@ async fn a_group_that_is_gone_ends_its_nodes_and_a_stranger_is_not_let_in() {
 #[tokio::test]
 async fn a_group_elsewhere_is_reached_by_two_files() {
     let directory = tempfile::tempdir().unwrap();
-    let answer = "{\"say\":\"welcome\",\"members\":[{\"id\":\"1\",\"name\":\"server\",\"role\":\"server\"}]}\n\
-                  {\"say\":\"answer\",\"number\":1,\"answer\":{\"answer\":\"done\"}}\n";
+    let tell = |line: &str| {
+        let path = directory.path().join("in");
+        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
+        std::io::Write::write_all(&mut file, format!("{line}\n").as_bytes()).unwrap();
+    };
     // Whoever passes the words on may be faster, and was there before.
-    std::fs::write(directory.path().join("in"), &answer[..answer.find('\n').unwrap() + 1]).unwrap();
+    tell(r#"{"say":"welcome","members":[{"id":"1","name":"server","role":"server"}]}"#);
     let peers = Peers::join_elsewhere(directory.path(), "1").await.unwrap();
     assert_eq!(peers.members().len(), 1);
     let deadline = soon();
-    let asked = async {
-        let mut file = std::fs::OpenOptions::new().append(true).open(directory.path().join("in")).unwrap();
-        std::io::Write::write_all(&mut file, &answer.as_bytes()[answer.find('\n').unwrap() + 1..]).unwrap();
-    };
-    let (met, ()) = tokio::join!(peers.ask(sync(), &deadline), asked);
+    let answer = async { tell(r#"{"say":"answer","number":1,"answer":{"answer":"done"}}"#) };
+    let (met, ()) = tokio::join!(peers.ask(sync(), &deadline), answer);
     assert_eq!(met.unwrap(), Answer::Done);
     peers.leave(None).await;
     let said = std::fs::read_to_string(directory.path().join("out")).unwrap();

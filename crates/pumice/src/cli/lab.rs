@@ -62,7 +62,7 @@ pub(crate) enum LabCommand {
     /// Say what a job waits for, or why it failed
     Why(JobArgs),
     /// Get a machine for yourself, for a while
-    Reserve(ReserveArgs),
+    Reserve(Box<ReserveArgs>),
     /// List devices
     Devices(LabArgs),
     /// List workers

@@ -76,11 +76,8 @@ fn definition(args: &ReserveArgs) -> Result<Option<String>, Failure> {
         return text.map(Some);
     }
     let Some(model) = args.model.model.as_ref().filter(|_| args.model.has_images()) else { return Ok(None) };
-    let mut text = model_job::text(&args.model, model, &host::cache_dir(&Places::default()).join("tests"))?;
-    if !args.tags.is_empty() {
-        text.push_str(&format!("tags: {}\n", json!(args.tags)));
-    }
-    Ok(Some(text))
+    let text = model_job::text(&args.model, model, &host::cache_dir(&Places::default()).join("tests"))?;
+    Ok(Some(format!("{text}tags: {}\n", json!(args.tags))))
 }
 
 fn is_held(job: JobId, lab: &LabArgs) -> bool {
