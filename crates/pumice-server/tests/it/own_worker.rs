@@ -180,8 +180,13 @@ fn a_person_whose_program_is_killed_is_gone_at_once() {
     write!(killed, "GET {path} HTTP/1.1\r\nHost: lab\r\nAuthorization: {authorization}\r\n\r\n").unwrap();
     let sent = worker.ask("PUT", &format!("channels/{channel}?epoch=1&offset=0"), b"hello");
     assert_eq!(sent.0, 200, "it is there");
-    let mut heard = [0; 4096];
-    assert_ne!(killed.read(&mut heard).unwrap(), 0);
+    let (mut heard, mut piece) = (String::new(), [0; 4096]);
+    while !heard.ends_with("hello") {
+        let count = killed.read(&mut piece).unwrap();
+        assert_ne!(count, 0, "{heard}");
+        heard.push_str(&String::from_utf8_lossy(&piece[..count]));
+    }
+    assert!(heard.starts_with("HTTP/1.1 200"), "{heard}");
     let next = path.replace("offset=0", "offset=5");
     write!(killed, "GET {next} HTTP/1.1\r\nHost: lab\r\nAuthorization: {authorization}\r\n\r\n").unwrap();
     // That the server took the request shows in its having dropped what was delivered.

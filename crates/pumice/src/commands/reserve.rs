@@ -77,7 +77,8 @@ fn definition(args: &ReserveArgs) -> Result<Option<String>, Failure> {
     }
     let Some(model) = args.model.model.as_ref().filter(|_| args.model.has_images()) else { return Ok(None) };
     let text = model_job::text(&args.model, model, &host::cache_dir(&Places::default()).join("tests"))?;
-    Ok(Some(format!("{text}tags: {}\n", json!(args.tags))))
+    let tags = (!args.tags.is_empty()).then(|| format!("tags: {}\n", json!(args.tags)));
+    Ok(Some(text + &tags.unwrap_or_default()))
 }
 
 fn is_held(job: JobId, lab: &LabArgs) -> bool {
