@@ -6,7 +6,7 @@ use axum::{
     Json, Router,
     body::Bytes,
     extract::{ConnectInfo, DefaultBodyLimit, Request, State, connect_info::Connected},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
+    http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
     routing::{get, post},
     serve::IncomingStream,
@@ -22,18 +22,33 @@ use crate::{
 
 /// Where a connection comes from.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
+pub(crate) struct Peer {
+    /// The address.
+    pub(crate) address: SocketAddr,
+    /// Whether it speaks TLS with us.
+    pub(crate) is_encrypted: bool,
+}
 
 impl Connected<IncomingStream<'_, TcpListener>> for Peer {
     fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
-        Self(*stream.remote_addr())
+        Self { address: *stream.remote_addr(), is_encrypted: false }
     }
 }
 
 impl Connected<IncomingStream<'_, TlsListener>> for Peer {
     fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
-        Self(*stream.remote_addr())
+        Self { address: *stream.remote_addr(), is_encrypted: true }
     }
+}
+
+/// The address under which the one who sent a request knows us: what a proxy says, else what the connection is.
+pub(crate) fn base_of(headers: &HeaderMap, extensions: &Extensions) -> String {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let host = text("x-forwarded-host").or_else(|| text(header::HOST.as_str())).unwrap_or("localhost");
+    let is_encrypted = || extensions.get::<ConnectInfo<Peer>>().is_some_and(|info| info.0.is_encrypted);
+    let scheme = text("x-forwarded-proto").filter(|scheme| matches!(*scheme, "http" | "https"));
+    let scheme = scheme.unwrap_or(if is_encrypted() { "https" } else { "http" });
+    format!("{scheme}://{host}")
 }
 
 /// What a page may load: what this server has, and nothing from anywhere else (Content Security Policy, level 3).
@@ -83,7 +98,7 @@ async fn wrong_method(method: Method) -> Response {
 
 /// Counts the request, mends its path, and lets it in.
 async fn enter(State(mut front): State<Front>, mut request: Request) -> Response {
-    let from = request.extensions().get::<ConnectInfo<Peer>>().map(|info| info.0.0.ip());
+    let from = request.extensions().get::<ConnectInfo<Peer>>().map(|info| info.0.address.ip());
     let now = Instant::now();
     if let Some(from) = from
         && (!front.shared.requests.take(from, now)

@@ -306,7 +306,7 @@ fn shallow(definition: &Definition, found: &mut Findings) {
 }
 
 fn files(images: &[Image], found: &mut Findings) {
-    const SCHEMES: [&str; 6] = ["http", "https", "file", "scp", "rclone", "downloads"];
+    const SCHEMES: [&str; 7] = ["http", "https", "file", "scp", "rclone", "downloads", "upload"];
     for Resource { url, checksums, .. } in images.iter().map(|image| &image.resource) {
         let scheme = url.value.split_once("://").map(|(scheme, _)| scheme);
         // `{KEY}` may stand for anything, a scheme too.
@@ -317,7 +317,8 @@ fn files(images: &[Image], found: &mut Findings) {
             found.add_defect(
                 warning(codes::URL, url.span, format!("files cannot be fetched from `{}`", describe::short(&url.value)))
                     .suggest(mended)
-                    .help("a URL begins with `http://`, `https://`, `file://`, `scp://`, `rclone://` or `downloads://`"),
+                    .help("a URL begins with `http://`, `https://`, `file://`, `scp://`, `rclone://` or `downloads://`; `pumice submit --upload` also \
+                           takes paths on its own host"),
             );
         }
         for checksum in checksums {

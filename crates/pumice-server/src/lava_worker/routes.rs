@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::{
     answer::{Answer, Error},
     finish,
-    give::{configuration_for, definition_with_secrets, job_token, token_fits},
+    give::{Asked, configuration_for, definition_for_worker, job_token, token_fits},
 };
 use crate::{app::Shared, front::Peer, lab::workers, rest::check_password, results, storage::StoreError};
 
@@ -60,7 +60,7 @@ async fn register(
             return Err(Error::forbidden(format!("User '{username}' may not register workers")));
         }
     } else {
-        let address = extensions.get::<ConnectInfo<Peer>>().map(|from| from.0.0.ip());
+        let address = extensions.get::<ConnectInfo<Peer>>().map(|from| from.0.address.ip());
         if shared.config.worker_networks.is_empty() {
             return Err(Error::forbidden("Auto registration is disabled"));
         }
@@ -170,14 +170,21 @@ async fn authorised(shared: &Shared, headers: &HeaderMap, id: i64) -> Result<Job
     Ok(job)
 }
 
-async fn fetch(State(shared): State<Arc<Shared>>, headers: HeaderMap, Path(id): Path<i64>) -> Answer {
+async fn fetch(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    extensions: Extensions,
+    Path(id): Path<i64>,
+) -> Answer {
     let job = authorised(&shared, &headers, id).await?;
     let mut reader = shared.database.read().await?;
     let given = configuration_for(&shared, &mut reader, &job).await?;
     let given = given.map_err(|reason| Error(StatusCode::CONFLICT, reason))?;
-    let definition = definition_with_secrets(&shared, &mut reader, &job).await?;
+    let asked = Asked { headers: &headers, extensions: &extensions };
+    let definition = definition_for_worker(&shared, &mut reader, &job, &asked).await?;
     drop(reader);
     let mut writer = shared.database.write().await?;
+    writer.use_uploads_of_job(job.id, shared.clock.now()).await?;
     writer.set_job_configuration(job.id, &given).await?;
     writer.commit().await?;
     Ok(Json(json!({

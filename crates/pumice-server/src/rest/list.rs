@@ -3,13 +3,13 @@
 use axum::{
     Json,
     extract::FromRequestParts,
-    http::{HeaderMap, header, request::Parts},
+    http::request::Parts,
 };
 use pumice_db::{Condition, Listing, Order, Page, UnknownField};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refused};
-use crate::refusal::Refusal;
+use crate::{front::base_of, refusal::Refusal};
 
 /// The longest page.
 const PAGE_LIMIT: u64 = 1000;
@@ -31,16 +31,8 @@ impl<S: Sync> FromRequestParts<S> for ListQuery {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
         let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
         let pairs = pairs.map_err(|error| Refusal::Invalid(error.body_text()))?.0;
-        Ok(Self { pairs, path: parts.uri.path().to_owned(), host: base_url(&parts.headers) })
+        Ok(Self { pairs, path: parts.uri.path().to_owned(), host: base_of(&parts.headers, &parts.extensions) })
     }
-}
-
-/// The address under which the client knows us.
-pub(crate) fn base_url(headers: &HeaderMap) -> String {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let host = text("x-forwarded-host").or_else(|| text(header::HOST.as_str())).unwrap_or("localhost");
-    let scheme = text("x-forwarded-proto").filter(|scheme| *scheme == "https").unwrap_or("http");
-    format!("{scheme}://{host}")
 }
 
 impl ListQuery {

@@ -14,6 +14,7 @@ mod schema;
 mod small;
 mod system;
 mod token;
+mod uploads;
 mod workers;
 
 pub(crate) use answer::{Refused, Who};

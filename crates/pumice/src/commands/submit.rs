@@ -1,6 +1,6 @@
 //! `pumice submit` and `pumice resubmit`.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use pumice_client::{LabClient, Submitted};
 use pumice_types::{Cause, Failure, JobId};
@@ -13,8 +13,10 @@ use crate::{
         lab::{JobArgs, SubmitArgs},
     },
     exit::Exit,
-    lab::{self, asked, connect, wait_for_end},
+    lab::{self, asked, connect, host_refused, wait_for_end},
+    model_job,
     terminal::{self, print, print_error},
+    upload,
 };
 
 pub(crate) fn main(args: &SubmitArgs) -> Exit {
@@ -32,10 +34,24 @@ pub(crate) fn again(args: &JobArgs) -> Exit {
 }
 
 fn submit(args: &SubmitArgs) -> Result<Exit, Failure> {
-    let text = fs::read_to_string(&args.job).map_err(|error| {
-        Failure::new(Cause::InvalidDefinition, format!("cannot read `{}`: {error}", args.job.display()))
-    })?;
+    // Tests and directories of the command line are packed here.
+    let scratch = tempfile::tempdir().map_err(|error| host_refused("cannot make a directory", &error))?;
+    let (text, directory) = match (&args.model.model, &args.job) {
+        (Some(model), _) => (model_job::text(&args.model, model, scratch.path())?, Path::new("/")),
+        (None, Some(path)) => (read(path)?, path.parent().unwrap_or(Path::new("."))),
+        (None, None) => return Err(Failure::new(Cause::InvalidDefinition, "there is no job")),
+    };
+    if args.model.print_job {
+        print(text.trim_end());
+        return Ok(Exit::Success);
+    }
     let client = connect(&args.lab)?;
+    let text = if args.upload || args.model.model.is_some() {
+        upload::send_named(&client, &text, directory, args.lab.format)?
+    } else {
+        upload::refuse_paths(&text)?;
+        text
+    };
     let submitted = asked(client.submit(&text))?;
     tell(&submitted, args.lab.format);
     if !args.wait {
@@ -47,6 +63,12 @@ fn submit(args: &SubmitArgs) -> Result<Exit, Failure> {
         exit = if exit == Exit::Success { ended } else { exit };
     }
     Ok(exit)
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    fs::read_to_string(path).map_err(|error| {
+        Failure::new(Cause::InvalidDefinition, format!("cannot read `{}`: {error}", path.display()))
+    })
 }
 
 fn tell(submitted: &Submitted, format: Format) {
