@@ -1,6 +1,5 @@
 //! What a worker is given: definition, device and settings. Both worker protocols use it.
 
-use axum::http::{Extensions, HeaderMap};
 use pumice_db::{Job, JobConfiguration, Reader, WorkerFile};
 use pumice_types::SourceId;
 use pumice_yaml::Map;
@@ -8,8 +7,8 @@ use serde_json::Value;
 
 use crate::{
     app::Shared,
-    front::base_of,
     lab::{artifact_tokens, render, upload_urls, uploads},
+    origin::Origin,
     refusal::Refusal,
     yaml,
 };
@@ -58,12 +57,6 @@ fn context_of(definition: &str) -> Map {
     node.and_then(|node| node.get("context")?.as_map().cloned()).unwrap_or_default()
 }
 
-/// Where a request was sent to, as the one who sent it knows it.
-pub(crate) struct Asked<'a> {
-    pub(crate) headers: &'a HeaderMap,
-    pub(crate) extensions: &'a Extensions,
-}
-
 /// The definition for a job's worker. What is kept of a job has names only, and here is what they stand for: remote artifact tokens
 /// of the submitter's in the headers of `deploy` and `test` actions and in `secrets` (lava-compat 6.3), and addresses with
 /// capabilities for the files that were sent for the job, on the server as the worker reached it.
@@ -71,7 +64,7 @@ pub(crate) async fn definition_for_worker(
     shared: &Shared,
     reader: &mut Reader,
     job: &Job,
-    asked: &Asked<'_>,
+    origin: &Origin,
 ) -> Result<String, Refusal> {
     let text = reader.job_text(job.id).await?.ok_or_else(|| Refusal::missing("Definition of job", job.id))?;
     let tokens = artifact_tokens::of_user(reader, &shared.key, job.submitter_id).await?;
@@ -81,10 +74,9 @@ pub(crate) async fn definition_for_worker(
     }
     let Some(mut definition) = yaml::read(&text.definition) else { return Ok(text.definition) };
     if !sent.is_empty() {
-        let base = base_of(asked.headers, asked.extensions);
         upload_urls::replace(&mut definition, &|url| {
             let is_sent = sent.iter().any(|sha256| sha256 == url.sha256());
-            is_sent.then(|| format!("{base}{}", uploads::path_for(shared, job, url)))
+            is_sent.then(|| format!("{}{}", origin.base, uploads::path_for(shared, job, url)))
         });
     }
     let secret =

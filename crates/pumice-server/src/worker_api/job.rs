@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Path, Query, State},
-    http::{Extensions, HeaderMap},
 };
 use pumice_api::{
     ProblemCode,
@@ -19,7 +18,8 @@ use serde::Deserialize;
 use super::answer::{Answer, AsWorker, Nothing, Refused};
 use crate::{
     app::Shared,
-    lava_worker::{Asked, configuration_for, definition_for_worker},
+    lava_worker::{configuration_for, definition_for_worker},
+    origin::Origin,
     refusal::Refusal,
     results,
     storage::Place,
@@ -50,8 +50,7 @@ fn job_ref(job: &Job) -> JobRef {
 pub(super) async fn package(
     State(shared): State<Arc<Shared>>,
     worker: AsWorker,
-    headers: HeaderMap,
-    extensions: Extensions,
+    Extension(origin): Extension<Origin>,
     Path(id): Path<i64>,
     Query(query): Query<OfFence>,
 ) -> Answer<JobPackage> {
@@ -59,8 +58,7 @@ pub(super) async fn package(
     let mut reader = shared.database.read().await?;
     let given = configuration_for(&shared, &mut reader, &job).await?;
     let given = given.map_err(|reason| Refused::new(ProblemCode::Conflict, reason))?;
-    let asked = Asked { headers: &headers, extensions: &extensions };
-    let definition = definition_for_worker(&shared, &mut reader, &job, &asked).await?;
+    let definition = definition_for_worker(&shared, &mut reader, &job, &origin).await?;
     drop(reader);
     let mut writer = shared.database.write().await?;
     writer.use_uploads_of_job(job.id, shared.clock.now()).await?;

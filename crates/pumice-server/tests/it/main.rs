@@ -14,3 +14,4 @@ mod openapi;
 mod own_worker;
 mod pages;
 mod routes;
+mod uploads;
