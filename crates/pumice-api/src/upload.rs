@@ -73,9 +73,9 @@ impl FromStr for UploadUrl {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parts = text.strip_prefix(SCHEME).and_then(|rest| rest.split_once('/'));
-        let read = parts.filter(|(sha256, _)| is_digest(sha256)).and_then(|(sha256, name)| {
-            Some(Self { sha256: sha256.to_owned(), name: name.parse().ok()? })
-        });
+        let read = parts
+            .filter(|(sha256, _)| is_digest(sha256))
+            .and_then(|(sha256, name)| Some(Self { sha256: sha256.to_owned(), name: name.parse().ok()? }));
         read.ok_or_else(|| InvalidUploadUrl(text.chars().take(120).collect()))
     }
 }

@@ -69,7 +69,8 @@ impl Blame for UploadError {
             Self::Read(_) => None,
             Self::Changed => Some("wait until nobody writes to it, then submit again".to_owned()),
             Self::Client(error) if error.is_temporary() => {
-                Some("what was sent is kept: the same command goes on where it was".to_owned())
+                let advice = error.hint().map_or_else(String::new, |hint| format!("{hint}; "));
+                Some(format!("{advice}what was sent is kept, and the same command goes on where it was"))
             }
             Self::Client(error) => error.hint(),
         }

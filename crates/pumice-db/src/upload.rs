@@ -53,8 +53,9 @@ impl Reader {
 
     /// A user's files, the newest first.
     pub async fn uploads_of_user(&mut self, user_id: i64) -> Result<Vec<Upload>, DbError> {
-        let sql =
-            format!("SELECT {COLUMNS} FROM uploads u WHERE u.user_id = $1 ORDER BY u.created DESC, u.id DESC");
+        let sql = format!(
+            "SELECT {COLUMNS} FROM uploads u WHERE u.user_id = $1 ORDER BY u.created DESC, u.id DESC"
+        );
         self.rows(sql, params![user_id]).await?.iter().map(upload).collect()
     }
 

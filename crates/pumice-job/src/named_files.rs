@@ -107,8 +107,10 @@ actions:
         use NamedFileKind::{Archive, Image, Repository};
         let (node, _) = pumice_yaml::parse(JOB, SourceId::default());
         let found = named_files(&node.unwrap());
-        let shown: Vec<_> =
-            found.iter().map(|file| (file.address.as_str(), &JOB[file.span.start..file.span.end], file.kind)).collect();
+        let shown: Vec<_> = found
+            .iter()
+            .map(|file| (file.address.as_str(), &JOB[file.span.start..file.span.end], file.kind))
+            .collect();
         assert_eq!(
             shown,
             [
@@ -125,8 +127,11 @@ actions:
     fn other_addresses_leave_the_rest_of_the_text_as_it_is() {
         let (node, _) = pumice_yaml::parse(JOB, SourceId::default());
         let found = named_files(&node.unwrap());
-        let other: Vec<_> =
-            found.iter().take(4).map(|file| (file.span, format!("upload://x/{}", file.address.len()))).collect();
+        let other: Vec<_> = found
+            .iter()
+            .take(4)
+            .map(|file| (file.span, format!("upload://x/{}", file.address.len())))
+            .collect();
         let expected = JOB
             .replace("'./a kernel'", "\"upload://x/10\"")
             .replace("file:///images/initrd.gz", "\"upload://x/24\"")

@@ -69,7 +69,9 @@ fn own_files(text: &str, directory: &Path) -> Result<Vec<(NamedFile, PathBuf)>, 
         let path = match place(&file.address) {
             Place::Elsewhere => continue,
             // A repository is a name that git knows, unless it says that it is here.
-            Place::Path if file.kind == NamedFileKind::Repository && !file.address.starts_with(['.', '/']) => {
+            Place::Path
+                if file.kind == NamedFileKind::Repository && !file.address.starts_with(['.', '/']) =>
+            {
                 continue;
             }
             Place::Path => directory.join(&file.address),
@@ -120,7 +122,8 @@ fn place(address: &str) -> Place {
             let path = match rest.strip_prefix("//") {
                 None => rest,
                 Some(rest) => {
-                    let path = rest.strip_prefix("localhost").filter(|path| path.starts_with('/')).unwrap_or(rest);
+                    let path =
+                        rest.strip_prefix("localhost").filter(|path| path.starts_with('/')).unwrap_or(rest);
                     if !path.starts_with('/') {
                         return Place::OtherHost;
                     }
@@ -190,7 +193,8 @@ mod tests {
     }
 
     fn job(addresses: &[&str]) -> String {
-        let images: Vec<_> = addresses.iter().enumerate().map(|(n, url)| format!("i{n}: {{url: '{url}'}}")).collect();
+        let images: Vec<_> =
+            addresses.iter().enumerate().map(|(n, url)| format!("i{n}: {{url: '{url}'}}")).collect();
         format!("actions: [{{deploy: {{images: {{{}}}}}}}]\n", images.join(", "))
     }
 
@@ -199,10 +203,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("zImage"), "x").unwrap();
         let found = own_files(&job(&["./zImage", "http://h/x", "file:zImage"]), directory.path()).unwrap();
-        let paths: Vec<_> = found.iter().map(|(_, path)| path.strip_prefix(directory.path()).unwrap()).collect();
+        let paths: Vec<_> =
+            found.iter().map(|(_, path)| path.strip_prefix(directory.path()).unwrap()).collect();
         assert_eq!(paths, [Path::new("zImage"), Path::new("zImage")]);
         let missing = own_files(&job(&["a", "file:///no/b", "."]), directory.path()).unwrap_err().message;
-        assert!(missing.contains("/a`: ") && missing.contains("`/no/b`: ") && missing.contains("is not a file"));
+        assert!(
+            missing.contains("/a`: ") && missing.contains("`/no/b`: ") && missing.contains("is not a file")
+        );
     }
 
     #[test]

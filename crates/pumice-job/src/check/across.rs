@@ -317,8 +317,7 @@ fn files(images: &[Image], found: &mut Findings) {
             found.add_defect(
                 warning(codes::URL, url.span, format!("files cannot be fetched from `{}`", describe::short(&url.value)))
                     .suggest(mended)
-                    .help("a URL begins with `http://`, `https://`, `file://`, `scp://`, `rclone://` or `downloads://`; `pumice submit --upload` also \
-                           takes paths on its own host"),
+                    .help("a URL begins with `http://`, `https://`, `file://`, `scp://`, `rclone://` or `downloads://`"),
             );
         }
         for checksum in checksums {

@@ -64,7 +64,10 @@ mod tests {
         assert_eq!(named, ["t.tar", "zImage"]);
         replace(&mut definition, &|url| Some(format!("http://lab/{}", url.name())));
         let images = &definition["actions"][0]["deploy"]["images"];
-        assert_eq!(images["kernel"], json!({"url": "http://lab/zImage", "type": "zimage", "sha256sum": DIGEST}));
+        assert_eq!(
+            images["kernel"],
+            json!({"url": "http://lab/zImage", "type": "zimage", "sha256sum": DIGEST})
+        );
         assert_eq!(images["dtb"], json!({"url": "http://h/x"}));
         let test = &definition["actions"][1]["test"]["definitions"][0];
         assert_eq!(test, &json!({"from": "url", "repository": "http://lab/t.tar", "name": "upload"}));

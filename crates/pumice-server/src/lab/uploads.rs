@@ -173,7 +173,10 @@ fn not_taken(name: &str, error: &StoreError) -> Refusal {
             "the bytes of `{name}` do not have the digest that was announced; they were thrown away"
         )),
         StoreError::Io(cause)
-            if matches!(cause.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded) =>
+            if matches!(
+                cause.kind(),
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+            ) =>
         {
             Refusal::NoRoom(format!("the server has no room left for `{name}`: ask its operator"))
         }
@@ -228,7 +231,8 @@ pub(crate) async fn check_named(
     for url in named {
         let own = reader.upload(user, url.sha256()).await?.is_some_and(|upload| upload.is_complete);
         let is_lent = lent.iter().any(|sha256| sha256 == url.sha256());
-        if !own && !(is_lent && reader.has_upload(url.sha256()).await?) {
+        let is_there = own || is_lent && reader.has_upload(url.sha256()).await?;
+        if !is_there {
             return Err(Refusal::Invalid(format!(
                 "the file `{}` that the job names is not on the server, or no more: submit the job from its files again, \
                  with `pumice submit --upload`",

@@ -20,7 +20,14 @@ use super::{
     finish,
     give::{configuration_for, definition_for_worker, job_token, token_fits},
 };
-use crate::{app::Shared, lab::workers, origin::{Origin, Peer}, rest::check_password, results, storage::StoreError};
+use crate::{
+    app::Shared,
+    lab::workers,
+    origin::{Origin, Peer},
+    rest::check_password,
+    results,
+    storage::StoreError,
+};
 
 /// The routes.
 pub(crate) fn routes() -> Router<Arc<Shared>> {

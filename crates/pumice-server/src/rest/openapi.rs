@@ -218,7 +218,8 @@ mod tests {
         let routes: Vec<_> =
             ROUTES.iter().flat_map(|r| r.methods.iter().map(|(m, _)| (*m, r.path))).collect();
         for (method, path) in &routes {
-            let takes_body = matches!(*method, "post" | "put" | "patch") && !["/devices/validate/", "/uploads/{sha256}/"].contains(path);
+            let takes_body = matches!(*method, "post" | "put" | "patch")
+                && !["/devices/validate/", "/uploads/{sha256}/"].contains(path);
             let is_described = schema::REQUESTS.iter().any(|(m, known, _)| m == method && known == path);
             assert_eq!(takes_body, is_described, "{method} {path}");
         }

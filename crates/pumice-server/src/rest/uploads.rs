@@ -26,11 +26,7 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>, who: Who, query: Lis
     query.answer(&query.cut(all)?, |upload| json!(upload))
 }
 
-pub(super) async fn show(
-    State(shared): State<Arc<Shared>>,
-    who: Who,
-    Path(sha256): Path<String>,
-) -> Answer {
+pub(super) async fn show(State(shared): State<Arc<Shared>>, who: Who, Path(sha256): Path<String>) -> Answer {
     Ok(Json(json!(uploads::find(&shared, &who, &sha256).await?)))
 }
 

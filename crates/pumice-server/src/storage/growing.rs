@@ -28,7 +28,11 @@ impl Growing {
 
     /// A file `whole` that grows in `directory`, under a name that begins with `stem`.
     pub(super) fn at(whole: PathBuf, directory: &Path, stem: &str) -> Self {
-        Self { whole, part: directory.join(format!("{stem}.part")), aim: directory.join(format!("{stem}.aim")) }
+        Self {
+            whole,
+            part: directory.join(format!("{stem}.part")),
+            aim: directory.join(format!("{stem}.aim")),
+        }
     }
 
     /// How much of it is there.

@@ -26,8 +26,11 @@ const REMEMBERED: usize = 1024;
 /// The part of a store that keeps uploads. Digests are 64 hexadecimal digits in lower case: the caller has checked.
 pub(super) struct Uploads {
     root: PathBuf,
-    turns: Mutex<HashMap<(i64, String), Arc<Mutex<()>>>>,
+    turns: Mutex<HashMap<(i64, String), Turn>>,
 }
+
+/// Whose turn it is to add to one file of one user.
+type Turn = Arc<Mutex<()>>;
 
 impl Uploads {
     pub(super) fn in_directory(root: PathBuf) -> Self {
@@ -42,7 +45,7 @@ impl Uploads {
         Growing::at(self.whole(sha256), &self.root.join("parts"), &format!("{owner}-{sha256}"))
     }
 
-    fn turn(&self, owner: i64, sha256: &str) -> Arc<Mutex<()>> {
+    fn turn(&self, owner: i64, sha256: &str) -> Turn {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         if turns.len() >= REMEMBERED {
             turns.retain(|_, turn| Arc::strong_count(turn) > 1);

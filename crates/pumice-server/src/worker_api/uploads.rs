@@ -34,6 +34,7 @@ pub(super) async fn upload(
         return Err(gone("there is no such file for this job, or the job is not lent so any more"));
     }
     let (storage, digest) = (Arc::clone(&shared.storage), sha256.clone());
-    let found = stored::answer(&headers, Some(&sha256), move |from| storage.read_upload(&digest, from)).await?;
+    let found =
+        stored::answer(&headers, Some(&sha256), move |from| storage.read_upload(&digest, from)).await?;
     found.ok_or_else(|| gone("the file is not in the server's store any more"))
 }

@@ -20,8 +20,7 @@ fn put(lab: &Lab, token: &str, offset: usize, piece: &[u8]) -> (u16, Value) {
 
 fn put_sized(lab: &Lab, token: &str, offset: usize, piece: &[u8], size: u64) -> (u16, Value) {
     let authorization = format!("Token {token}");
-    let headers =
-        [("Authorization", authorization.as_str()), ("Content-Type", "application/octet-stream")];
+    let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/octet-stream")];
     let path = format!("/api/v0.2/uploads/{HELLO}/?name=zImage&size={size}&offset={offset}");
     let (status, text) = lab.send("PUT", &path, &headers, piece);
     (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
@@ -45,7 +44,10 @@ fn a_file_comes_in_pieces_and_its_place_says_how_far_it_is() {
     assert_eq!((status, &upload["offset"], &upload["complete"]), (200, &json!(2), &json!(false)), "{upload}");
     assert_eq!(put(&lab, &token, 4, b"o").0, 409, "bytes before it are missing");
     let upload: Value = serde_json::from_str(&place().1).unwrap();
-    assert_eq!((&upload["offset"], &upload["name"], &upload["size"]), (&json!(2), &json!("zImage"), &json!(5)));
+    assert_eq!(
+        (&upload["offset"], &upload["name"], &upload["size"]),
+        (&json!(2), &json!("zImage"), &json!(5))
+    );
     assert_eq!(put(&lab, &token, 0, b"hell").1["offset"], 4, "what is there is skipped");
     assert_eq!(put(&lab, &token, 4, b"o").1["complete"], true);
     assert_eq!(put(&lab, &token, 4, b"o").1["complete"], true, "a repetition");
@@ -70,7 +72,11 @@ fn what_does_not_add_up_is_refused() {
     check(put(&lab, "wrong", 0, b"hello"), 401, "Invalid token");
     let headers = [("Authorization", format!("Token {token}"))];
     let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    for path in ["abc/?name=x&size=1&offset=0", &format!("{HELLO}/?name=x&size=1"), "..%2f..%2fx/?name=x&size=1&offset=0"] {
+    for path in [
+        "abc/?name=x&size=1&offset=0",
+        &format!("{HELLO}/?name=x&size=1"),
+        "..%2f..%2fx/?name=x&size=1&offset=0",
+    ] {
         let (status, text) = lab.send("PUT", &format!("/api/v0.2/uploads/{path}"), &headers, b"x");
         assert!(status == 400 || status == 404, "{path}: {status} {text}");
     }
@@ -120,7 +126,8 @@ fn the_worker_that_has_the_job_gets_an_address_that_opens_the_file_and_nobody_el
     let fetched: Value = serde_json::from_str(&fetched).unwrap();
     let definition = fetched["definition"].as_str().unwrap();
     assert!(definition.contains(&format!("sha256sum: {HELLO}")), "{definition}");
-    let address = definition.lines().find_map(|line| line.trim().strip_prefix("url: ")).unwrap().trim_matches('\'');
+    let address =
+        definition.lines().find_map(|line| line.trim().strip_prefix("url: ")).unwrap().trim_matches('\'');
     let path = address.strip_prefix("http://lab.example:8000").expect("as the worker reached it");
     assert_eq!(lab.send("GET", path, &[], b""), (200, "hello".to_owned()));
     assert_eq!(lab.send("GET", path, &[("Range", "bytes=3-")], b""), (206, "lo".to_owned()));

@@ -36,6 +36,9 @@ const TOKENS_EXAMPLES: &str = "Examples:
   pumice tokens create ci --scope submit --days 90       prints the secret, this once
   pumice tokens end 7";
 
+/// LAVA's states of a job (lava-compat 6.1).
+const STATES: [&str; 6] = ["Submitted", "Scheduling", "Scheduled", "Running", "Canceling", "Finished"];
+
 /// What there is to do with a lab.
 #[derive(Debug, Subcommand)]
 pub(crate) enum LabCommand {
@@ -87,6 +90,8 @@ pub(crate) enum LabCommand {
     /// Runs the job in a worker's directory (docs/protocol/job-directory.md).
     #[command(name = "__job", hide = true)]
     Job {
+        #[command(flatten)]
+        server: JobServer,
         /// The job's directory.
         directory: PathBuf,
     },
@@ -99,6 +104,17 @@ pub(crate) enum LabCommand {
     /// LAVA's runner, for a worker of a LAVA server.
     #[command(name = "__lava-run", hide = true)]
     LavaRun(LavaRunArgs),
+}
+
+/// The server that a job came from: its files are fetched there, whatever the operator says of other addresses.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct JobServer {
+    /// Its address.
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// Certificates to trust for it, PEM.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_cert: Option<PathBuf>,
 }
 
 /// Where a lab keeps everything.
@@ -247,8 +263,8 @@ pub(crate) struct SubmitArgs {
 /// Arguments of `pumice jobs`.
 #[derive(Args, Debug)]
 pub(crate) struct JobsArgs {
-    /// Only jobs in this state: Submitted, Scheduling, Scheduled, Running, Canceling, Finished
-    #[arg(long)]
+    /// Only jobs in this state
+    #[arg(long, value_name = "STATE", value_parser = STATES)]
     pub(crate) state_is: Option<String>,
     /// Only jobs with this, by LAVA's names: `submitter=ann`, `end_time__gt=2026-11-01T00:00:00Z`, `metadata__branch=main`
     #[arg(long = "where", value_name = "FIELD=VALUE")]

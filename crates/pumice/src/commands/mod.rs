@@ -57,7 +57,7 @@ pub(crate) fn lab(command: &LabCommand) -> ExitCode {
         LabCommand::Workers(args) => jobs::workers(args),
         LabCommand::Uploads(args) => uploads::main(args),
         LabCommand::Tokens(args) => tokens::main(args),
-        LabCommand::Job { directory } => return job_process::main(directory),
+        LabCommand::Job { server, directory } => return job_process::main(directory, server),
         LabCommand::Keep { directory } => {
             return pumice_worker::keeper_main(directory, vec![program(), OsString::from("__watch")]);
         }

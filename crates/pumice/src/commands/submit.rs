@@ -2,8 +2,9 @@
 
 use std::{fs, path::Path};
 
+use pumice_api::ProblemCode;
 use pumice_client::{LabClient, Submitted};
-use pumice_types::{Cause, Failure, JobId};
+use pumice_types::{Blame as _, Cause, Failure, JobId};
 use serde_json::json;
 
 use super::results;
@@ -13,7 +14,7 @@ use crate::{
         lab::{JobArgs, SubmitArgs},
     },
     exit::Exit,
-    lab::{self, asked, connect, host_refused, wait_for_end},
+    lab::{self, asked, asked_of, connect, host_refused, wait_for_end},
     model_job,
     terminal::{self, print, print_error},
     upload,
@@ -27,7 +28,8 @@ pub(crate) fn main(args: &SubmitArgs) -> Exit {
 pub(crate) fn again(args: &JobArgs) -> Exit {
     let ask = || {
         let client = connect(&args.lab)?;
-        tell(&asked(client.resubmit(JobId(args.id)))?, args.lab.format);
+        let id = JobId(args.id);
+        tell(&asked_of(id, client.resubmit(id))?, args.lab.format);
         Ok(Exit::Success)
     };
     lab::exit(ask())
@@ -52,7 +54,13 @@ fn submit(args: &SubmitArgs) -> Result<Exit, Failure> {
         upload::refuse_paths(&text)?;
         text
     };
-    let submitted = asked(client.submit(&text))?;
+    let submitted = client.submit(&text).map_err(|error| match error.problem() {
+        Some(problem) if problem.code == ProblemCode::Invalid => {
+            Failure::new(Cause::InvalidDefinition, problem.message.clone())
+                .hint("`pumice check JOB` shows every mistake with its line and column")
+        }
+        _ => error.failure(),
+    })?;
     tell(&submitted, args.lab.format);
     if !args.wait {
         return Ok(Exit::Success);
@@ -82,7 +90,19 @@ fn tell(submitted: &Submitted, format: Format) {
 
 /// Waits for a job, prints its results, and says how `pumice run` would have ended.
 fn end(client: &LabClient, id: JobId, format: Format) -> Result<Exit, Failure> {
-    let job = wait_for_end(client, id, |_| ())?;
+    if format == Format::Text {
+        let waits = asked(client.why(id))?.obstacles;
+        if let Some(obstacle) = waits.first() {
+            print_error(&format!("job {id} waits: {}; {}", obstacle.what, obstacle.remedy));
+        }
+    }
+    let mut is_told = format == Format::Json;
+    let job = wait_for_end(client, id, |piece| {
+        if !is_told && !piece.is_empty() {
+            is_told = true;
+            print_error(&format!("job {id} runs; `pumice logs -f {id}` shows what it says"));
+        }
+    })?;
     let cases = results::all(client, id)?;
     results::show(&cases, format);
     let why = asked(client.why(id))?;

@@ -48,11 +48,8 @@ fn list(args: &LabArgs) -> Result<Exit, Failure> {
     }
     let mut table = Table::new(["file", "size", "sha256", "state", "kept until"]);
     for upload in &uploads {
-        let state = if upload.complete {
-            "whole".to_owned()
-        } else {
-            format!("{} of it", ByteSize(upload.offset))
-        };
+        let state =
+            if upload.complete { "whole".to_owned() } else { format!("{} of it", ByteSize(upload.offset)) };
         let digest = upload.sha256.get(..SHORT).unwrap_or_default().to_owned();
         let until = upload.expires.split('.').next().unwrap_or_default().to_owned();
         table.row([upload.name.clone(), ByteSize(upload.size).to_string(), digest, state, until]);
@@ -63,8 +60,10 @@ fn list(args: &LabArgs) -> Result<Exit, Failure> {
 
 fn remove(args: &LabArgs, wanted: &str) -> Result<Exit, Failure> {
     let client = connect(args)?;
-    let found = chosen(all(&client)?, wanted)
-        .map_err(|message| Failure { hint: Some("`pumice uploads` lists them".to_owned()), ..refused(message) })?;
+    let found = chosen(all(&client)?, wanted).map_err(|message| Failure {
+        hint: Some("`pumice uploads` lists them".to_owned()),
+        ..refused(message)
+    })?;
     asked(client.delete_upload(&found.sha256))?;
     match args.format {
         Format::Json => print(&json!({ "removed": found.sha256 }).to_string()),

@@ -65,7 +65,8 @@ impl Drop for Meter {
 
 /// `label [####....]  41 %  4.2 MiB of 10.1 MiB`
 fn bar(label: &str, done: u64, total: u64, width: usize) -> String {
-    let part = |of: u64| u64::try_from(u128::from(done.min(total)) * u128::from(of) / u128::from(total.max(1)));
+    let part =
+        |of: u64| u64::try_from(u128::from(done.min(total)) * u128::from(of) / u128::from(total.max(1)));
     let filled = part(width as u64).ok().and_then(|filled| usize::try_from(filled).ok()).unwrap_or(0);
     let percent = part(100).unwrap_or(0);
     let (full, empty) = ("#".repeat(filled), ".".repeat(width.saturating_sub(filled)));
