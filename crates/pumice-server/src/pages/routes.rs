@@ -9,14 +9,14 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{account, compare, devices, help, jobs, queue, results, stream, submit, workers};
+use super::{account, compare, devices, help, home, jobs, queue, results, stream, submit, workers};
 use crate::app::Shared;
 
 /// The routes of the pages.
 pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new()
-        .route("/", get(jobs::home))
-        .route("/scheduler/", get(jobs::home))
+        .route("/", get(home::home))
+        .route("/scheduler/", get(home::home))
         .route("/scheduler/alljobs", get(jobs::all))
         .route("/scheduler/activejobs", get(jobs::active))
         .route("/scheduler/myjobs", get(jobs::mine))

@@ -107,6 +107,8 @@ fn list<T: Serialize, const COLUMNS: usize>(
         return;
     }
     let mut table = Table::new(heads);
-    things.iter().for_each(|thing| table.row(row(thing)));
+    for thing in things {
+        table.row(row(thing));
+    }
     table.print(none);
 }

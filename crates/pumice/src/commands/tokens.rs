@@ -33,7 +33,9 @@ fn list(args: &LabArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Success);
     }
     let mut table = Table::new(["token", "may", "for", "last used", "ends"]);
-    tokens.iter().for_each(|token| table.row(row(token)));
+    for token in &tokens {
+        table.row(row(token));
+    }
     table.print("you have no tokens");
     Ok(Exit::Success)
 }

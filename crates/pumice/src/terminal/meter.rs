@@ -38,7 +38,8 @@ impl Meter {
             return;
         }
         self.last = Some(Instant::now());
-        let rate = (done.saturating_sub(first) as u128 * 1000) / self.started.elapsed().as_millis().max(1);
+        let rate =
+            (u128::from(done.saturating_sub(first)) * 1000) / self.started.elapsed().as_millis().max(1);
         let rate = ByteSize(u64::try_from(rate).unwrap_or(u64::MAX));
         let line = bar(&self.label, done, self.total, Self::BAR);
         let mut out = std::io::stderr().lock();

@@ -29,7 +29,7 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
     }
 
     fn lines(&self) -> Vec<String> {
-        let heads = self.heads.map(|head| head.to_uppercase());
+        let heads = self.heads.map(str::to_uppercase);
         let width = |column: usize| {
             let cells = self.rows.iter().chain([&heads]).map(|row| row[column].chars().count());
             cells.max().unwrap_or(0)

@@ -92,7 +92,7 @@ fn every_command_has_a_manual_page_that_renders_without_a_warning() {
     }
 }
 
-/// Renders a page as `man` does (groff_man(7)), with every warning there is.
+/// Renders a page as `man` does (`groff_man(7)`), with every warning there is.
 fn render(groff: &Path, page: &Path) {
     let output = Command::new(groff).args(["-man", "-ww", "-k", "-Tutf8"]).arg(page).output().unwrap();
     let warnings = String::from_utf8_lossy(&output.stderr);
