@@ -120,6 +120,12 @@ const TOOLS: &[Tool] = &[
         purpose: "is the machine that tests reach over SSH",
         proof: &[],
     },
+    Tool {
+        programs: &["groff"],
+        packages: &["groff-base"],
+        purpose: "renders our manual pages in the tests",
+        proof: &[],
+    },
     Tool { programs: &["git"], packages: &["git"], purpose: "fetches test definitions", proof: &[] },
     Tool {
         programs: &["curl"],
@@ -155,6 +161,12 @@ const TOOLS: &[Tool] = &[
         programs: &["cc"],
         packages: &["gcc", "libc6-dev"],
         purpose: "compiles the C parts of some crates",
+        proof: &[],
+    },
+    Tool {
+        programs: &["chromium"],
+        packages: &["chromium"],
+        purpose: "is the browser that the tests read the pages with",
         proof: &[],
     },
     Tool {

@@ -165,7 +165,7 @@
 
   // What went well is folded away in a job that failed, so that what did not is in sight.
   const foldWhatWentWell = () => {
-    if (box.dataset.failed !== "true" || wanted || !steps().some((step) => step.classList.contains("failed"))) return;
+    if (!("failed" in box.dataset) || wanted || !steps().some((step) => step.classList.contains("failed"))) return;
     for (const step of steps()) step.open = step.classList.contains("failed");
     nameFold();
   };
@@ -205,6 +205,6 @@
     foldWhatWentWell();
     leadToEvidence();
     if (find.value) search();
-    if (box.dataset.finished === "false") location.reload();
+    if ("live" in box.dataset) location.reload();
   });
 })();

@@ -52,6 +52,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/static/style.css", get(style))
         .route("/static/app.js", get(script))
         .route("/static/log.js", get(log_script))
+        .route("/static/icon.svg", get(icon))
 }
 
 async fn style() -> Response {
@@ -64,6 +65,10 @@ async fn script() -> Response {
 
 async fn log_script() -> Response {
     asset("text/javascript; charset=utf-8", include_str!("../../static/log.js"))
+}
+
+async fn icon() -> Response {
+    asset("image/svg+xml", include_str!("../../static/icon.svg"))
 }
 
 /// The address has the version, so that a browser may keep it.

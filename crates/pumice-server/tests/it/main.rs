@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a test that is skipped says why")]
 
 mod access;
+mod browser;
 mod callbacks;
 mod claims;
 mod clients;
@@ -15,3 +16,4 @@ mod openapi;
 mod own_worker;
 mod pages;
 mod routes;
+mod uploads;

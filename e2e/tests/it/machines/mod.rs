@@ -6,3 +6,4 @@ mod lava_worker;
 mod models;
 mod multinode;
 mod rig;
+mod uploads;
