@@ -393,7 +393,7 @@ pub(crate) struct ReserveArgs {
     /// A job definition: what it deploys and boots is held for you; its tests are left out
     #[arg(required_unless_present = "model")]
     pub(crate) job: Option<PathBuf>,
-    // Files are those of the worker's host; URLs are what it can reach. Without any of them the lab boots what the health check
+    // Files are sent to the lab; URLs are what its worker can reach. Without any of them the lab boots what the health check
     // of the model's device type boots, and `--model` may name a device type, too.
     #[command(flatten)]
     pub(crate) model: ModelArgs,
