@@ -177,8 +177,8 @@ fn a_person_whose_program_is_killed_is_gone_at_once() {
     // Takes as much as the server keeps, and is killed while it waits for more: that the server has its second request shows
     // in the worker's being let go on.
     let piece = vec![b'x'; 1 << 20];
+    let path = format!("channels/{channel}?epoch=1&offset=0");
     std::thread::scope(|scope| {
-        let path = format!("channels/{channel}?epoch=1&offset=0");
         let sent = scope.spawn(|| worker.ask("PUT", &path, &piece).0);
         let mut killed = TcpStream::connect(lab.url.trim_start_matches("http://")).unwrap();
         let ask = |mut connection: &TcpStream, offset: usize| {
