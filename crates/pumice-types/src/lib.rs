@@ -6,6 +6,7 @@
 mod deadline;
 mod diagnostic;
 mod failure;
+mod file_pattern;
 mod ids;
 mod mask;
 mod name;
@@ -17,6 +18,7 @@ mod verdict;
 pub use deadline::Deadline;
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Related, Severity, Suggestion, nearest};
 pub use failure::{Blame, Cause, Evidence, Failure, Fault};
+pub use file_pattern::{FilePattern, InvalidFilePattern, LetterCase};
 pub use ids::{DeviceName, JobId, Level, WorkerName};
 pub use mask::{MASK, Mask};
 pub use name::{InvalidName, Name};
