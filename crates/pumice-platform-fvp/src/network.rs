@@ -49,7 +49,7 @@ pub(crate) fn attach(launch: &mut Launch, network: &NetworkSpec, entry: &Entry, 
             if !pairs.is_empty() {
                 set(format!("{bridge}.userNetPorts"), &pairs.join(","));
             }
-            launch.forwards.extend(forwards.iter().map(forward));
+            launch.forwards.extend(forwards.iter().copied().map(forward));
         }
         NetworkSpec::Tap { bridge: host_bridge, mac, forwards } => {
             set(format!("{card}.mac_address"), mac.as_deref().unwrap_or(&own));
@@ -65,14 +65,14 @@ pub(crate) fn attach(launch: &mut Launch, network: &NetworkSpec, entry: &Entry, 
 
 /// Has the tap made on the host.
 fn make(launch: &mut Launch, tap: String, bridge: Option<&str>, forwards: &[Forward]) {
-    launch.forwards.extend(forwards.iter().map(forward));
+    launch.forwards.extend(forwards.iter().copied().map(forward));
     launch.network = Some(match bridge {
         Some(bridge) => HostNetwork::Bridge { tap, bridge: bridge.to_owned() },
         None => HostNetwork::Namespace { tap },
     });
 }
 
-fn forward(one: &Forward) -> PortForward {
+fn forward(one: Forward) -> PortForward {
     PortForward { host_port: one.host_port, guest_port: one.guest_port }
 }
 

@@ -98,6 +98,18 @@ impl World {
         .collect()
     }
 
+    /// None of these carriers is alive any more.
+    fn are_gone(carriers: &[u32]) {
+        let end = Instant::now() + Duration::from_secs(10);
+        // One that has ended and is not reaped yet has no words.
+        let is_alive =
+            |id: &&u32| fs::read(format!("/proc/{id}/cmdline")).is_ok_and(|words| !words.is_empty());
+        while let Some(id) = carriers.iter().find(is_alive) {
+            assert!(Instant::now() < end, "slirp4netns {id} is still there");
+            thread::sleep(POLL);
+        }
+    }
+
     /// Kills a run and the process that watches over it, so that nobody cleans up.
     fn kill_with_its_watcher(&self, run: &Running) {
         // The watcher first: it would begin at once.

@@ -61,8 +61,5 @@ fn two_models_have_a_network_each_and_kill_9_leaves_nothing_after_the_next_start
     }
     drop(running);
     world.next_start_leaves_nothing(2);
-    let is_alive = |id: &u32| {
-        fs::read_to_string(format!("/proc/{id}/comm")).is_ok_and(|name| name.trim() == "slirp4netns")
-    };
-    assert!(!carriers.iter().any(is_alive), "what carried the way out goes with its run");
+    World::are_gone(&carriers);
 }
