@@ -22,3 +22,4 @@ mod ssh;
 mod time;
 mod tuxrun;
 mod uml;
+mod uploads;
