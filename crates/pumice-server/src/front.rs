@@ -1,40 +1,27 @@
 //! The front: every request passes here, whatever door it goes to.
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{ConnectInfo, DefaultBodyLimit, Request, State, connect_info::Connected},
+    extract::{ConnectInfo, DefaultBodyLimit, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
     routing::{get, post},
-    serve::IncomingStream,
 };
+use pumice_api::worker;
 use serde_json::json;
-use tokio::net::TcpListener;
 use tower_service::Service;
 
 use crate::{
-    app::Shared, events, lava_worker, pages, plain, refusal::Refusal, rest, tls::TlsListener, worker_api,
-    xmlrpc,
+    app::Shared,
+    events, lava_worker,
+    origin::{Origin, Peer},
+    pages, plain,
+    refusal::Refusal,
+    rest, worker_api, xmlrpc,
 };
-
-/// Where a connection comes from.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
-
-impl Connected<IncomingStream<'_, TcpListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
-        Self(*stream.remote_addr())
-    }
-}
-
-impl Connected<IncomingStream<'_, TlsListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
-        Self(*stream.remote_addr())
-    }
-}
 
 /// What a page may load: what this server has, and nothing from anywhere else (Content Security Policy, level 3).
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -69,11 +56,11 @@ async fn rpc(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes)
     xmlrpc::answer(shared, headers, body).await
 }
 
-async fn nowhere(uri: Uri) -> Response {
-    if uri.path().starts_with("/api/") {
+async fn nowhere(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    if request.uri().path().starts_with("/api/") {
         return (StatusCode::NOT_FOUND, Json(json!({"detail": "Not found."}))).into_response();
     }
-    (StatusCode::NOT_FOUND, "There is nothing here.").into_response()
+    pages::nowhere(shared, request).await
 }
 
 async fn wrong_method(method: Method) -> Response {
@@ -83,10 +70,13 @@ async fn wrong_method(method: Method) -> Response {
 
 /// Counts the request, mends its path, and lets it in.
 async fn enter(State(mut front): State<Front>, mut request: Request) -> Response {
-    let from = request.extensions().get::<ConnectInfo<Peer>>().map(|info| info.0.0.ip());
+    let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|info| info.0);
+    let origin = Origin::of(peer, request.headers());
+    let from = origin.client;
+    request.extensions_mut().insert(origin);
     let now = Instant::now();
     if let Some(from) = from
-        && (!front.shared.requests.take(from, now)
+        && (!is_a_workers(&request) && !front.shared.requests.take(from, now)
             || tries_to_log_in(&request) && !front.shared.failures.has_left(from, now))
     {
         return (
@@ -126,6 +116,12 @@ async fn enter(State(mut front): State<Front>, mut request: Request) -> Response
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
+}
+
+/// Whether a request is a worker's and shows its token. Those are not counted: a busy worker asks often, and may share an
+/// address with people. A token that is wrong counts as a failed login, and few of those are allowed.
+fn is_a_workers(request: &Request) -> bool {
+    request.uri().path().starts_with(worker::PREFIX) && request.headers().contains_key(header::AUTHORIZATION)
 }
 
 /// Whether a request shows credentials: in its headers, in its address, or as a form or a body.

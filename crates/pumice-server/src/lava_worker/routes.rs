@@ -20,7 +20,7 @@ use super::{
     finish,
     give::{configuration_for, definition_with_secrets, job_token, token_fits},
 };
-use crate::{app::Shared, front::Peer, lab::workers, rest::check_password, results, storage::StoreError};
+use crate::{app::Shared, lab::workers, origin::Peer, rest::check_password, results, storage::StoreError};
 
 /// The routes.
 pub(crate) fn routes() -> Router<Arc<Shared>> {
@@ -60,7 +60,7 @@ async fn register(
             return Err(Error::forbidden(format!("User '{username}' may not register workers")));
         }
     } else {
-        let address = extensions.get::<ConnectInfo<Peer>>().map(|from| from.0.0.ip());
+        let address = extensions.get::<ConnectInfo<Peer>>().map(|from| from.0.address.ip());
         if shared.config.worker_networks.is_empty() {
             return Err(Error::forbidden("Auto registration is disabled"));
         }
