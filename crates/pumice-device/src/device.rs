@@ -142,7 +142,7 @@ impl Device {
     /// Conventions of the guest and pauses are the machine's own; power, simulator and network are its host role's.
     #[must_use]
     pub fn reached_over_ssh(self) -> Self {
-        let ssh = self.deploy_method("ssh").map(Node::to_json).filter(|node| node.is_object());
+        let ssh = self.deploy_method("ssh").map(Node::to_json).filter(serde_json::Value::is_object);
         let node = serde_json::json!({"actions": {
             "deploy": {"methods": {"ssh": ssh.unwrap_or_else(|| serde_json::json!({})), "overlay": null}},
             "boot": {"methods": {"ssh": null}},

@@ -81,7 +81,7 @@ pub enum BootKind {
     /// A login over SSH to a machine that runs.
     Ssh {
         /// Whom to reach.
-        target: SshTarget,
+        target: Box<SshTarget>,
         /// Copies what was deployed to it and unpacks it there, `scp-deploy`; `None` when nothing is.
         copy: Option<Scope>,
         /// Opens the session, `primary-ssh`.

@@ -10,12 +10,13 @@ const LIMIT: Duration = Duration::from_secs(150);
 /// A machine, and two logins to it that begin when its tests say so and learn from it where it is.
 fn job(sandbox: &Sandbox, address: &str) -> String {
     let definition = |role: &str, steps: &[String]| {
-        let steps: String = steps.iter().map(|step| format!("          - '{step}'\n")).collect();
+        let steps: Vec<_> = steps.iter().map(|step| format!("          - '{step}'\n")).collect();
         format!(
             "- test:\n    role: [{role}]\n    definitions:\n    - from: inline\n      name: {role}\n      \
              path: {role}.yaml\n      repository:\n        \
              metadata: {{format: Lava-Test Test Definition 1.0, name: {role}, description: x}}\n        \
-             run:\n          steps:\n{steps}"
+             run:\n          steps:\n{}",
+            steps.concat()
         )
     };
     let mark = sandbox.path().join("a-guest-was-here");

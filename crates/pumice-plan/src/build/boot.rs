@@ -188,7 +188,7 @@ impl<'a> Builder<'a> {
             }
             ("ssh", BootDetail::Ssh(ssh)) => {
                 self.device_boots(boot, "ssh")?;
-                let target = self.ssh_target(boot, ssh)?;
+                let target = Box::new(self.ssh_target(boot, ssh)?);
                 let scope = scopes.block(number, "login-ssh", retries);
                 let namespace = boot.block.namespace();
                 let has_files = self.ahead.deploys_before(namespace, index).any(|one| one.to.value == "ssh");

@@ -47,9 +47,10 @@ pub(crate) async fn run(
     cx: &StepCx,
 ) -> Result<(), Failure> {
     let TestKind::Services { services } = &plan.kind else { return Err(unplanned(&plan.run.name)) };
+    let earlier = running.0.len();
     cx.step_with_tries(&plan.scope, Cause::ContainerFailed, async |cx| {
         // Those of a try before are not those of this one.
-        running.stop(host, cx).await?;
+        running.stop_beyond(earlier, host, cx).await?;
         cx.step(&plan.run, Cause::ContainerFailed, async |cx| {
             for service in services {
                 start(service, running, host, cx).await?;
@@ -135,8 +136,13 @@ fn composition(plan: &ServicePlan, directory: &Path) -> Result<String, Failure> 
 impl Services {
     /// Ends all of them, the last first, and says what they printed.
     pub(crate) async fn stop(&mut self, host: &RunHost, cx: &StepCx) -> Result<(), Failure> {
+        self.stop_beyond(0, host, cx).await
+    }
+
+    /// Ends all but the first `kept`.
+    async fn stop_beyond(&mut self, kept: usize, host: &RunHost, cx: &StepCx) -> Result<(), Failure> {
         let mut outcome = Ok(());
-        while let Some(running) = self.0.pop() {
+        for running in self.0.drain(kept..).rev() {
             outcome = outcome.and(running.stop(host, cx).await);
         }
         outcome
