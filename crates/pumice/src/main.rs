@@ -22,6 +22,7 @@ mod once;
 mod provenance;
 mod sarif;
 mod terminal;
+mod upload;
 
 use std::process::ExitCode;
 

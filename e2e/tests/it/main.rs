@@ -26,3 +26,4 @@ mod tap;
 mod time;
 mod tuxrun;
 mod uml;
+mod uploads;

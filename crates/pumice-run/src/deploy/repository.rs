@@ -34,7 +34,7 @@ pub(crate) struct Repository {
     pub(crate) tree: Tree,
     /// The commit that was used; `None` for an archive.
     pub(crate) commit: Option<String>,
-    /// Where it was, as the job says it.
+    /// Where it was, as anybody may see it.
     pub(crate) url: String,
 }
 
@@ -68,7 +68,8 @@ pub(crate) async fn bring(
             let headers = headers.iter();
             request.headers = headers.map(|one| (one.name.value.clone(), one.value.value.clone())).collect();
             let tree = stripped(archive(source, &request, host, cx).await?, *strip_components)?;
-            Ok(Repository { tree, commit: None, url: repository.value.clone() })
+            // A query may be what opens the file, and results are there for everybody.
+            Ok(Repository { tree, commit: None, url: pumice_store::shown_url(&repository.value) })
         }
     }
 }

@@ -9,4 +9,5 @@
 mod agreement;
 mod commands;
 mod editor;
+mod shell;
 mod slips;
