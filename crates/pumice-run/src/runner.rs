@@ -212,7 +212,7 @@ impl<'a> Runner<'a> {
                 else {
                     return Err(nothing_runs(&plan.scope.namespace));
                 };
-                boot::run_on(plan, deployed, booted, self.host, cx).await
+                Box::pin(boot::run_on(plan, deployed, booted, self.host, cx)).await
             }
             Block::Boot(plan) => self.boot(plan, cx).await,
             Block::Test(plan) if matches!(plan.kind, TestKind::Container { .. }) => {
@@ -232,7 +232,8 @@ impl<'a> Runner<'a> {
                 test::container::run(plan, &block, self.host, &facts, cx).await
             }
             Block::Test(plan) if matches!(plan.kind, TestKind::Services { .. }) => {
-                test::services::run(plan, &mut self.services, self.host, cx).await
+                // Boxed, as the others that nest deep.
+                Box::pin(test::services::run(plan, &mut self.services, self.host, cx)).await
             }
             Block::Test(plan) => {
                 let namespace = plan.connection_namespace.as_ref().unwrap_or(&plan.scope.namespace);
@@ -257,11 +258,11 @@ impl<'a> Runner<'a> {
                 let outcome = match owner {
                     Some(owner) => {
                         owner.heard.lend(&mut booted.heard);
-                        let outcome = test::run(plan, booted, &facts, cx).await;
+                        let outcome = Box::pin(test::run(plan, booted, &facts, cx)).await;
                         owner.heard.take_back(&mut booted.heard);
                         outcome
                     }
-                    None => test::run(plan, booted, &facts, cx).await,
+                    None => Box::pin(test::run(plan, booted, &facts, cx)).await,
                 };
                 self.roles.insert(namespace.clone(), role);
                 outcome
