@@ -198,7 +198,8 @@ impl<'a> Runner<'a> {
             Block::Deploy(plan) => {
                 let facts =
                     Facts { job: self.job, guest: &self.plan.guest, environment: &self.plan.environment };
-                let deployed = deploy::run(plan, self.host, &facts, &mut self.downloads, cx).await?;
+                let deployed =
+                    Box::pin(deploy::run(plan, self.host, &facts, &mut self.downloads, cx)).await?;
                 match self.roles.get_mut(&plan.scope.namespace) {
                     Some(role) => role.deployed().merge(deployed),
                     None => {
@@ -214,7 +215,7 @@ impl<'a> Runner<'a> {
                 };
                 Box::pin(boot::run_on(plan, deployed, booted, self.host, cx)).await
             }
-            Block::Boot(plan) => self.boot(plan, cx).await,
+            Block::Boot(plan) => Box::pin(self.boot(plan, cx)).await,
             Block::Test(plan) if matches!(plan.kind, TestKind::Container { .. }) => {
                 let deployed = self.roles.get_mut(&plan.scope.namespace).map(Role::deployed);
                 let overlay = deployed.and_then(|deployed| deployed.overlay.as_ref());
@@ -229,7 +230,7 @@ impl<'a> Runner<'a> {
                     overlay,
                     downloads: &self.downloads,
                 };
-                test::container::run(plan, &block, self.host, &facts, cx).await
+                Box::pin(test::container::run(plan, &block, self.host, &facts, cx)).await
             }
             Block::Test(plan) if matches!(plan.kind, TestKind::Services { .. }) => {
                 // Boxed, as the others that nest deep.
