@@ -26,6 +26,7 @@ use crate::{
     results::LogBook,
     scheduler::{self, Scheduler},
     secrets::{self, ServerKey},
+    settle,
     storage::{Directory, Storage},
     tls::{Tls, TlsListener},
     worker_api,
@@ -149,6 +150,7 @@ impl App {
             unstarted.run(Arc::clone(&shared)),
             notify::spawn_delivery(Arc::clone(&shared)),
             purge::spawn(Arc::clone(&shared)),
+            settle::spawn(Arc::clone(&shared)),
         ];
         Ok(Self { shared, tasks })
     }
