@@ -9,7 +9,7 @@ use crate::{
     workspace::{self, say},
 };
 
-/// A server that speaks S3, from PyPI.
+/// A server that speaks S3, as `pip` knows it.
 const SERVER: &str = "moto[s3,server]==5.2.5";
 
 /// Installs the server into `target/s3` and runs the tests.
