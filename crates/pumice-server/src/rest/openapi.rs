@@ -27,8 +27,7 @@ pub(crate) struct Described {
 pub(crate) fn described() -> impl Iterator<Item = Described> {
     ROUTES.iter().flat_map(|route| {
         route.methods.iter().map(|(method, does)| {
-            let request = schema::REQUESTS.iter().find(|(m, known, _)| m == method && *known == route.path);
-            let fields = request.map_or("", |(.., line)| *line).split_whitespace();
+            let fields = schema::request(method, route.path).unwrap_or_default().split_whitespace();
             Described {
                 method,
                 path: format!("{PREFIX}{}", route.path),
@@ -155,7 +154,7 @@ fn body(method: &str, path: &str) -> Option<Value> {
     if path == "/devices/validate/" {
         return Some(json!({"required": true, "content": {"text/plain": {"schema": {"type": "string"}}}}));
     }
-    let (.., line) = schema::REQUESTS.iter().find(|(m, known, _)| *m == method && *known == path)?;
+    let line = schema::request(method, path)?;
     (!line.is_empty())
         .then(|| json!({"required": true, "content": {"application/json": {"schema": schema::object(line)}}}))
 }
@@ -200,7 +199,7 @@ mod tests {
             ROUTES.iter().flat_map(|r| r.methods.iter().map(|(m, _)| (*m, r.path))).collect();
         for (method, path) in &routes {
             let takes_body = matches!(*method, "post" | "put" | "patch") && *path != "/devices/validate/";
-            let is_described = schema::REQUESTS.iter().any(|(m, known, _)| m == method && known == path);
+            let is_described = schema::request(method, path).is_some();
             assert_eq!(takes_body, is_described, "{method} {path}");
         }
         let is_there = |path: &str| routes.iter().any(|(_, known)| *known == path);
