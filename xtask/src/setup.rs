@@ -120,6 +120,12 @@ const TOOLS: &[Tool] = &[
         purpose: "is the machine that tests reach over SSH",
         proof: &[],
     },
+    Tool {
+        programs: &["groff"],
+        packages: &["groff-base"],
+        purpose: "renders our manual pages in the tests",
+        proof: &[],
+    },
     Tool { programs: &["git"], packages: &["git"], purpose: "fetches test definitions", proof: &[] },
     Tool {
         programs: &["curl"],

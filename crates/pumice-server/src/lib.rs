@@ -30,6 +30,7 @@ mod results;
 mod scheduler;
 mod secrets;
 pub mod storage;
+mod stored;
 mod tls;
 mod worker_api;
 mod xmlrpc;

@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock or knows a simulator. A type belongs here when two crates that do
 //! not know each other must mean the same thing by it.
 
+mod address;
 mod deadline;
 mod diagnostic;
 mod failure;
@@ -14,6 +15,7 @@ mod timestamp;
 mod units;
 mod verdict;
 
+pub use address::is_public_address;
 pub use deadline::Deadline;
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Related, Severity, Suggestion, nearest};
 pub use failure::{Blame, Cause, Evidence, Failure, Fault};

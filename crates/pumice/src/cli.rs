@@ -481,7 +481,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Lsp => commands::lsp::main().into(),
         Command::Model(args) => commands::model::main(&args).into(),
         Command::Doctor(args) => commands::doctor::main(&args).into(),
-        Command::Completions { shell } => commands::shell::completions(Cli::command(), shell).into(),
+        Command::Completions { shell } => commands::shell::completions(&Cli::command(), shell).into(),
         Command::Manual { directory } => commands::shell::manual(Cli::command(), &directory).into(),
         Command::Network { what, words } if what == "keep" => pumice_network::namespace::keeper_main(&words),
         Command::Network { words, .. } => pumice_network::namespace::enter_main(&words),

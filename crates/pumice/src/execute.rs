@@ -13,7 +13,11 @@ use pumice_run::{Canceller, Listening, Outcome, Peers, Reporter, Runner, Sink, f
 use pumice_types::{Cause, Failure, JobId, Mask};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{cli::Places, config::Config, host::Prepared};
+use crate::{
+    cli::{Places, lab::JobServer},
+    config::Config,
+    host::Prepared,
+};
 
 /// The version of LAVA whose log this is.
 const LAVA_VERSION: &str = "2026.07";
@@ -38,6 +42,8 @@ pub(crate) struct Execution<'a> {
     pub(crate) sinks: Vec<Box<dyn Sink>>,
     /// Where the group of a MultiNode job is, for one of its nodes.
     pub(crate) group: Option<GroupPlace>,
+    /// The server that it came from.
+    pub(crate) server: Option<&'a JobServer>,
 }
 
 /// Where the group of a MultiNode job is.
@@ -76,6 +82,9 @@ impl Execution<'_> {
         let secrets = self.job.secrets.texts().map(|(name, value)| (name.to_owned(), value)).collect();
         let mut prepared =
             Prepared::new(self.places, self.platforms, self.output_dir, self.scratch_dir, secrets, &config)?;
+        if let Some(server) = self.server {
+            prepared.limit_downloads(config.downloads(server))?;
+        }
         if let Some(group) = &self.group {
             let node = self.job_id.to_string();
             let joined = Peers::join(&group.socket, &node).await.map_err(|error| {

@@ -22,3 +22,4 @@ mod tap;
 mod time;
 mod tuxrun;
 mod uml;
+mod uploads;

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    body::Body as HttpBody,
     extract::{Path, State},
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use pumice_db::{Condition, Job, JobHealthWord, JobStateWord, Order, Reader, Timestamp};
@@ -27,7 +26,7 @@ use crate::{
         submission::{self, Submitted},
     },
     refusal::Refusal,
-    results,
+    results, stored,
 };
 
 /// A job as REST shows it.
@@ -243,19 +242,17 @@ pub(super) async fn files(SeenJob { shared, job, .. }: SeenJob) -> Answer {
 
 pub(super) async fn file(
     SeenJob { shared, job, .. }: SeenJob,
+    headers: HeaderMap,
     Path((_, name)): Path<(String, String)>,
 ) -> Answer<Response> {
     let missing = || Refusal::missing("File", &name);
     let wanted: Name = name.parse().map_err(|_| missing())?;
     let known = shared.database.read().await?.attachments(job.id).await?;
     let known = known.into_iter().find(|file| file.name == wanted.as_str()).ok_or_else(missing)?;
-    let storage = Arc::clone(&shared.storage);
-    let place = results::place(&job);
-    let bytes =
-        tokio::task::spawn_blocking(move || storage.file(place, &wanted)?.map(fs_err::read).transpose());
-    let bytes = bytes.await.map_err(|error| Refusal::Internal(error.to_string()))?.map_err(Refusal::from)?;
-    let bytes = bytes.ok_or_else(missing)?;
+    let (storage, place) = (Arc::clone(&shared.storage), results::place(&job));
+    let open = move |from| storage.read_file(place, &wanted, from);
+    let answer = stored::answer(&headers, Some(&known.sha256), open).await?.ok_or_else(missing)?;
     let disposition = format!("attachment; filename=\"{}\"", known.name);
-    let headers = [(header::CONTENT_TYPE, known.content_type), (header::CONTENT_DISPOSITION, disposition)];
-    Ok((headers, HttpBody::from(bytes)).into_response())
+    let told = [(header::CONTENT_TYPE, known.content_type), (header::CONTENT_DISPOSITION, disposition)];
+    Ok((told, answer).into_response())
 }

@@ -16,6 +16,7 @@ mod seen;
 mod small;
 mod system;
 mod token;
+mod uploads;
 mod workers;
 
 pub(crate) use answer::{Refused, Who};

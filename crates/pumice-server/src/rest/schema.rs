@@ -105,6 +105,8 @@ pub(super) const ANSWERS: &[(&str, &str)] = &[
     ("/workers/{hostname}/", "Worker"),
     ("/remote-artifact-tokens/", "Page[ArtifactToken]"),
     ("/remote-artifact-tokens/{id}/", "ArtifactToken"),
+    ("/uploads/", "Page[Upload]"),
+    ("/uploads/{sha256}/", "Upload"),
     ("/groups/", "Page[Group]"),
     ("/groups/{id}/", "Group"),
     ("/users/", "Page[User]"),
@@ -172,6 +174,10 @@ const THINGS: &[(&str, &str)] = &[
          job_limit!:integer version!:string? token:string",
     ),
     ("ArtifactToken", "id!:integer name!:string token!:string"),
+    (
+        "Upload",
+        "sha256!:string name!:string size!:integer offset!:integer complete!:boolean created!:time expires!:time",
+    ),
     ("Group", "id!:integer name!:string"),
     (
         "User",

@@ -8,6 +8,7 @@ mod job;
 mod people;
 mod routes;
 mod session;
+mod uploads;
 
 pub(crate) use channel::Channels;
 pub(crate) use routes::routes;

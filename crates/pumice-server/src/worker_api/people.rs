@@ -31,7 +31,7 @@ use crate::{
     lab::{jobs, reservation::reservation},
     refusal::Refusal,
     rest::make_token,
-    results,
+    results, stored,
 };
 
 /// The longest wait for bytes.
@@ -162,24 +162,8 @@ pub(super) async fn file(
     let missing = || Refusal::missing("File", &name);
     let wanted: Name = name.parse().map_err(|_| missing())?;
     let (storage, place) = (Arc::clone(&shared.storage), results::place(&job));
-    let read =
-        tokio::task::spawn_blocking(move || storage.file(place, &wanted)?.map(fs_err::read).transpose());
-    let read = read.await.map_err(|error| Refusal::Internal(error.to_string()))??;
-    let whole = read.ok_or_else(missing)?;
-    let first = headers.get(header::RANGE).and_then(|value| value.to_str().ok()).and_then(first_byte);
-    match first.filter(|first| *first < whole.len()) {
-        None => Ok(bytes(whole, true, CHANNEL_END_HEADER)),
-        Some(first) => {
-            let range = format!("bytes {first}-{}/{}", whole.len() - 1, whole.len());
-            let headers = [(header::CONTENT_RANGE, range)];
-            Ok((StatusCode::PARTIAL_CONTENT, headers, whole[first..].to_vec()).into_response())
-        }
-    }
-}
-
-/// Where `bytes=N-` begins: the one form that resuming needs.
-fn first_byte(range: &str) -> Option<usize> {
-    range.trim().strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()
+    let answer = stored::answer(&headers, None, move |from| storage.read_file(place, &wanted, from)).await?;
+    Ok(answer.ok_or_else(missing)?)
 }
 
 pub(super) async fn tokens(State(shared): State<Arc<Shared>>, who: AsPerson) -> Answer<Vec<Token>> {

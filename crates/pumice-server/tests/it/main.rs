@@ -15,3 +15,4 @@ mod openapi;
 mod own_worker;
 mod pages;
 mod routes;
+mod uploads;
