@@ -2,8 +2,8 @@
 
 /// The fields of a form, in their order; nothing when it is none. A file counts by what it holds.
 pub(super) fn fields(content_type: &str, body: &[u8]) -> Option<Vec<(String, String)>> {
-    let parameters = content_type.split(';').map(str::trim);
-    let boundary = parameters.filter_map(|part| part.strip_prefix("boundary=")).next()?.trim_matches('"');
+    let mut parameters = content_type.split(';').map(str::trim);
+    let boundary = parameters.find_map(|part| part.strip_prefix("boundary="))?.trim_matches('"');
     if boundary.is_empty() {
         return None;
     }
