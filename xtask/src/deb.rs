@@ -94,7 +94,7 @@ fn control(stage: &Path) -> Result<String> {
     Ok(format!(
         "Package: pumice\nVersion: {}\nArchitecture: {}\nMaintainer: The Pumice project <pumice@example.invalid>\n\
          Installed-Size: {kibibytes}\nDepends: libc6 (>= 2.36), libgcc-s1, adduser\n\
-         Recommends: qemu-system-arm, qemu-system-x86, git, ca-certificates\nSuggests: postgresql\n\
+         Recommends: qemu-system-arm, qemu-system-x86, git, ca-certificates, iproute2, slirp4netns\nSuggests: postgresql\n\
          Conflicts: lava-dispatcher\nSection: devel\nPriority: optional\nHomepage: {}\n\
          Description: puts an operating-system image on a virtual platform and says whether it works\n \
          Runs LAVA's job definitions on Arm Fast Models, FVPs, QEMU and other simulators, on one\n \

@@ -61,6 +61,12 @@ const TOOLS: &[Tool] = &[
         proof: &[],
     },
     Tool {
+        programs: &["slirp4netns"],
+        packages: &["slirp4netns"],
+        purpose: "is the way out of the networks of machines with tap devices",
+        proof: &[],
+    },
+    Tool {
         programs: &["pg_createcluster", "createdb"],
         packages: &["postgresql"],
         purpose: "is the other database of a lab in the tests",

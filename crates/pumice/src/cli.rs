@@ -351,9 +351,10 @@ pub(crate) struct ModelArgs {
     /// Pattern of the shell's prompt
     #[arg(long, value_name = "PATTERN", default_value = r"root@[^\n]*[#$] ", requires = "model")]
     pub(crate) prompt: String,
-    /// The most minutes a boot, and the tests, may take
-    #[arg(long, value_name = "N", default_value_t = 15, requires = "model")]
-    pub(crate) minutes: u32,
+    /// The most minutes a boot, and the tests, may take [default: what the model's entry says of a boot, 15 for the
+    /// tests]
+    #[arg(long, value_name = "N", requires = "model")]
+    pub(crate) minutes: Option<u32>,
     /// Print the job and do nothing
     #[arg(long, requires = "model")]
     pub(crate) print_job: bool,

@@ -17,6 +17,10 @@
 //! [containers]                                 # what containers of jobs may use of this host
 //! devices = ["/dev/ttyUSB0"]                   # devices that a job may ask for
 //! test_mounts = [{ source = "/srv/tools", target = "/tools", read_only = true }]
+//!
+//! [networks]                                   # what machines with `network: {mode: tap}` may have of this host's
+//! reach = ["192.0.2.0/24"]                     # reached from their namespaces: everything unless given, [] nothing
+//! bridges = ["br0"]                            # what their taps may be attached to: any bridge unless given
 //! ```
 
 use std::{
@@ -26,6 +30,7 @@ use std::{
     sync::Arc,
 };
 
+use pumice_network::{Ipv4Network, NetworkPolicy, Reach};
 use pumice_platform::container::Mount;
 use pumice_run::{Containers, LicenceStock};
 use pumice_store::Policy;
@@ -53,6 +58,18 @@ pub(crate) struct Config {
     /// What containers may use.
     #[serde(default)]
     containers: ContainerSettings,
+    /// What machines may have of this host's networks.
+    #[serde(default)]
+    networks: NetworkSettings,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NetworkSettings {
+    /// Networks that machines in namespaces of their own may reach.
+    reach: Option<Vec<Ipv4Network>>,
+    /// Bridges that machines may join.
+    bridges: Option<Vec<String>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -135,6 +152,14 @@ impl Config {
         Containers::new(self.containers.devices.clone(), mounts.collect())
     }
 
+    /// What machines may have of this host's networks.
+    pub(crate) fn networks(&self) -> NetworkPolicy {
+        NetworkPolicy {
+            reach: self.networks.reach.clone().map_or(Reach::Everything, Reach::Only),
+            bridges: self.networks.bridges.clone(),
+        }
+    }
+
     /// What a job that came from a lab's server may fetch.
     pub(crate) fn downloads(&self, server: &JobServer) -> Policy {
         let mut policy = Policy { certificates: server.ca_cert.clone(), ..Policy::default() };
@@ -177,6 +202,20 @@ mod tests {
         assert_eq!(config.licences()["fm"].seats, Some(4));
         assert_eq!(config.secrets().collect::<Vec<_>>(), ["1@h"]);
         assert!(toml::from_str::<Config>("licenses = {}").is_err());
+    }
+
+    #[test]
+    fn machines_reach_everything_unless_the_operator_says_what() {
+        let check = |text: &str, expected: Option<Reach>| {
+            let read = toml::from_str::<Config>(text).ok().map(|config| config.networks().reach);
+            assert_eq!(read, expected, "{text}");
+        };
+        let only = |network: &str| Reach::Only(vec![network.parse().unwrap()]);
+        check("", Some(Reach::Everything));
+        check("[networks]\nbridges = [\"br0\"]", Some(Reach::Everything));
+        check("[networks]\nreach = []", Some(Reach::Only(Vec::new())));
+        check("[networks]\nreach = [\"192.0.2.0/24\"]", Some(only("192.0.2.0/24")));
+        check("[networks]\nreach = [\"example\"]", None);
     }
 
     #[test]

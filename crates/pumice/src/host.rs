@@ -102,7 +102,13 @@ fn own_program() -> OsString {
     env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe")).into_os_string()
 }
 
-fn search_path() -> String {
+/// The words by which it makes and enters network namespaces.
+pub(crate) fn network_helper() -> Vec<OsString> {
+    vec![own_program(), OsString::from("__network")]
+}
+
+/// The `PATH` on which programs of this host are found.
+pub(crate) fn search_path() -> String {
     env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned())
 }
 
@@ -190,7 +196,8 @@ impl Prepared {
             secrets,
             search_path: search_path(),
             peers: None,
-            network_helper: vec![own_program(), OsString::from("__network")],
+            network_helper: network_helper(),
+            networks: config.networks(),
             lan: None,
         };
         Ok(Self { host, reclaimed, store: store_dir, work_dir, thing })
