@@ -7,7 +7,7 @@ use axum::{
     extract::connect_info::Connected,
     serve::{IncomingStream, Listener},
 };
-use pumice_db::{Database, DbError, NewUser};
+use pumice_db::{ClaimError, Database, DbError, NewUser};
 use tokio::{
     net::TcpListener,
     sync::{Notify, watch},
@@ -17,9 +17,12 @@ use tokio::{
 use crate::{
     Config,
     access::Limiter,
+    claim,
     clock::Clock,
     events::EventBus,
-    front, lab, notify,
+    front,
+    groups::Groups,
+    lab, notify,
     origin::Peer,
     pages, purge,
     refusal::{Refusal, with_sources},
@@ -47,6 +50,8 @@ pub(crate) struct Shared {
     pub(crate) uploads: tokio::sync::RwLock<()>,
     /// People's ways to their machines.
     pub(crate) channels: worker_api::Channels,
+    /// The MultiNode groups that run.
+    pub(crate) groups: Groups,
     /// What machines of each device type take.
     pub(crate) needs: lab::needs::OfTypes,
     /// Requests from each address.
@@ -59,6 +64,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Lets the server go down.
+    pub(crate) fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
     /// Returns when the server goes down.
     pub(crate) async fn stopping(&self) {
         let mut stop = self.stop.subscribe();
@@ -73,6 +83,9 @@ pub enum StartError {
     /// The database.
     #[error("failed to read the lab from the database")]
     Database(#[from] DbError),
+    /// Another server has the database.
+    #[error("failed to take the database")]
+    Claim(#[from] ClaimError),
     /// The state directory.
     #[error("failed to use the state directory")]
     State(#[from] io::Error),
@@ -120,7 +133,11 @@ impl App {
         fs_err::create_dir_all(&config.state)?;
         let key = ServerKey::open(&config.state.join("server.key"))?;
         let clock = Clock::new();
+        let claim = database.claim().await?;
         lab::library::fill(&database, &config.library).await?;
+        let mut writer = database.write().await?;
+        writer.remove_words_of_ended_groups().await?;
+        writer.commit().await?;
         let (scheduler, unstarted) = scheduler::start(&database, config.policy.clone(), clock).await?;
         let second = Duration::from_secs(1);
         let shared = Arc::new(Shared {
@@ -133,6 +150,7 @@ impl App {
             events: EventBus::new(),
             logs: LogBook::new(),
             channels: worker_api::Channels::default(),
+            groups: Groups::default(),
             uploads: tokio::sync::RwLock::default(),
             needs: lab::needs::OfTypes::default(),
             pages: pages::Templates::new(),
@@ -149,6 +167,7 @@ impl App {
             unstarted.run(Arc::clone(&shared)),
             notify::spawn_delivery(Arc::clone(&shared)),
             purge::spawn(Arc::clone(&shared)),
+            claim::spawn(Arc::clone(&shared), claim),
         ];
         Ok(Self { shared, tasks })
     }
@@ -256,6 +275,6 @@ pub struct Stopper(Arc<Shared>);
 impl Stopper {
     /// Asks the server to go down; requests in flight are answered.
     pub fn stop(&self) {
-        self.0.stop.send_replace(true);
+        self.0.stop();
     }
 }
