@@ -32,6 +32,7 @@ mod rest;
 mod results;
 mod scheduler;
 mod secrets;
+mod settle;
 pub mod storage;
 mod stored;
 mod tls;
