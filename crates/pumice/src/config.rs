@@ -11,8 +11,8 @@
 //! environment = { ARMLMD_LICENSE_FILE = "8224@licences.example" }
 //!
 //! [downloads]                                  # what jobs of a lab may fetch to this host
-//! files = ["/srv/images"]                      # where `file:` may read; everywhere when absent
-//! private_addresses = false                    # networks of one's own, but for the lab's server; true when absent
+//! files = ["/srv/images"]                      # where `file:` may read
+//! private_addresses = true                     # networks of one's own; the lab's server always is allowed
 //!
 //! [containers]                                 # what containers of jobs may use of this host
 //! devices = ["/dev/ttyUSB0"]                   # devices that a job may ask for
@@ -26,6 +26,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -160,20 +161,25 @@ impl Config {
         }
     }
 
-    /// What a job that came from a lab's server may fetch.
+    /// What a job that came from a lab's server may fetch. Where the operator does not say: everything in a lab of this
+    /// host alone, and from another host's lab no file and nothing of private networks, for whoever may submit there need
+    /// not have an account here.
     pub(crate) fn downloads(&self, server: &JobServer) -> Policy {
         let mut policy = Policy { certificates: server.ca_cert.clone(), ..Policy::default() };
-        // Its links are followed, as those of the files in it are; one that is not there lets nothing be read.
-        let whole = |directory: &PathBuf| fs::canonicalize(directory).ok();
-        policy.readable = self.downloads.files.as_ref().map(|files| files.iter().filter_map(whole).collect());
-        if self.downloads.private_addresses == Some(false) {
-            policy.is_address_allowed = Arc::new(is_public_address);
-        }
         let authority = |url: &String| {
             let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
             rest.split('/').next().unwrap_or_default().to_owned()
         };
-        policy.allowed_servers = server.server.iter().map(authority).collect();
+        let authority = server.server.as_ref().map(authority);
+        let is_own = authority.as_deref().is_none_or(is_on_this_host);
+        // Its links are followed, as those of the files in it are; one that is not there lets nothing be read.
+        let whole = |directory: &PathBuf| fs::canonicalize(directory).ok();
+        let files = self.downloads.files.as_ref().map(|files| files.iter().filter_map(whole).collect());
+        policy.readable = files.or_else(|| (!is_own).then(Vec::new));
+        if !self.downloads.private_addresses.unwrap_or(is_own) {
+            policy.is_address_allowed = Arc::new(is_public_address);
+        }
+        policy.allowed_servers = authority.into_iter().collect();
         policy
     }
 
@@ -181,6 +187,15 @@ impl Config {
     pub(crate) fn secrets(&self) -> impl Iterator<Item = String> {
         self.licences.values().flat_map(|licence| licence.environment.values().cloned())
     }
+}
+
+/// Whether a server, `HOST` or `HOST:PORT`, is this host's own.
+fn is_on_this_host(authority: &str) -> bool {
+    if let Ok(address) = authority.parse::<SocketAddr>() {
+        return address.ip().is_loopback();
+    }
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn bad(path: &Path, why: &str) -> Failure {
@@ -220,16 +235,22 @@ mod tests {
 
     #[test]
     fn jobs_of_a_lab_fetch_from_its_server_and_else_what_the_operator_allows() {
-        let server = JobServer { server: Some("http://10.0.0.1:8000/lab".to_owned()), ca_cert: None };
-        let policy = |text: &str| toml::from_str::<Config>(text).unwrap().downloads(&server);
+        let of = |server: &str| JobServer { server: Some(server.to_owned()), ca_cert: None };
+        let read = |text: &str| toml::from_str::<Config>(text).unwrap();
         let private = "192.168.0.7".parse().unwrap();
-        let open = policy("");
-        assert!((open.is_address_allowed)(private) && open.readable.is_none());
-        let closed = policy("[downloads]\nfiles = ['/no/such/directory', '/']\nprivate_addresses = false\n");
+        for own in ["http://127.0.0.1:8000", "https://localhost/lab", "http://[::1]:80", "http://127.0.0.1"] {
+            let policy = read("").downloads(&of(own));
+            assert!((policy.is_address_allowed)(private) && policy.readable.is_none(), "{own}");
+        }
+        let far = of("http://10.0.0.1:8000/lab");
+        let closed = read("").downloads(&far);
         assert!(!(closed.is_address_allowed)(private));
-        assert_eq!(
-            (closed.readable, closed.allowed_servers),
-            (Some(vec!["/".into()]), vec!["10.0.0.1:8000".to_owned()])
-        );
+        assert_eq!((closed.readable, closed.allowed_servers), (Some(Vec::new()), vec!["10.0.0.1:8000".to_owned()]));
+        let text = "[downloads]\nfiles = ['/no/such/directory', '/']\nprivate_addresses = true\n";
+        let allowed = read(text).downloads(&far);
+        assert!((allowed.is_address_allowed)(private));
+        assert_eq!(allowed.readable, Some(vec!["/".into()]));
+        let narrowed = read("[downloads]\nfiles = []\nprivate_addresses = false\n").downloads(&of("http://[::1]:80"));
+        assert!(!(narrowed.is_address_allowed)(private) && narrowed.readable == Some(Vec::new()));
     }
 }

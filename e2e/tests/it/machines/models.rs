@@ -29,7 +29,7 @@ pub(crate) fn job(lab: &Lab, name: &str, then: &str) -> String {
 fn a_models_job_goes_to_the_worker_that_has_the_model_and_waits_for_a_seat() {
     let mut lab = need!(Lab::new(2, &[]));
     // Counted by the lab from its start on.
-    lab.configure("[licences.fast-models]\nseats = 1\n");
+    lab.configure("[licences.fast-models]\nseats = 1\n[downloads]\nfiles = [\"/\"]\n");
     restart_server(&mut lab);
     lab.install_models(2);
     for worker in [1, 2] {
