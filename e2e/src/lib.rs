@@ -20,6 +20,7 @@ mod programs;
 mod results;
 mod sandbox;
 mod shell_machine;
+mod small_disk;
 
 pub use engine::ContainerEngine;
 pub use guest::Guest;
@@ -32,3 +33,4 @@ pub use results::Results;
 pub use rustix::process::Signal;
 pub use sandbox::{Finished, Running, Sandbox};
 pub use shell_machine::ShellMachine;
+pub use small_disk::SmallDisk;

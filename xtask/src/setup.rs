@@ -120,6 +120,18 @@ const TOOLS: &[Tool] = &[
         purpose: "is the machine that tests reach over SSH",
         proof: &[],
     },
+    Tool {
+        programs: &["sqlite3"],
+        packages: &["sqlite3"],
+        purpose: "holds a lab's database in the tests",
+        proof: &[],
+    },
+    Tool {
+        programs: &["faketime"],
+        packages: &["faketime"],
+        purpose: "shows programs another clock in the tests",
+        proof: &[],
+    },
     Tool { programs: &["git"], packages: &["git"], purpose: "fetches test definitions", proof: &[] },
     Tool {
         programs: &["curl"],

@@ -32,6 +32,9 @@ pub struct Database {
 const SQLITE_CONNECTIONS: u32 = 8;
 const POSTGRES_CONNECTIONS: u32 = 16;
 
+/// How long whoever wants a connection, or SQLite's one writer's turn, waits for it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// For each SQLite connection. WAL lets readers go on while one writes; with it, `NORMAL` loses at most the last
 /// commits in a power cut and never corrupts (SQLite's documentation, "Write-Ahead Logging").
 const SQLITE_SETUP: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
@@ -54,7 +57,7 @@ impl Database {
             _ => return Err(DbError::UnknownEngine(url.to_owned())),
         };
         let options = AnyPoolOptions::new()
-            .acquire_timeout(Duration::from_secs(30))
+            .acquire_timeout(PATIENCE)
             .max_connections(match engine {
                 Engine::Sqlite => SQLITE_CONNECTIONS,
                 Engine::Postgres => POSTGRES_CONNECTIONS,
@@ -86,7 +89,8 @@ impl Database {
     pub async fn write(&self) -> Result<Writer, DbError> {
         Ok(match self.engine {
             Engine::Sqlite => {
-                let turn = Arc::clone(&self.turn).lock_owned().await;
+                let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turn).lock_owned()).await;
+                let turn = turn.map_err(|_| DbError::from(sqlx::Error::PoolTimedOut))?;
                 Writer::new(self.pool.begin_with("BEGIN IMMEDIATE").await?, Some(turn))
             }
             Engine::Postgres => Writer::new(self.pool.begin().await?, None),

@@ -2,11 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{
-    Router,
-    extract::connect_info::Connected,
-    serve::{IncomingStream, Listener},
-};
+use axum::{Router, serve::Listener};
 use pumice_db::{Database, DbError, NewUser};
 use tokio::{
     net::TcpListener,
@@ -19,12 +15,12 @@ use crate::{
     access::Limiter,
     clock::Clock,
     events::EventBus,
-    front::{self, Peer},
-    lab, notify, pages, purge,
+    front, lab, notify, pages, purge,
     refusal::{Refusal, with_sources},
     results::LogBook,
     scheduler::{self, Scheduler},
     secrets::{self, ServerKey},
+    serve,
     storage::{Directory, Storage},
     tls::{Tls, TlsListener},
     worker_api,
@@ -43,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) pages: pages::Templates,
     /// People's ways to their machines.
     pub(crate) channels: worker_api::Channels,
+    /// Workers as the database knew them last.
+    pub(crate) known_workers: worker_api::KnownWorkers,
     /// What machines of each device type take.
     pub(crate) needs: lab::needs::OfTypes,
     /// Requests from each address.
@@ -74,14 +72,6 @@ pub enum StartError {
     State(#[from] io::Error),
 }
 
-/// Why the server ended.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// The listener broke.
-    #[error("failed to serve")]
-    Serve(#[from] io::Error),
-}
-
 /// A lab's server: its state, its routes and its background tasks.
 ///
 /// ```no_run
@@ -91,7 +81,7 @@ pub enum ServeError {
 /// let app = pumice_server::App::new(config, database).await?;
 /// let token = app.first_admin("admin").await?;
 /// let listener = tokio::net::TcpListener::bind("127.0.0.1:8000").await?;
-/// app.serve(listener).await?;
+/// app.serve(listener).await;
 /// # Ok(()) }
 /// ```
 pub struct App {
@@ -129,6 +119,7 @@ impl App {
             events: EventBus::new(),
             logs: LogBook::new(),
             channels: worker_api::Channels::default(),
+            known_workers: worker_api::KnownWorkers::default(),
             needs: lab::needs::OfTypes::default(),
             pages: pages::Templates::new(),
             callbacks_wait: Notify::new(),
@@ -209,28 +200,22 @@ impl App {
         Stopper(Arc::clone(&self.shared))
     }
 
-    /// Serves until [`Stopper::stop`], then lets requests in flight end and writes what is to be written.
-    pub async fn serve(self, listener: TcpListener) -> Result<(), ServeError> {
-        self.serve_on(listener).await
+    /// Serves until [`Stopper::stop`], then lets requests in flight end, but not for long, and writes what is to be written.
+    pub async fn serve(self, listener: TcpListener) {
+        self.serve_on(listener).await;
     }
 
     /// As [`App::serve`], with every connection encrypted.
-    pub async fn serve_tls(self, listener: TcpListener, tls: Tls) -> Result<(), ServeError> {
-        self.serve_on(TlsListener::new(listener, tls)).await
+    pub async fn serve_tls(self, listener: TcpListener, tls: Tls) {
+        self.serve_on(TlsListener::new(listener, tls)).await;
     }
 
-    async fn serve_on<L>(self, listener: L) -> Result<(), ServeError>
+    async fn serve_on<L>(self, listener: L)
     where
         L: Listener<Addr = SocketAddr>,
-        Peer: for<'a> Connected<IncomingStream<'a, L>>,
     {
-        let shared = Arc::clone(&self.shared);
-        let service = self.router().into_make_service_with_connect_info::<Peer>();
-        let served = axum::serve(listener, service)
-            .with_graceful_shutdown(async move { shared.stopping().await })
-            .await;
+        serve::serve(&self.shared, listener).await;
         self.stop().await;
-        Ok(served?)
     }
 
     /// Ends the background tasks.

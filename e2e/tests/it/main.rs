@@ -15,6 +15,7 @@ mod lavacli;
 mod machines;
 mod models;
 mod multinode;
+mod robust;
 mod roots;
 mod server;
 mod ssh;

@@ -20,7 +20,15 @@ use super::{
     finish,
     give::{configuration_for, definition_with_secrets, job_token, token_fits},
 };
-use crate::{app::Shared, front::Peer, lab::workers, rest::check_password, results, storage::StoreError};
+use crate::{
+    app::Shared,
+    front::Peer,
+    lab::workers,
+    refusal::{Refusal, with_sources},
+    rest::check_password,
+    results,
+    storage::StoreError,
+};
 
 /// The routes.
 pub(crate) fn routes() -> Router<Arc<Shared>> {
@@ -210,7 +218,9 @@ async fn state(
         Some("RUNNING") => {
             shared.scheduler.tell(Event::JobStarted(job_ref)).await?;
         }
+        Some("FINISHED") if job.is_finished() => {}
         Some("FINISHED") => {
+            results::settle(&shared, &job).await?;
             let passed = match form.result.as_deref() {
                 Some("pass") => true,
                 Some("fail") => false,
@@ -221,7 +231,7 @@ async fn state(
                 let kept =
                     tokio::task::spawn_blocking(move || storage.put_text(place, "description.yaml", &text))
                         .await;
-                kept.map_err(|error| crate::refusal::Refusal::Internal(error.to_string()))??;
+                kept.map_err(|error| Refusal::Internal(error.to_string()))??;
             }
             let error_type = form.error_type.unwrap_or_default();
             // The log says what went wrong; the report only whose failure it was.
@@ -259,7 +269,10 @@ async fn logs(
         Err(StoreError::Gap { have, .. }) => {
             Err(Error::bad(format!("Invalid 'index': {have} lines are there")))
         }
-        Err(error) => Err(crate::refusal::Refusal::Internal(crate::refusal::with_sources(&error)).into()),
+        Err(StoreError::Ended) => Err(Error(StatusCode::CONFLICT, StoreError::Ended.to_string())),
+        Err(StoreError::Unavailable(why)) => Err(Refusal::Unavailable(why).into()),
+        Err(StoreError::Io(error)) => Err(error.into()),
+        Err(error) => Err(Refusal::Internal(with_sources(&error)).into()),
     }
 }
 

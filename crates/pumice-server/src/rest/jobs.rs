@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    body::Body as HttpBody,
     extract::{Path, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
@@ -15,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    answer::{Answer, Body, Refused, Who, no_job, text},
+    answer::{Answer, Body, Refused, Who, no_job},
     list::ListQuery,
 };
 use crate::{
@@ -26,7 +25,7 @@ use crate::{
         submission::{self, Submitted},
     },
     refusal::Refusal,
-    results,
+    results, stream,
 };
 
 /// A job as REST shows it.
@@ -237,8 +236,8 @@ pub(super) async fn logs(
         // As LAVA: there is no log yet.
         return Err(Refusal::Missing("There is no log for this job yet.".to_owned()).into());
     }
-    let lines = results::read_lines(&shared, place, first, end).await?;
-    Ok(text("application/yaml", lines))
+    let lines = stream::log(&shared, place, first, end);
+    Ok(([(header::CONTENT_TYPE, "application/yaml")], lines).into_response())
 }
 
 pub(super) async fn metadata(State(shared): State<Arc<Shared>>, who: Who, Path(id): Path<String>) -> Answer {
@@ -275,11 +274,11 @@ pub(super) async fn file(
     let known = known.into_iter().find(|file| file.name == wanted.as_str()).ok_or_else(missing)?;
     let storage = Arc::clone(&shared.storage);
     let place = results::place(&job);
-    let bytes =
-        tokio::task::spawn_blocking(move || storage.file(place, &wanted)?.map(fs_err::read).transpose());
-    let bytes = bytes.await.map_err(|error| Refusal::Internal(error.to_string()))?.map_err(Refusal::from)?;
-    let bytes = bytes.ok_or_else(missing)?;
+    let path = tokio::task::spawn_blocking(move || storage.file(place, &wanted)).await;
+    let path = path.map_err(|error| Refusal::Internal(error.to_string()))?.map_err(Refusal::from)?;
+    let path = path.ok_or_else(missing)?;
     let disposition = format!("attachment; filename=\"{}\"", known.name);
     let headers = [(header::CONTENT_TYPE, known.content_type), (header::CONTENT_DISPOSITION, disposition)];
-    Ok((headers, HttpBody::from(bytes)).into_response())
+    let length = [(header::CONTENT_LENGTH, known.size_bytes.to_string())];
+    Ok((headers, length, stream::file(&shared, path, 0)).into_response())
 }

@@ -5,9 +5,11 @@ mod answer;
 mod channel;
 mod files;
 mod job;
+mod known;
 mod people;
 mod routes;
 mod session;
 
 pub(crate) use channel::Channels;
+pub(crate) use known::KnownWorkers;
 pub(crate) use routes::routes;

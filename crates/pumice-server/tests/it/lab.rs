@@ -50,7 +50,7 @@ impl Lab {
                 let token = app.first_admin("admin").await.unwrap().unwrap();
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
                 sender.send((listener.local_addr().unwrap(), token, app.stopper())).unwrap();
-                app.serve(listener).await.unwrap();
+                app.serve(listener).await;
             });
         });
         let (address, token, stopper) = receiver.recv().unwrap();

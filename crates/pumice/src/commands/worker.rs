@@ -40,8 +40,9 @@ fn work(args: &WorkerArgs) -> Result<Exit, Failure> {
     let token = worker_token(&state, &name, joining.as_ref()).map_err(|error| error.failure())?;
     let client = WorkerClient::new(connection.with_credentials(Credentials::Bearer(token)));
     let host = lab::look(&state, &name)?;
-    let (agent, stop) =
-        Agent::new(lab::worker_config(name, state, host), client).map_err(|error| error.failure())?;
+    let mut config = lab::worker_config(name, state, host);
+    config.least_free = args.least_free;
+    let (agent, stop) = Agent::new(config, client).map_err(|error| error.failure())?;
     until_signal(move || agent.run(), move |mode| stop.stop(mode))
 }
 
