@@ -23,6 +23,9 @@ const CONSOLE_LIMIT_BYTES: u64 = 512 << 20;
 /// The most bytes of lines that wait in memory for a disk that takes nothing.
 const WAITING_BYTES: usize = 4 << 20;
 
+/// Is told why a line could not be written.
+type Tell = Box<dyn FnOnce(&io::Error) + Send>;
+
 /// Writes `logs.yaml`, LAVA's log: one record a line, each begun by `- ` (lava-compat 3.2).
 pub struct LogFile {
     file: File,
@@ -35,7 +38,7 @@ pub struct LogFile {
     /// Lines that the disk did not take yet.
     waiting: Vec<u8>,
     /// Told once, of the first line that could not be written.
-    on_failure: Option<Box<dyn FnOnce(&io::Error) + Send>>,
+    on_failure: Option<Tell>,
 }
 
 impl LogFile {

@@ -202,19 +202,19 @@ impl App {
 
     /// Serves until [`Stopper::stop`], then lets requests in flight end, but not for long, and writes what is to be written.
     pub async fn serve(self, listener: TcpListener) {
-        self.serve_on(listener).await;
+        self.serve_on(listener, false).await;
     }
 
     /// As [`App::serve`], with every connection encrypted.
     pub async fn serve_tls(self, listener: TcpListener, tls: Tls) {
-        self.serve_on(TlsListener::new(listener, tls)).await;
+        self.serve_on(TlsListener::new(listener, tls), true).await;
     }
 
-    async fn serve_on<L>(self, listener: L)
+    async fn serve_on<L>(self, listener: L, is_encrypted: bool)
     where
         L: Listener<Addr = SocketAddr>,
     {
-        serve::serve(&self.shared, listener).await;
+        serve::serve(&self.shared, listener, is_encrypted).await;
         self.stop().await;
     }
 

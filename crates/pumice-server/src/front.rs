@@ -1,6 +1,6 @@
 //! The front: every request passes here, whatever door it goes to.
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     Json, Router,
@@ -10,14 +10,18 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use pumice_api::worker;
 use serde_json::json;
 use tower_service::Service;
 
-use crate::{app::Shared, events, lava_worker, pages, plain, refusal::Refusal, rest, worker_api, xmlrpc};
-
-/// Where a connection comes from.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
+use crate::{
+    app::Shared,
+    events, lava_worker,
+    origin::{Origin, Peer},
+    pages, plain,
+    refusal::Refusal,
+    rest, worker_api, xmlrpc,
+};
 
 /// What a page may load: what this server has, and nothing from anywhere else (Content Security Policy, level 3).
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -66,10 +70,13 @@ async fn wrong_method(method: Method) -> Response {
 
 /// Counts the request, mends its path, and lets it in.
 async fn enter(State(front): State<Front>, mut request: Request) -> Response {
-    let from = request.extensions().get::<ConnectInfo<Peer>>().map(|info| info.0.0.ip());
+    let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|info| info.0);
+    let origin = Origin::of(peer, request.headers());
+    let from = origin.client;
+    request.extensions_mut().insert(origin);
     let now = Instant::now();
     if let Some(from) = from
-        && (!front.shared.requests.take(from, now)
+        && (!is_a_workers(&request) && !front.shared.requests.take(from, now)
             || tries_to_log_in(&request) && !front.shared.failures.has_left(from, now))
     {
         return (
@@ -136,6 +143,12 @@ async fn answer(mut doors: Router, request: Request) -> Response {
         Ok(response) => response,
         Err(never) => match never {},
     }
+}
+
+/// Whether a request is a worker's and shows its token. Those are not counted: a busy worker asks often, and may share an
+/// address with people. A token that is wrong counts as a failed login, and few of those are allowed.
+fn is_a_workers(request: &Request) -> bool {
+    request.uri().path().starts_with(worker::PREFIX) && request.headers().contains_key(header::AUTHORIZATION)
 }
 
 /// Whether a request shows credentials: in its headers, in its address, or as a form or a body.

@@ -20,6 +20,7 @@ mod front;
 mod lab;
 mod lava_worker;
 mod notify;
+mod origin;
 mod pages;
 mod plain;
 mod purge;

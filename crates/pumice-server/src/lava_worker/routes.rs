@@ -22,8 +22,8 @@ use super::{
 };
 use crate::{
     app::Shared,
-    front::Peer,
     lab::workers,
+    origin::Peer,
     refusal::{Refusal, with_sources},
     rest::check_password,
     results,
@@ -68,7 +68,7 @@ async fn register(
             return Err(Error::forbidden(format!("User '{username}' may not register workers")));
         }
     } else {
-        let address = extensions.get::<ConnectInfo<Peer>>().map(|from| from.0.0.ip());
+        let address = extensions.get::<ConnectInfo<Peer>>().map(|from| from.0.address.ip());
         if shared.config.worker_networks.is_empty() {
             return Err(Error::forbidden("Auto registration is disabled"));
         }

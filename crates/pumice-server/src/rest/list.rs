@@ -1,15 +1,11 @@
 //! Lists: filters, order and pages, as Django REST framework has them.
 
-use axum::{
-    Json,
-    extract::FromRequestParts,
-    http::{HeaderMap, header, request::Parts},
-};
+use axum::{Json, extract::FromRequestParts, http::request::Parts};
 use pumice_db::{Condition, Listing, Order, Page, UnknownField};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refused};
-use crate::refusal::Refusal;
+use crate::{origin::Origin, refusal::Refusal};
 
 /// The longest page.
 const PAGE_LIMIT: u64 = 1000;
@@ -22,7 +18,7 @@ const RESERVED: [&str; 9] =
 pub(crate) struct ListQuery {
     pairs: Vec<(String, String)>,
     path: String,
-    host: String,
+    base: String,
 }
 
 impl<S: Sync> FromRequestParts<S> for ListQuery {
@@ -30,17 +26,10 @@ impl<S: Sync> FromRequestParts<S> for ListQuery {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
         let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
+        let base = parts.extensions.get::<Origin>().map(|origin| origin.base.clone()).unwrap_or_default();
         let pairs = pairs.map_err(|error| Refusal::Invalid(error.body_text()))?.0;
-        Ok(Self { pairs, path: parts.uri.path().to_owned(), host: base_url(&parts.headers) })
+        Ok(Self { pairs, path: parts.uri.path().to_owned(), base })
     }
-}
-
-/// The address under which the client knows us.
-pub(crate) fn base_url(headers: &HeaderMap) -> String {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let host = text("x-forwarded-host").or_else(|| text(header::HOST.as_str())).unwrap_or("localhost");
-    let scheme = text("x-forwarded-proto").filter(|scheme| *scheme == "https").unwrap_or("http");
-    format!("{scheme}://{host}")
 }
 
 impl ListQuery {
@@ -56,7 +45,7 @@ impl ListQuery {
 
     /// The address under which the client knows us.
     pub(crate) fn base(&self) -> &str {
-        &self.host
+        &self.base
     }
 
     /// The part of the list that was asked for.
@@ -128,7 +117,7 @@ impl ListQuery {
         if offset > 0 {
             pairs.push(format!("offset={offset}"));
         }
-        format!("{}{}?{}", self.host, self.path, pairs.join("&"))
+        format!("{}{}?{}", self.base, self.path, pairs.join("&"))
     }
 }
 
@@ -151,7 +140,7 @@ mod tests {
     fn query(text: &str) -> ListQuery {
         let pairs =
             text.split('&').filter_map(|pair| pair.split_once('=')).map(|(k, v)| (k.into(), v.into()));
-        ListQuery { pairs: pairs.collect(), path: "/api/v0.2/jobs/".into(), host: "http://h".into() }
+        ListQuery { pairs: pairs.collect(), path: "/api/v0.2/jobs/".into(), base: "http://h".into() }
     }
 
     #[test]

@@ -16,10 +16,7 @@ use tokio::{sync::Semaphore, task::JoinSet};
 use tower_service::Service as _;
 
 use self::patience::Patient;
-use crate::{
-    app::Shared,
-    front::{self, Peer},
-};
+use crate::{app::Shared, front, origin::Peer};
 
 /// How long a request's head may take, and how long a connection may be idle between two requests.
 const HEAD: Duration = Duration::from_secs(30);
@@ -34,7 +31,7 @@ const OTHER_FILES: u64 = 256;
 const MOST: u64 = 8192;
 
 /// Serves until the server is stopped, then lets requests in flight end.
-pub(crate) async fn serve<L>(shared: &Arc<Shared>, mut listener: L)
+pub(crate) async fn serve<L>(shared: &Arc<Shared>, mut listener: L, is_encrypted: bool)
 where
     L: Listener<Addr = SocketAddr>,
 {
@@ -47,13 +44,13 @@ where
             let room = Arc::clone(&rooms).acquire_owned().await;
             (room, listener.accept().await)
         };
-        let (room, (io, from)) = tokio::select! {
+        let (room, (io, address)) = tokio::select! {
             next = next => next,
             () = shared.stopping() => break,
         };
         let (shared, router) = (Arc::clone(shared), router.clone());
         open.spawn(async move {
-            connection(io, from, &shared, &router).await;
+            connection(io, Peer { address, is_encrypted }, &shared, &router).await;
             drop(room);
         });
         // Those that have ended are forgotten here, not only at the server's end.
@@ -73,13 +70,13 @@ fn most_connections() -> usize {
 }
 
 /// Serves one connection to its end.
-async fn connection<I>(io: I, from: SocketAddr, shared: &Arc<Shared>, router: &axum::Router)
+async fn connection<I>(io: I, peer: Peer, shared: &Arc<Shared>, router: &axum::Router)
 where
     I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(|incoming| body::timed(Body::new(incoming)));
-        request.extensions_mut().insert(ConnectInfo(Peer(from)));
+        request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().call(request)
     });
     let connection = http1::Builder::new()
@@ -96,6 +93,6 @@ where
         }
     };
     if let Err(error) = served {
-        tracing::debug!(%from, %error, "a connection ended early");
+        tracing::debug!(from = %peer.address, %error, "a connection ended early");
     }
 }

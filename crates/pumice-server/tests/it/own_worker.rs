@@ -155,3 +155,16 @@ fn a_channel_carries_bytes_both_ways() {
     );
     assert_eq!(status, 404, "a channel is its owner's alone");
 }
+
+#[test]
+fn a_busy_worker_is_not_slowed_down_by_the_limit_for_people() {
+    let lab = Lab::start_with(None, |config| config.requests_per_second = 1);
+    let worker = joined(&lab);
+    worker.post("session", &hello("a"));
+    for sequence in 1..=30 {
+        worker.post("poll", &json!({"epoch": 1, "sequence": sequence, "held": []}));
+    }
+    let many = (0..30).map(|_| lab.send("GET", "/api/v0.2/system/version/", &[], b"").0);
+    assert!(many.collect::<Vec<_>>().contains(&429), "people are counted, from the same address");
+    worker.post("poll", &json!({"epoch": 1, "sequence": 31, "held": []}));
+}

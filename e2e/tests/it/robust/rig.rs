@@ -83,8 +83,8 @@ impl Lab {
         server.wait_for("the lab is at http://", PATIENCE);
         let said = server.output()[0].clone();
         let url = said.lines().find_map(|line| line.strip_prefix("the lab is at ")).unwrap();
-        self.url = url.to_owned();
-        self.listen = url.trim_start_matches("http://").to_owned();
+        url.clone_into(&mut self.url);
+        url.trim_start_matches("http://").clone_into(&mut self.listen);
         if let Some(token) = said.lines().find_map(|line| line.strip_prefix("the token of admin: ")) {
             self.sandbox.write("token", token);
         }
