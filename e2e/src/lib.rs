@@ -13,6 +13,7 @@
 mod engine;
 mod guest;
 mod job;
+mod lava_server;
 mod need;
 mod network;
 mod process;
@@ -25,6 +26,7 @@ mod small_disk;
 pub use engine::ContainerEngine;
 pub use guest::Guest;
 pub use job::Job;
+pub use lava_server::LavaServer;
 pub use need::{Missing, program, python_program, skip_or_fail};
 pub use network::Network;
 pub use process::Process;

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use sqlx::{
-    Any, Executor as _, Pool,
+    Any, Connection as _, Executor as _, Pool,
     any::{AnyPoolOptions, install_default_drivers},
 };
 use tokio::sync::Mutex;
@@ -62,6 +62,9 @@ impl Database {
                 Engine::Sqlite => SQLITE_CONNECTIONS,
                 Engine::Postgres => POSTGRES_CONNECTIONS,
             })
+            // When SQLite finds its disk full, it ends the transaction itself, and sqlx 0.9 counts it on for ever: such a connection
+            // would refuse to begin another.
+            .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
             .after_connect(move |connection, _| {
                 Box::pin(async move {
                     if engine == Engine::Sqlite {

@@ -10,8 +10,13 @@ use pumice_db::{DbError, Worker, WorkerState};
 
 use crate::{app::Shared, refusal::with_sources};
 
-/// How long the database may take to say who a worker is, before its last word on that counts.
+/// How long the database may take to say who a worker is, before its last word on that counts; see [`patience`].
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A worker must hear that it may go on well before its lease is over.
+fn patience(shared: &Shared) -> Duration {
+    PATIENCE.min(shared.config.policy.lease / 12)
+}
 
 /// How long that word counts: a token that was changed elsewhere meanwhile is good no longer than this.
 const REMEMBERED: Duration = Duration::from_secs(600);
@@ -38,7 +43,7 @@ impl KnownWorkers {
     /// The worker, from the database or, when that takes too long, as it was there not long ago.
     pub(super) async fn find(&self, shared: &Shared, hostname: &str) -> Result<Option<Worker>, DbError> {
         let asked = async { shared.database.read().await?.worker(hostname).await };
-        match tokio::time::timeout(PATIENCE, asked).await {
+        match tokio::time::timeout(patience(shared), asked).await {
             Ok(Ok(found)) => {
                 self.remember(hostname, found.as_ref());
                 Ok(found)

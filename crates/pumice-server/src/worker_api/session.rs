@@ -118,7 +118,8 @@ pub(super) async fn poll(
     };
     let now = tokio::time::Instant::now();
     let deadline = now + Duration::from_millis(poll.wait_ms).min(hold(&shared));
-    let told = tokio::time::timeout_at(now + hold(&shared), shared.scheduler.poll(event)).await;
+    let patience = hold(&shared).min(shared.config.policy.lease / 6);
+    let told = tokio::time::timeout_at(now + patience, shared.scheduler.poll(event)).await;
     let Ok(told) = told else { return renewed(&shared, name, &poll).await };
     let stale = || Refused::new(ProblemCode::StaleSession, "the session was replaced by a newer one");
     if !told? {

@@ -107,6 +107,14 @@ impl Lab {
         found
     }
 
+    /// Adds to a file below the state directory, as a server that was killed at once afterwards would have left it.
+    pub(crate) fn append(&self, name: &str, bytes: &[u8]) {
+        let path = self.state.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+        std::io::Write::write_all(&mut file, bytes).unwrap();
+    }
+
     /// A worker `worker1` with a good device `virtual01`; answers the worker's token.
     pub(crate) fn with_device(&self) -> String {
         self.rest("POST", "/workers/", &json!({"hostname": "worker1"}));

@@ -47,6 +47,7 @@ fn a_server_without_room_refuses_keeps_what_it_had_and_goes_on_when_there_is_roo
     assert_eq!(shown.as_array().unwrap().len(), 1, "what was refused is not there: {shown}");
     let next = lab.submit("next", &waits_for(&go));
     assert_eq!(lab.health(&next), "Complete");
+    drop(disk);
     lab.end();
 }
 
@@ -84,6 +85,7 @@ fn a_worker_without_room_ends_the_job_that_filled_it_and_takes_the_next() {
     assert_eq!(lab.cases(&floods), ["case_before"], "what was acknowledged stays");
     let next = lab.submit("next", &waits_for(&go));
     assert_eq!(lab.health(&next), "Complete", "{}", lab.said());
+    drop(disk);
     lab.end();
 }
 

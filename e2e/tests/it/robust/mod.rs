@@ -4,4 +4,5 @@ mod clock;
 mod database;
 mod disk;
 mod ending;
+mod lava_server;
 mod rig;
