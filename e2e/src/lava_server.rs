@@ -59,7 +59,7 @@ impl LavaServer {
         server.manage(sandbox, &["users", "add", "--superuser", "--staff", "--passwd", "admin", "admin"]);
         server.manage(sandbox, &["tokens", "add", "--user", "admin", "--secret", TOKEN]);
         server.start_web(sandbox);
-        let own = server.own_name(sandbox);
+        let own = Self::own_name(sandbox);
         let words = ["lava-scheduler", "--level", "DEBUG", "--log-file", "-", "-u", &own, "-g", &own];
         server.scheduler = Some(sandbox.start(&mut server.managing(sandbox, &words)));
         Ok(server)
@@ -71,7 +71,7 @@ impl LavaServer {
     }
 
     /// The name of this user, as which its scheduler goes on.
-    fn own_name(&self, sandbox: &Sandbox) -> String {
+    fn own_name(sandbox: &Sandbox) -> String {
         sandbox.start(&mut sandbox.foreign("id", ["-un"])).wait(PATIENCE).stdout.trim().to_owned()
     }
 

@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use fs_err as fs;
 
 use crate::program;
@@ -138,9 +138,10 @@ impl Apt {
 
     /// The package and those it needs that are not installed.
     pub(crate) fn needed(&self, package: &str) -> Result<Vec<String>> {
-        let arguments = INSTALL.iter().copied().chain(["-q", "--simulate", package]);
-        let mut command = program::command("apt-get", arguments);
-        let simulated = program::read(command.arg("-oDPkg::Lock::Timeout=300"))?;
+        // What is simulated is only told aloud.
+        let aloud = self.options.iter().map(String::as_str).filter(|option| *option != "-qq");
+        let arguments = aloud.chain(INSTALL).chain(["-q", "--simulate", package]);
+        let simulated = program::read(&mut program::command("apt-get", arguments))?;
         let names = simulated.lines().filter_map(|line| line.strip_prefix("Inst "));
         Ok(names.map(|rest| first_word(rest).to_owned()).collect())
     }

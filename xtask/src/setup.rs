@@ -171,6 +171,12 @@ const TOOLS: &[Tool] = &[
         proof: &[],
     },
     Tool {
+        programs: &["chromium"],
+        packages: &["chromium"],
+        purpose: "is the browser that the tests read the pages with",
+        proof: &[],
+    },
+    Tool {
         programs: &["nvim"],
         packages: &["neovim"],
         purpose: "is the editor that the tests try",

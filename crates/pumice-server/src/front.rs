@@ -56,11 +56,11 @@ async fn rpc(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes)
     xmlrpc::answer(shared, headers, body).await
 }
 
-async fn nowhere(uri: Uri) -> Response {
-    if uri.path().starts_with("/api/") {
+async fn nowhere(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    if request.uri().path().starts_with("/api/") {
         return (StatusCode::NOT_FOUND, Json(json!({"detail": "Not found."}))).into_response();
     }
-    (StatusCode::NOT_FOUND, "There is nothing here.").into_response()
+    pages::nowhere(shared, request).await
 }
 
 async fn wrong_method(method: Method) -> Response {

@@ -16,7 +16,7 @@ use crate::{
     app::Shared,
     lab::jobs,
     refusal::{Refusal, with_sources},
-    rest::{Refused, Who},
+    rest::{Refused, SeenJob, Who},
     results, stream, yaml,
 };
 
@@ -44,36 +44,17 @@ fn text(kind: &'static str, text: String) -> Response {
     ([(header::CONTENT_TYPE, kind)], text).into_response()
 }
 
-async fn find(shared: &Shared, who: &Who, id: &str) -> Result<pumice_db::Job, Refused> {
-    Ok(jobs::find(&mut shared.database.read().await?, who, id).await?)
-}
-
-async fn results_yaml(
-    State(shared): State<Arc<Shared>>,
-    who: Who,
-    Path(id): Path<String>,
-) -> Result<Response, Refused> {
-    let job = find(&shared, &who, &id).await?;
+async fn results_yaml(SeenJob { shared, job, .. }: SeenJob) -> Result<Response, Refused> {
     let cases = shared.database.read().await?.cases(job.id, &[], &[], ALL).await?.rows;
     Ok(text("application/yaml", yaml::dump(&cases.iter().map(results::case_yaml).collect())))
 }
 
-async fn results_csv(
-    State(shared): State<Arc<Shared>>,
-    who: Who,
-    Path(id): Path<String>,
-) -> Result<Response, Refused> {
-    let job = find(&shared, &who, &id).await?;
+async fn results_csv(SeenJob { shared, job, .. }: SeenJob) -> Result<Response, Refused> {
     let cases = shared.database.read().await?.cases(job.id, &[], &[], ALL).await?.rows;
     Ok(text("text/csv", results::csv(&job, &cases)))
 }
 
-async fn results_metadata(
-    State(shared): State<Arc<Shared>>,
-    who: Who,
-    Path(id): Path<String>,
-) -> Result<Response, Refused> {
-    let job = find(&shared, &who, &id).await?;
+async fn results_metadata(SeenJob { job, .. }: SeenJob) -> Result<Response, Refused> {
     Ok(text("application/yaml", yaml::dump(&results::job_metadata_map(&job).into())))
 }
 
@@ -84,16 +65,11 @@ async fn case_yaml(
 ) -> Result<Response, Refused> {
     let case = shared.database.read().await?.case(id).await?;
     let case = case.ok_or_else(|| Refusal::missing("Test case", id))?;
-    find(&shared, &who, &case.job_id.to_string()).await?;
+    jobs::find(&mut shared.database.read().await?, &who, &case.job_id.to_string()).await?;
     Ok(text("application/yaml", yaml::dump(&results::case_yaml(&case))))
 }
 
-async fn log(
-    State(shared): State<Arc<Shared>>,
-    who: Who,
-    Path(id): Path<String>,
-) -> Result<Response, Refused> {
-    let job = find(&shared, &who, &id).await?;
+async fn log(SeenJob { shared, job, .. }: SeenJob) -> Result<Response, Refused> {
     let lines = stream::log(&shared, results::place(&job), 0, None);
     let mut response = ([(header::CONTENT_TYPE, "application/yaml")], lines).into_response();
     if let Ok(value) = format!("attachment; filename=job_{}.yaml", job.id).parse() {
@@ -102,22 +78,12 @@ async fn log(
     Ok(response)
 }
 
-async fn definition(
-    State(shared): State<Arc<Shared>>,
-    who: Who,
-    Path(id): Path<String>,
-) -> Result<Response, Refused> {
-    let job = find(&shared, &who, &id).await?;
+async fn definition(SeenJob { shared, job, .. }: SeenJob) -> Result<Response, Refused> {
     let found = shared.database.read().await?.job_text(job.id).await?;
     Ok(text("text/plain; charset=utf-8", found.map(|text| text.original).unwrap_or_default()))
 }
 
-async fn multinode_definition(
-    State(shared): State<Arc<Shared>>,
-    who: Who,
-    Path(id): Path<String>,
-) -> Result<Response, Refused> {
-    let job = find(&shared, &who, &id).await?;
+async fn multinode_definition(SeenJob { shared, job, .. }: SeenJob) -> Result<Response, Refused> {
     let found = shared.database.read().await?.job_text(job.id).await?;
     Ok(text("text/plain; charset=utf-8", found.map(|text| text.multinode).unwrap_or_default()))
 }
@@ -135,14 +101,9 @@ async fn dictionary(
 }
 
 /// What the worker was given, as a tar archive.
-async fn configuration(
-    State(shared): State<Arc<Shared>>,
-    who: Who,
-    Path(id): Path<String>,
-) -> Result<Response, Refused> {
-    let job = find(&shared, &who, &id).await?;
+async fn configuration(SeenJob { shared, job, .. }: SeenJob) -> Result<Response, Refused> {
     let mut reader = shared.database.read().await?;
-    let missing = || Refusal::Missing(format!("Job '{id}' has not started yet"));
+    let missing = || Refusal::Missing(format!("Job '{}' has not started yet", job.display_id()));
     let given = reader.job_configuration(job.id).await?.ok_or_else(missing)?;
     let definition = reader.job_text(job.id).await?.ok_or_else(missing)?.definition;
     let files = [
@@ -175,12 +136,7 @@ fn archive(job: &pumice_db::Job, files: &[(&str, String)]) -> Result<Vec<u8>, Re
 }
 
 /// What LAVA's own page polls.
-async fn status(
-    State(shared): State<Arc<Shared>>,
-    who: Who,
-    Path(id): Path<String>,
-) -> Result<Response, Refused> {
-    let job = find(&shared, &who, &id).await?;
+async fn status(SeenJob { job, .. }: SeenJob) -> Result<Response, Refused> {
     let answer = json!({
         "actual_device": job.actual_device,
         "state": JobStateWord::from(job.state).as_str(),

@@ -15,13 +15,20 @@ function switchTheme() {
   localStorage.setItem("theme", next);
 }
 
-// Times: as the reader's clock says, with the exact time on hover.
-function showTimes(root = document) {
-  for (const time of all("time[datetime]", root)) {
+// Times: as the reader's clock says; in tables how long ago, when that is a day or less. The exact time stands on hover.
+const SINCE = new Intl.RelativeTimeFormat([], { numeric: "auto", style: "short" });
+function ago(at) {
+  const seconds = Math.round((at - Date.now()) / 1000);
+  if (Math.abs(seconds) < 60) return SINCE.format(seconds, "second");
+  if (Math.abs(seconds) < 3600) return SINCE.format(Math.round(seconds / 60), "minute");
+  return Math.abs(seconds) <= 86400 ? SINCE.format(Math.round(seconds / 3600), "hour") : null;
+}
+function showTimes() {
+  for (const time of all("time[datetime]")) {
     const at = new Date(time.dateTime);
     if (isNaN(at)) continue;
     time.title = time.dateTime;
-    time.textContent = at.toLocaleString([], { dateStyle: "short", timeStyle: "medium" });
+    time.textContent = (time.closest("td") && ago(at)) || at.toLocaleString([], { dateStyle: "medium", timeStyle: "medium" });
   }
 }
 
@@ -85,6 +92,7 @@ function checkDefinition(text) {
 document.addEventListener("keydown", onKey);
 document.addEventListener("DOMContentLoaded", () => {
   showTimes();
+  setInterval(showTimes, 30000);
   const theme = one("#theme");
   if (theme) theme.addEventListener("click", switchTheme);
   const definition = one("textarea[data-check]");

@@ -113,6 +113,10 @@
     line.classList.add("marked");
     line.scrollIntoView({ block: "center" });
   };
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest('a[href^="#L"]');
+    if (link && link.hash === location.hash) show(one(link.hash));
+  });
   addEventListener("hashchange", () => { if (/^#L\d+$/.test(location.hash)) { follow.checked = false; show(one(location.hash)); } });
 
   // Search: every line with the text is marked; Enter walks through them.
@@ -140,8 +144,9 @@
     if (event.key === "Escape") { find.value = ""; search(); find.blur(); }
   });
 
+  const allFailures = () => lines.filter((line) => line.matches(".failed, .error, .exception"));
   const nextFailure = () => {
-    const failures = lines.filter((line) => line.matches(".failed, .error, .exception"));
+    const failures = allFailures();
     if (!failures.length) { found.textContent = "no failure"; return; }
     follow.checked = false;
     const current = lines.indexOf(box.querySelector(".marked"));
@@ -150,12 +155,32 @@
   one("#next-failure").addEventListener("click", nextFailure);
 
   const fold = one("#fold");
+  const steps = () => [...box.querySelectorAll("details.step")];
+  const nameFold = () => { fold.textContent = steps().some((step) => step.open) ? "Fold all" : "Unfold all"; };
   fold.addEventListener("click", () => {
-    const steps = [...box.querySelectorAll("details.step")];
-    const open = steps.some((step) => step.open);
-    for (const step of steps) step.open = !open;
-    fold.textContent = open ? "Unfold all" : "Fold all";
+    const open = steps().some((step) => step.open);
+    for (const step of steps()) step.open = !open;
+    nameFold();
   });
+
+  // What went well is folded away in a job that failed, so that what did not is in sight.
+  const foldWhatWentWell = () => {
+    if (!("failed" in box.dataset) || wanted || !steps().some((step) => step.classList.contains("failed"))) return;
+    for (const step of steps()) step.open = step.classList.contains("failed");
+    nameFold();
+  };
+
+  // The cause leads to the last line that says what the evidence says, or to the first failure.
+  const leadToEvidence = () => {
+    const where = one("#where"), evidence = one("#evidence");
+    if (!where) return;
+    const said = evidence ? evidence.textContent.trim().split("\n").pop().trim() : "";
+    const line = (said && lines.findLast((line) => line.lastChild.textContent.includes(said))) || allFailures()[0];
+    if (!line) return;
+    where.href = "#" + line.id;
+    where.textContent = "line " + line.id.slice(1) + " of the log";
+    where.hidden = false;
+  };
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) return;
@@ -177,7 +202,9 @@
   });
   stream.addEventListener("end", () => {
     stream.close();
+    foldWhatWentWell();
+    leadToEvidence();
     if (find.value) search();
-    if (box.dataset.finished === "false") location.reload();
+    if ("live" in box.dataset) location.reload();
   });
 })();

@@ -8,11 +8,13 @@ use axum::{
     http::{HeaderMap, header},
     response::{IntoResponse, Redirect, Response},
 };
-use pumice_db::Timestamp;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use pumice_db::{Timestamp, Token};
+use serde::{Deserialize, Serialize};
 
-use super::page::{Answer, Page};
+use super::{
+    context::views,
+    page::{Answer, Page},
+};
 use crate::{
     access::{Credentials, SESSION_COOKIE, Scope, cookie},
     app::Shared,
@@ -36,9 +38,17 @@ fn destination(next: Option<&str>) -> &str {
     next.filter(|next| next.starts_with('/') && !next.starts_with("//")).filter(is_plain).unwrap_or("/")
 }
 
+/// What `login.html` sees.
+#[derive(Serialize)]
+struct LoginView {
+    /// Where to go then.
+    next: Option<String>,
+    error: Option<&'static str>,
+}
+
 pub(super) async fn form(page: Page, Query(query): Query<Next>) -> Answer {
     let next = destination(query.next.as_deref()).to_owned();
-    page.show("login.html", "", "Log in", json!({ "next": next }))
+    page.show("login.html", "", "Log in", LoginView { next: Some(next), error: None })
 }
 
 #[derive(Deserialize)]
@@ -67,7 +77,8 @@ pub(super) async fn login(
     let user = match authenticate(&shared, &form.username, form.password).await {
         Ok(user) => user,
         Err(Refusal::Invalid(_)) => {
-            let values = json!({ "error": "That name and that password or token do not go together.", "next": form.next });
+            let error = Some("That name and that password or token do not go together.");
+            let values = LoginView { next: form.next, error };
             let mut response = page.show("login.html", "", "Log in", values)?;
             *response.status_mut() = axum::http::StatusCode::UNAUTHORIZED;
             return Ok(response);
@@ -101,9 +112,7 @@ pub(super) struct Plain {
 }
 
 pub(super) async fn logout(page: Page, headers: HeaderMap, Form(form): Form<Plain>) -> Answer {
-    if let Err(refusal) = page.check_csrf(&form.csrf) {
-        return Err(page.refuse(refusal));
-    }
+    page.or_refuse(page.check_csrf(&form.csrf))?;
     if let Some(session) = cookie(&headers, SESSION_COOKIE) {
         let mut writer = page.shared.database.write().await?;
         writer.delete_web_session(&secrets::hash(&session)).await?;
@@ -112,13 +121,44 @@ pub(super) async fn logout(page: Page, headers: HeaderMap, Form(form): Form<Plai
     Ok(with_cookie(&page.shared, "", 0, Redirect::to("/").into_response()))
 }
 
+/// A token, without its secret.
+#[derive(Serialize)]
+struct TokenView {
+    id: i64,
+    description: String,
+    scopes: String,
+    created: String,
+    last_used: Option<String>,
+    expires: Option<String>,
+}
+
+impl From<&Token> for TokenView {
+    fn from(token: &Token) -> Self {
+        Self {
+            id: token.id,
+            description: token.description.clone(),
+            scopes: token.scopes.clone(),
+            created: token.created.rest(),
+            last_used: token.last_used.map(Timestamp::rest),
+            expires: token.expires.map(Timestamp::rest),
+        }
+    }
+}
+
+/// What `me.html` sees.
+#[derive(Serialize)]
+struct MeView {
+    groups: Vec<String>,
+    tokens: Vec<TokenView>,
+    /// The token that was just made: it is shown this once.
+    secret: Option<String>,
+}
+
 async fn me_with(page: Page, secret: Option<String>) -> Answer {
     let Some(user) = &page.who.user else { return Ok(Redirect::to("/login?next=/me/").into_response()) };
     let tokens = page.shared.database.read().await?.tokens_of_user(user.id).await?;
-    let token = |token: &pumice_db::Token| -> Value {
-        json!({ "id": token.id, "description": token.description, "scopes": token.scopes, "created": token.created.rest(), "last_used": token.last_used.map(Timestamp::rest), "expires": token.expires.map(Timestamp::rest) })
-    };
-    let values = json!({ "groups": page.who.groups.iter().map(|group| group.name.as_str()).collect::<Vec<_>>(), "tokens": tokens.iter().map(token).collect::<Vec<_>>(), "secret": secret });
+    let groups = page.who.groups.iter().map(|group| group.name.clone()).collect();
+    let values = MeView { groups, tokens: views(&tokens), secret };
     page.show("me.html", "", "You", values)
 }
 
@@ -138,30 +178,22 @@ pub(super) struct NewToken {
 }
 
 pub(super) async fn make(page: Page, Form(form): Form<NewToken>) -> Answer {
-    let made = async {
-        page.check_csrf(&form.csrf)?;
-        let user = page.who.using(Scope::Manage)?.id;
-        let days = form.days.parse::<u32>().ok();
-        let lasts = days.map(|days| Duration::from_secs(24 * 3600) * days);
-        make_token(&page.shared, user, page.who.scopes(), &form.description, &form.scopes, lasts).await
-    };
-    match made.await {
-        Ok((_, secret)) => me_with(page, Some(secret)).await,
-        Err(refusal) => Err(page.refuse(refusal)),
-    }
+    page.or_refuse(page.check_csrf(&form.csrf))?;
+    let user = page.or_refuse(page.who.using(Scope::Manage))?.id;
+    let lasts = form.days.parse::<u32>().ok().map(|days| Duration::from_secs(24 * 3600) * days);
+    let own = page.who.scopes();
+    let made = make_token(&page.shared, user, own, &form.description, &form.scopes, lasts).await;
+    let (_, secret) = page.or_refuse(made)?;
+    me_with(page, Some(secret)).await
 }
 
 pub(super) async fn end(page: Page, Path(id): Path<i64>, Form(form): Form<Plain>) -> Answer {
-    let ended = async {
-        page.check_csrf(&form.csrf)?;
-        let user = page.who.using(Scope::Manage)?.id;
-        let mut writer = page.shared.database.write().await?;
-        writer.delete_token(user, id).await?;
-        writer.commit().await?;
-        Ok::<_, Refusal>(())
-    };
-    let ended = ended.await;
-    ended.map(|()| Redirect::to("/me/").into_response()).map_err(|refusal| page.refuse(refusal))
+    page.or_refuse(page.check_csrf(&form.csrf))?;
+    let user = page.or_refuse(page.who.using(Scope::Manage))?.id;
+    let mut writer = page.shared.database.write().await?;
+    writer.delete_token(user, id).await?;
+    writer.commit().await?;
+    Ok(Redirect::to("/me/").into_response())
 }
 
 #[cfg(test)]

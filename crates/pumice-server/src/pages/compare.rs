@@ -1,11 +1,10 @@
 //! Two jobs side by side.
 
 use axum::extract::Query;
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
 use super::{
-    context as shown,
+    context::JobView,
     jobs::find,
     page::{Answer, Page},
 };
@@ -17,26 +16,39 @@ pub(super) struct Two {
     after: String,
 }
 
+/// What `compare.html` sees.
+#[derive(Serialize)]
+struct CompareView {
+    before: JobView,
+    after: JobView,
+    /// What changed, by how, each with its heading.
+    groups: [(&'static str, Vec<Change>); 4],
+    same: usize,
+    changed: bool,
+}
+
 pub(super) async fn two(page: Page, Query(asked): Query<Two>) -> Answer {
-    let (page, before) = find(page, asked.before.trim()).await?;
-    let (page, after) = find(page, asked.after.trim()).await?;
+    let before = find(&page, asked.before.trim()).await?;
+    let after = find(&page, asked.after.trim()).await?;
     let mut reader = page.shared.database.read().await?;
     let found = compare(&mut reader, &before, &after).await?;
     drop(reader);
     let now = page.shared.clock.now();
     let of = |wanted: fn(&Change) -> bool| {
-        found.changes.iter().filter(|change| wanted(change)).collect::<Vec<_>>()
+        found.changes.iter().filter(|change| wanted(change)).cloned().collect::<Vec<_>>()
     };
-    let groups = [
-        ("Got worse", of(Change::is_regression)),
-        ("Got better", of(Change::is_progression)),
-        ("Measured otherwise", of(Change::is_measurement)),
-        ("Otherwise changed", of(Change::is_other)),
-    ];
+    let values = CompareView {
+        before: JobView::new(&before, now),
+        after: JobView::new(&after, now),
+        groups: [
+            ("Got worse", of(Change::is_regression)),
+            ("Got better", of(Change::is_progression)),
+            ("Measured otherwise", of(Change::is_measurement)),
+            ("Otherwise changed", of(Change::is_other)),
+        ],
+        same: found.same,
+        changed: !found.changes.is_empty(),
+    };
     let title = format!("Job {} against job {}", after.display_id(), before.display_id());
-    let values = json!({
-        "before": shown::job(&before, now), "after": shown::job(&after, now), "groups": groups,
-        "same": found.same, "changed": !found.changes.is_empty(),
-    });
     page.show("compare.html", "results", &title, values)
 }

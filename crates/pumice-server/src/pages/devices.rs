@@ -7,12 +7,11 @@ use axum::{
     extract::{Path, Query},
     response::{IntoResponse, Redirect},
 };
-use pumice_db::{Condition, Page as Part};
-use serde::Deserialize;
-use serde_json::json;
+use pumice_db::{Condition, DeviceType, Page as Part};
+use serde::{Deserialize, Serialize};
 
 use super::{
-    context::{self as shown, listing, part},
+    context::{ALL, DeedView, DeviceView, JobView, ListingView, part, views},
     page::{Answer, Page},
 };
 use crate::lab::{
@@ -20,8 +19,12 @@ use crate::lab::{
     devices::{self, Described},
 };
 
-/// Every row at once.
-const ALL: Part = Part { limit: 1 << 31, offset: 0 };
+/// What `devices.html` sees.
+#[derive(Serialize)]
+struct DevicesView {
+    listing: ListingView<DeviceView>,
+    filters: BTreeMap<String, String>,
+}
 
 pub(super) async fn all(page: Page, Query(pairs): Query<Vec<(String, String)>>) -> Answer {
     let wanted = part(&pairs);
@@ -33,25 +36,36 @@ pub(super) async fn all(page: Page, Query(pairs): Query<Vec<(String, String)>>) 
     }
     let found =
         page.shared.database.read().await?.devices(&page.who.viewer, &conditions, &[], wanted).await?;
-    let filters: BTreeMap<_, _> = pairs.iter().cloned().collect();
-    let values = json!({ "listing": listing(&found, wanted, &pairs, shown::device), "filters": filters });
+    let listing = ListingView::new(&found, wanted, &pairs, |device| DeviceView::from(device));
+    let values = DevicesView { listing, filters: pairs.into_iter().collect() };
     page.show("devices.html", "devices", "Devices", values)
+}
+
+/// What `device.html` sees.
+#[derive(Serialize)]
+struct OneView {
+    device: DeviceView,
+    tags: Vec<String>,
+    /// The last jobs on it.
+    jobs: Vec<JobView>,
+    history: Vec<DeedView>,
+    dictionary: Option<String>,
+    may_change: bool,
 }
 
 pub(super) async fn one(page: Page, Path(hostname): Path<String>) -> Answer {
     let mut reader = page.shared.database.read().await?;
-    let device = match devices::find(&mut reader, &page.who, &hostname).await {
-        Ok(device) => device,
-        Err(refusal) => {
-            drop(reader);
-            return Err(page.refuse(refusal));
-        }
-    };
-    let now = page.shared.clock.now();
+    let device = page.or_refuse(devices::find(&mut reader, &page.who, &hostname).await)?;
     let conditions: Vec<_> = Condition::on_jobs("actual_device", &hostname).into_iter().collect();
     let jobs = reader.jobs(&page.who.viewer, &conditions, &[], Part { limit: 20, offset: 0 }).await?.rows;
-    let history = reader.audit_of("device", &hostname, 20).await?;
-    let values = json!({ "device": shown::device(&device), "tags": reader.device_tags(&hostname).await?, "jobs": jobs.iter().map(|job| shown::job(job, now)).collect::<Vec<_>>(), "history": history.iter().map(shown::deed).collect::<Vec<_>>(), "dictionary": reader.dictionary(&hostname).await?, "may_change": page.who.may_change_device(&mut reader, &hostname, &device.device_type).await? });
+    let values = OneView {
+        device: DeviceView::from(&device),
+        tags: reader.device_tags(&hostname).await?,
+        jobs: JobView::all(&jobs, page.shared.clock.now()),
+        history: views(&reader.audit_of("device", &hostname, 20).await?),
+        dictionary: reader.dictionary(&hostname).await?,
+        may_change: page.who.may_change_device(&mut reader, &hostname, &device.device_type).await?,
+    };
     drop(reader);
     page.show("device.html", "devices", &hostname, values)
 }
@@ -69,14 +83,28 @@ pub(super) async fn set_health(
     Path(hostname): Path<String>,
     Form(form): Form<NewHealth>,
 ) -> Answer {
-    let done = async {
-        page.check_csrf(&form.csrf)?;
-        let described = Described { health: Some(form.health), reason: form.reason, ..Described::default() };
-        devices::change(&page.shared, &page.who, &hostname, &described).await
-    };
-    let done = done.await;
+    page.or_refuse(page.check_csrf(&form.csrf))?;
+    let described = Described { health: Some(form.health), reason: form.reason, ..Described::default() };
+    page.or_refuse(devices::change(&page.shared, &page.who, &hostname, &described).await)?;
     let there = format!("/scheduler/device/{}", crate::rest::encoded(&hostname));
-    done.map(|()| Redirect::to(&there).into_response()).map_err(|refusal| page.refuse(refusal))
+    Ok(Redirect::to(&there).into_response())
+}
+
+/// A device type in the list of all.
+#[derive(Serialize)]
+struct TypeRow {
+    name: String,
+    description: Option<String>,
+    /// How many devices of it are not retired.
+    devices: usize,
+    /// How many jobs wait for one.
+    waiting: u64,
+}
+
+/// What `device_types.html` sees.
+#[derive(Serialize)]
+struct TypesView {
+    rows: Vec<TypeRow>,
 }
 
 pub(super) async fn types(page: Page) -> Answer {
@@ -85,22 +113,44 @@ pub(super) async fn types(page: Page) -> Answer {
     let devices = reader.devices(&page.who.viewer, &[Condition::not_retired()], &[], ALL).await?.rows;
     let queue = reader.statistics().await?.queue;
     drop(reader);
-    let row = |kind: &pumice_db::DeviceType| json!({ "name": kind.name, "description": kind.description, "devices": devices.iter().filter(|device| device.device_type == kind.name).count(), "waiting": queue.get(&kind.name).copied().unwrap_or(0) });
-    let rows: Vec<_> = types.iter().filter(|kind| kind.display).map(row).collect();
-    page.show("device_types.html", "types", "Device types", json!({ "rows": rows }))
+    let row = |kind: DeviceType| TypeRow {
+        devices: devices.iter().filter(|device| device.device_type == kind.name).count(),
+        waiting: queue.get(&kind.name).copied().unwrap_or(0),
+        name: kind.name,
+        description: kind.description,
+    };
+    let rows = types.into_iter().filter(|kind| kind.display).map(row).collect();
+    page.show("device_types.html", "types", "Device types", TypesView { rows })
+}
+
+/// What `device_type.html` sees.
+#[derive(Serialize)]
+struct TypeView {
+    name: String,
+    description: Option<String>,
+    aliases: Vec<String>,
+    health_check: Option<String>,
+    health_disabled: bool,
+    health_frequency: i64,
+    health_denominator: String,
+    template: Option<String>,
 }
 
 pub(super) async fn one_type(page: Page, Path(name): Path<String>) -> Answer {
     let mut reader = page.shared.database.read().await?;
-    let kind = match device_types::find(&mut reader, &page.who, &name).await {
-        Ok(kind) => kind,
-        Err(refusal) => {
-            drop(reader);
-            return Err(page.refuse(refusal));
-        }
-    };
+    let kind = page.or_refuse(device_types::find(&mut reader, &page.who, &name).await)?;
     let aliases = reader.aliases_of(&name).await?;
     drop(reader);
-    let values = json!({ "kind": json!({ "name": kind.name, "description": kind.description, "health_check": kind.health_check, "health_disabled": kind.health_disabled, "health_frequency": kind.health_frequency, "health_denominator": kind.health_denominator }), "aliases": aliases, "template": device_types::template(&page.shared, &kind) });
+    let template = device_types::template(&page.shared, &kind);
+    let values = TypeView {
+        name: kind.name,
+        description: kind.description,
+        aliases,
+        health_check: kind.health_check,
+        health_disabled: kind.health_disabled,
+        health_frequency: kind.health_frequency,
+        health_denominator: kind.health_denominator,
+        template,
+    };
     page.show("device_type.html", "types", &name, values)
 }

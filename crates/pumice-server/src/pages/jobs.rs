@@ -1,50 +1,37 @@
-//! Home, lists of jobs, and the page of one.
+//! Lists of jobs, the page of one, and what may be done to it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use axum::{
     Form,
     extract::{Path, Query},
     response::{IntoResponse, Redirect},
 };
-use pumice_db::{Condition, DeviceHealth, Job, Order, Page as Part, WorkerState};
-use pumice_types::{JobState, Verdict};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use pumice_db::{Attachment, Condition, Job, Page as Part, Reader, Viewer};
+use pumice_types::ByteSize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{
-    context::{self as shown, listing, part},
-    page::{Answer, Page},
+    context::{CaseView, JobView, ListingView, part, views},
+    page::{Answer, Page, Refused},
+    results::SuiteView,
 };
 use crate::{lab::jobs, refusal::Refusal, results as reading};
 
 type Pairs = Query<Vec<(String, String)>>;
 
-pub(super) async fn home(page: Page) -> Answer {
-    let now = page.shared.clock.now();
-    let mut reader = page.shared.database.read().await?;
-    let numbers = reader.statistics().await?;
-    let count = |wanted: &[JobState]| -> u64 {
-        numbers.jobs.iter().filter(|(state, _)| wanted.contains(state)).map(|(_, count)| *count).sum()
-    };
-    let few = Part { limit: 10, offset: 0 };
-    let running: Vec<_> =
-        Condition::on_jobs("state__in", "Scheduled,Running,Canceling").into_iter().collect();
-    let running = reader.jobs(&page.who.viewer, &running, &[], few).await?.rows;
-    let finished: Vec<_> = Condition::on_jobs("state", "Finished").into_iter().collect();
-    let newest: Vec<_> = Order::of_jobs("-end_time").into_iter().collect();
-    let lately = reader.jobs(&page.who.viewer, &finished, &newest, few).await?.rows;
-    drop(reader);
-    let rows = |jobs: &[Job]| jobs.iter().map(|job| shown::job(job, now)).collect::<Vec<_>>();
-    let of_health = |health: DeviceHealth| numbers.devices.get(health.as_str()).copied().unwrap_or(0);
-    let values = json!({ "numbers": json!({ "devices": numbers.devices.values().sum::<u64>() - of_health(DeviceHealth::Retired), "good": of_health(DeviceHealth::Good), "bad": of_health(DeviceHealth::Bad), "workers": numbers.workers.values().sum::<u64>(), "online": numbers.workers.get(WorkerState::Online.as_str()).copied().unwrap_or(0), "running": count(&[JobState::Scheduled, JobState::Running, JobState::Cancelling]), "waiting": count(&[JobState::Submitted]), "complete": count(&[JobState::Finished(Verdict::Complete)]), "incomplete": count(&[JobState::Finished(Verdict::Incomplete)]) }), "running": rows(&running), "lately": rows(&lately) });
-    page.show("home.html", "", "The lab", values)
-}
-
 /// What a list is narrowed to: every known filter in the address.
 fn conditions(pairs: &[(String, String)]) -> Vec<Condition> {
     let given = pairs.iter().filter(|(_, value)| !value.is_empty());
     given.filter_map(|(name, value)| Condition::on_jobs(name, value).ok()).collect()
+}
+
+/// What `jobs.html` sees.
+#[derive(Serialize)]
+struct ListView {
+    listing: ListingView<JobView>,
+    filters: BTreeMap<String, String>,
 }
 
 async fn list(
@@ -58,9 +45,8 @@ async fn list(
     let wanted = part(&pairs);
     let all: Vec<_> = conditions(&pairs).into_iter().chain(more).collect();
     let found = page.shared.database.read().await?.jobs(&page.who.viewer, &all, &[], wanted).await?;
-    let filters: BTreeMap<_, _> = pairs.iter().cloned().collect();
-    let values =
-        json!({ "listing": listing(&found, wanted, &pairs, |job| shown::job(job, now)), "filters": filters });
+    let listing = ListingView::new(&found, wanted, &pairs, |job| JobView::new(job, now));
+    let values = ListView { listing, filters: pairs.into_iter().collect() };
     page.show("jobs.html", section, title, values)
 }
 
@@ -79,12 +65,9 @@ pub(super) async fn mine(page: Page, Query(pairs): Pairs) -> Answer {
 }
 
 /// The job, or the page that says no.
-pub(super) async fn find(page: Page, id: &str) -> Result<(Page, Job), super::page::Refused> {
-    let found = async { jobs::find(&mut page.shared.database.read().await?, &page.who, id).await }.await;
-    match found {
-        Ok(job) => Ok((page, job)),
-        Err(refusal) => Err(page.refuse(refusal)),
-    }
+pub(super) async fn find(page: &Page, id: &str) -> Result<Job, Refused> {
+    let mut reader = page.shared.database.read().await?;
+    page.or_refuse(jobs::find(&mut reader, &page.who, id).await)
 }
 
 /// How a job's page is asked for.
@@ -100,35 +83,87 @@ const LOG_LINES: u64 = 30_000;
 /// Failed tests that stand at the top of a job's page.
 const FAILED_CASES: u64 = 10;
 
+/// A job of the same group.
+#[derive(Serialize)]
+struct MemberView {
+    shown: String,
+    role: Option<String>,
+}
+
+impl From<&Job> for MemberView {
+    fn from(job: &Job) -> Self {
+        Self { shown: job.display_id(), role: job.role.clone() }
+    }
+}
+
+/// A file that a job left.
+#[derive(Serialize)]
+struct FileView {
+    name: String,
+    size: String,
+}
+
+impl From<&Attachment> for FileView {
+    fn from(file: &Attachment) -> Self {
+        let size = ByteSize(u64::try_from(file.size_bytes).unwrap_or(0));
+        Self { name: file.name.clone(), size: size.to_string() }
+    }
+}
+
+/// What `job.html` sees.
+#[derive(Serialize)]
+struct OneView {
+    job: JobView,
+    visibility: String,
+    tags: Vec<String>,
+    group: Vec<MemberView>,
+    files: Vec<FileView>,
+    suites: Vec<SuiteView>,
+    timing: Vec<StepView>,
+    may_change: bool,
+    /// What it waits for, or how it ended, as `jobs::why` tells it.
+    why: Value,
+    failed_cases: Vec<CaseView>,
+    failed_total: u64,
+    /// The job to hold it against.
+    previous: Option<String>,
+    /// Lines of the log that are left out before the first that is shown.
+    log_first: u64,
+}
+
 pub(super) async fn one(page: Page, Path(id): Path<String>, Query(asked): Query<Asked>) -> Answer {
-    let (page, job) = find(page, &id).await?;
+    let job = find(&page, &id).await?;
     let lines = reading::size(&page.shared, reading::place(&job)).await.map_err(Refusal::from)?.lines;
-    let log_first = if asked.whole.is_some() { 0 } else { lines.saturating_sub(LOG_LINES) };
-    let shared = Arc::clone(&page.shared);
-    let now = shared.clock.now();
-    let why = jobs::why(&shared, &job).await?;
-    let mut reader = shared.database.read().await?;
+    let why = jobs::why(&page.shared, &job).await?;
+    let mut reader = page.shared.database.read().await?;
     let group = match &job.target_group {
         Some(group) => reader.jobs_of_group(group).await?,
         None => Vec::new(),
     };
-    let member = |job: &Job| json!({ "shown": job.display_id(), "role": job.role });
-    let files = reader.attachments(job.id).await?;
-    let file = |file: &pumice_db::Attachment| {
-        let size = pumice_types::ByteSize(u64::try_from(file.size_bytes).unwrap_or(0));
-        json!({ "name": file.name, "size": size.to_string() })
-    };
     let failed = super::results::failed(&mut reader, &job, FAILED_CASES).await?;
-    let previous = previous(&mut reader, &page.who.viewer, &job).await?;
-    let values = json!({ "log_first": log_first, "failed_cases": failed.rows.iter().map(shown::case).collect::<Vec<_>>(), "failed_total": failed.total, "previous": previous, "job": shown::job(&job, now), "visibility": jobs::visibility_words(&mut reader, &job).await?, "tags": reader.job_tags(job.id).await?, "group": group.iter().map(member).collect::<Vec<_>>(), "files": files.iter().map(file).collect::<Vec<_>>(), "suites": super::results::suites(&mut reader, &job).await?, "timing": timing(&mut reader, &job).await?, "may_change": page.who.may_change_job(&mut reader, &job).await?, "failure": why.get("failure"), "why": why });
+    let values = OneView {
+        job: JobView::new(&job, page.shared.clock.now()),
+        visibility: jobs::visibility_words(&mut reader, &job).await?,
+        tags: reader.job_tags(job.id).await?,
+        group: views(&group),
+        files: views(&reader.attachments(job.id).await?),
+        suites: super::results::suites(&mut reader, &job).await?,
+        timing: timing(&mut reader, &job).await?,
+        may_change: page.who.may_change_job(&mut reader, &job).await?,
+        why,
+        failed_cases: views(&failed.rows),
+        failed_total: failed.total,
+        previous: previous(&mut reader, &page.who.viewer, &job).await?,
+        log_first: if asked.whole.is_some() { 0 } else { lines.saturating_sub(LOG_LINES) },
+    };
     drop(reader);
     page.show("job.html", "jobs", &format!("Job {}", job.display_id()), values)
 }
 
 /// The last job of the same name that ended before this one, as people see it.
 pub(super) async fn previous(
-    reader: &mut pumice_db::Reader,
-    viewer: &pumice_db::Viewer,
+    reader: &mut Reader,
+    viewer: &Viewer,
     job: &Job,
 ) -> Result<Option<String>, Refusal> {
     let id = job.id.to_string();
@@ -139,11 +174,20 @@ pub(super) async fn previous(
     Ok(found.rows.first().map(Job::display_id))
 }
 
-/// The longest of the runner's own steps.
+/// How many of the runner's own steps are shown.
 const STEPS: usize = 8;
 
+/// One of the runner's own steps, with its time.
+#[derive(Serialize)]
+struct StepView {
+    name: String,
+    seconds: String,
+    /// Of the longest step's time, in percent.
+    share: String,
+}
+
 /// What the time went to: the durations the runner recorded for its own steps.
-async fn timing(reader: &mut pumice_db::Reader, job: &Job) -> Result<Vec<Value>, Refusal> {
+async fn timing(reader: &mut Reader, job: &Job) -> Result<Vec<StepView>, Refusal> {
     let Some(suite) = reader.suite(job.id, "lava").await? else { return Ok(Vec::new()) };
     let conditions: Vec<_> = Condition::on_cases("suite", &suite.id.to_string()).into_iter().collect();
     let cases = reader.cases(job.id, &conditions, &[], Part { limit: 1000, offset: 0 }).await?.rows;
@@ -155,17 +199,35 @@ async fn timing(reader: &mut pumice_db::Reader, job: &Job) -> Result<Vec<Value>,
     steps.sort_by(|one, other| other.1.total_cmp(&one.1));
     steps.truncate(STEPS);
     let longest = steps.first().map_or(1.0, |step| step.1);
-    let step = |(name, seconds): &(&str, f64)| json!({ "name": name, "seconds": format!("{seconds:.2}"), "share": format!("{:.0}", 100.0 * seconds / longest) });
+    let step = |(name, seconds): &(&str, f64)| StepView {
+        name: (*name).to_owned(),
+        seconds: format!("{seconds:.2}"),
+        share: format!("{:.0}", 100.0 * seconds / longest),
+    };
     Ok(steps.iter().map(step).collect())
 }
 
+/// What `text.html` sees.
+#[derive(Serialize)]
+struct TextView {
+    text: String,
+    /// Where one came from, and its name.
+    back: String,
+    back_word: String,
+    /// The text alone.
+    plain: String,
+}
+
 pub(super) async fn definition(page: Page, Path(id): Path<String>) -> Answer {
-    let (page, job) = find(page, &id).await?;
-    let mut reader = page.shared.database.read().await?;
-    let text = jobs::submitted_text(&mut reader, &job).await?;
-    drop(reader);
+    let job = find(&page, &id).await?;
+    let text = jobs::submitted_text(&mut page.shared.database.read().await?, &job).await?;
     let name = job.display_id();
-    let values = json!({ "text": text, "back": format!("/scheduler/job/{name}"), "back_word": format!("Job {name}"), "plain": format!("/scheduler/job/{name}/definition/plain") });
+    let values = TextView {
+        text,
+        back: format!("/scheduler/job/{name}"),
+        back_word: format!("Job {name}"),
+        plain: format!("/scheduler/job/{name}/definition/plain"),
+    };
     page.show("text.html", "jobs", &format!("Definition of job {name}"), values)
 }
 
@@ -184,41 +246,30 @@ fn back(id: &str) -> axum::response::Response {
 }
 
 pub(super) async fn cancel(page: Page, Path(id): Path<String>, Form(form): Form<Change>) -> Answer {
-    let done = async {
-        page.check_csrf(&form.csrf)?;
-        jobs::cancel(&page.shared, &page.who, &id).await
-    };
-    let done = done.await;
-    done.map(|()| back(&id)).map_err(|refusal| page.refuse(refusal))
+    page.or_refuse(page.check_csrf(&form.csrf))?;
+    page.or_refuse(jobs::cancel(&page.shared, &page.who, &id).await)?;
+    Ok(back(&id))
 }
 
 pub(super) async fn annotate(page: Page, Path(id): Path<String>, Form(form): Form<Change>) -> Answer {
-    let done = async {
-        page.check_csrf(&form.csrf)?;
-        jobs::annotate(&page.shared, &page.who, &id, &form.comment).await
-    };
-    let done = done.await;
-    done.map(|()| back(&id)).map_err(|refusal| page.refuse(refusal))
+    page.or_refuse(page.check_csrf(&form.csrf))?;
+    page.or_refuse(jobs::annotate(&page.shared, &page.who, &id, &form.comment).await)?;
+    Ok(back(&id))
 }
 
 pub(super) async fn priority(page: Page, Path(id): Path<String>, Form(form): Form<Change>) -> Answer {
-    let done = async {
-        page.check_csrf(&form.csrf)?;
-        let priority = form.priority.filter(|priority| *priority <= 100);
-        let priority = priority.ok_or_else(|| Refusal::Invalid("A priority is 0 to 100.".to_owned()))?;
-        jobs::set_priority(&page.shared, &page.who, &id, priority).await
-    };
-    let done = done.await;
-    done.map(|()| back(&id)).map_err(|refusal| page.refuse(refusal))
+    page.or_refuse(page.check_csrf(&form.csrf))?;
+    let priority = form.priority.filter(|priority| *priority <= 100);
+    let priority = priority.ok_or_else(|| Refusal::Invalid("A priority is 0 to 100.".to_owned()));
+    let priority = page.or_refuse(priority)?;
+    page.or_refuse(jobs::set_priority(&page.shared, &page.who, &id, priority).await)?;
+    Ok(back(&id))
 }
 
 pub(super) async fn resubmit(page: Page, Path(id): Path<String>, Form(form): Form<Change>) -> Answer {
-    let done = async {
-        page.check_csrf(&form.csrf)?;
-        jobs::resubmit(&page.shared, &page.who, &id).await
-    };
-    let done = done.await;
-    done.map(|submitted| back(&super::submit::first(&submitted))).map_err(|refusal| page.refuse(refusal))
+    page.or_refuse(page.check_csrf(&form.csrf))?;
+    let submitted = page.or_refuse(jobs::resubmit(&page.shared, &page.who, &id).await)?;
+    Ok(back(&super::submit::first(&submitted)))
 }
 
 /// The lines of the log that a result points at.

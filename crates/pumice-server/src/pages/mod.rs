@@ -5,6 +5,7 @@ mod compare;
 mod context;
 mod devices;
 mod help;
+mod home;
 mod jobs;
 mod page;
 mod queue;
@@ -15,5 +16,6 @@ mod submit;
 mod templates;
 mod workers;
 
+pub(crate) use page::nowhere;
 pub(crate) use routes::routes;
 pub(crate) use templates::Templates;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::FromRequestParts,
+    extract::{FromRequestParts, Request},
     http::{HeaderMap, StatusCode, header, request::Parts},
     response::{Html, IntoResponse, Redirect, Response},
 };
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::{
     access::{Credentials, Identity, SESSION_COOKIE, cookie},
@@ -37,16 +37,53 @@ pub(super) struct Page {
     csrf: String,
 }
 
-/// A page that could not be shown.
-pub(super) struct Refused {
-    refusal: Refusal,
-    page: Option<Box<Page>>,
+/// What all pages have, beside their own values.
+#[derive(Serialize)]
+struct Whole<'a, V> {
+    title: &'a str,
+    section: &'a str,
+    places: [(&'static str, &'static str, &'static str); 7],
+    version: &'static str,
+    csrf: &'a str,
+    user: Option<&'a str>,
+    #[serde(flatten)]
+    values: V,
 }
+
+/// What the page of a refusal sees.
+#[derive(Serialize)]
+struct RefusedView {
+    message: String,
+}
+
+/// A refusal, as it is shown.
+pub(super) struct Refused(Box<Response>);
 
 impl<T: Into<Refusal>> From<T> for Refused {
     fn from(refusal: T) -> Self {
-        Self { refusal: refusal.into(), page: None }
+        let refusal = refusal.into();
+        refusal.log();
+        let (status, title) = heading(&refusal);
+        Self(Box::new((status, format!("{title}: {}", refusal.public_message())).into_response()))
     }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        *self.0
+    }
+}
+
+/// The status of a refusal's page and the words over it.
+fn heading(refusal: &Refusal) -> (StatusCode, &'static str) {
+    let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let title = match status {
+        StatusCode::NOT_FOUND => "Not here",
+        StatusCode::FORBIDDEN => "Not for you",
+        StatusCode::UNAUTHORIZED => "Log in first",
+        _ => "That did not work",
+    };
+    (status, title)
 }
 
 /// What a handler answers.
@@ -83,46 +120,46 @@ impl Page {
     }
 
     /// The page, with what all pages have.
-    pub(super) fn show(&self, template: &str, section: &str, title: &str, values: Value) -> Answer {
-        let mut values = values;
-        for (name, value) in [
-            ("title", json!(title)),
-            ("section", json!(section)),
-            ("places", json!(PLACES)),
-            ("version", json!(env!("CARGO_PKG_VERSION"))),
-            ("csrf", json!(self.csrf)),
-            ("user", json!(self.who.user.as_ref().map(|user| user.username.as_str()))),
-        ] {
-            values[name] = value;
-        }
-        let text = self.shared.pages.render(template, &values)?;
+    pub(super) fn show(&self, template: &str, section: &str, title: &str, values: impl Serialize) -> Answer {
+        let whole = Whole {
+            title,
+            section,
+            places: PLACES,
+            version: env!("CARGO_PKG_VERSION"),
+            csrf: &self.csrf,
+            user: self.who.user.as_ref().map(|user| user.username.as_str()),
+            values,
+        };
+        let text = self.shared.pages.render(template, &whole)?;
         Ok((HEADERS, Html(text)).into_response())
     }
 
     /// A refusal that is shown as a page.
-    pub(super) fn refuse(self, refusal: impl Into<Refusal>) -> Refused {
-        Refused { refusal: refusal.into(), page: Some(Box::new(self)) }
+    pub(super) fn refuse(&self, refusal: Refusal) -> Refused {
+        let (status, title) = heading(&refusal);
+        match self.show("refused.html", "", title, RefusedView { message: refusal.public_message() }) {
+            Ok(mut response) => {
+                refusal.log();
+                *response.status_mut() = status;
+                Refused(Box::new(response))
+            }
+            Err(_) => refusal.into(),
+        }
+    }
+
+    /// What was done, or the page that says why it was not.
+    pub(super) fn or_refuse<T>(&self, done: Result<T, Refusal>) -> Result<T, Refused> {
+        done.map_err(|refusal| self.refuse(refusal))
     }
 }
 
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        self.refusal.log();
-        let status = StatusCode::from_u16(self.refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let title = match status {
-            StatusCode::NOT_FOUND => "Not here",
-            StatusCode::FORBIDDEN => "Not for you",
-            StatusCode::UNAUTHORIZED => "Log in first",
-            _ => "That did not work",
-        };
-        let message = self.refusal.public_message();
-        let shown = self.page.map(|page| page.show("refused.html", "", title, json!({ "message": message })));
-        match shown {
-            Some(Ok(mut response)) => {
-                *response.status_mut() = status;
-                response
-            }
-            _ => (status, format!("{title}: {message}")).into_response(),
-        }
+/// The page for an address where nothing is.
+pub(crate) async fn nowhere(shared: Arc<Shared>, request: Request) -> Response {
+    let (mut parts, _) = request.into_parts();
+    match Page::from_request_parts(&mut parts, &shared).await {
+        Ok(page) => page
+            .refuse(Refusal::Missing(format!("There is nothing at {}.", parts.uri.path())))
+            .into_response(),
+        Err(elsewhere) => elsewhere,
     }
 }

@@ -1,14 +1,30 @@
 //! The queue: what waits, and what for.
 
 use axum::extract::Query;
-use pumice_db::{Condition, Order};
-use serde_json::{Value, json};
+use pumice_db::{Condition, Listing, Order};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::{
-    context::{self as shown, listing, part},
+    context::{JobView, ListingView, part},
     page::{Answer, Page},
 };
 use crate::lab::jobs;
+
+/// A job that waits.
+#[derive(Clone, Serialize)]
+struct WaitingView {
+    #[serde(flatten)]
+    job: JobView,
+    /// What it waits for, as `jobs::why` tells it.
+    why: Value,
+}
+
+/// What `queue.html` sees.
+#[derive(Serialize)]
+struct QueueView {
+    listing: ListingView<WaitingView>,
+}
 
 pub(super) async fn waiting(page: Page, Query(pairs): Query<Vec<(String, String)>>) -> Answer {
     let now = page.shared.clock.now();
@@ -18,15 +34,9 @@ pub(super) async fn waiting(page: Page, Query(pairs): Query<Vec<(String, String)
     let found = page.shared.database.read().await?.jobs(&page.who.viewer, &waiting, &orders, wanted).await?;
     let mut rows = Vec::new();
     for job in &found.rows {
-        let mut row = shown::job(job, now);
-        row["why"] = jobs::why(&page.shared, job).await?;
-        rows.push(row);
+        rows.push(WaitingView { job: JobView::new(job, now), why: jobs::why(&page.shared, job).await? });
     }
-    let found = pumice_db::Listing { total: found.total, rows };
-    page.show(
-        "queue.html",
-        "queue",
-        "Queue",
-        json!({ "listing": listing(&found, wanted, &pairs, Value::clone) }),
-    )
+    let found = Listing { total: found.total, rows };
+    let listing = ListingView::new(&found, wanted, &pairs, WaitingView::clone);
+    page.show("queue.html", "queue", "Queue", QueueView { listing })
 }

@@ -9,14 +9,14 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{account, compare, devices, help, jobs, queue, results, stream, submit, workers};
+use super::{account, compare, devices, help, home, jobs, queue, results, stream, submit, workers};
 use crate::app::Shared;
 
 /// The routes of the pages.
 pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new()
-        .route("/", get(jobs::home))
-        .route("/scheduler/", get(jobs::home))
+        .route("/", get(home::home))
+        .route("/scheduler/", get(home::home))
         .route("/scheduler/alljobs", get(jobs::all))
         .route("/scheduler/activejobs", get(jobs::active))
         .route("/scheduler/myjobs", get(jobs::mine))
@@ -52,6 +52,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/static/style.css", get(style))
         .route("/static/app.js", get(script))
         .route("/static/log.js", get(log_script))
+        .route("/static/icon.svg", get(icon))
 }
 
 async fn style() -> Response {
@@ -64,6 +65,10 @@ async fn script() -> Response {
 
 async fn log_script() -> Response {
     asset("text/javascript; charset=utf-8", include_str!("../../static/log.js"))
+}
+
+async fn icon() -> Response {
+    asset("image/svg+xml", include_str!("../../static/icon.svg"))
 }
 
 /// The address has the version, so that a browser may keep it.

@@ -41,7 +41,7 @@ pub(super) struct From {
 
 /// Lines as they come, the state as it changes, and the end.
 pub(super) async fn log(page: Page, Path(id): Path<String>, Query(from): Query<From>) -> Answer {
-    let (page, job) = find(page, &id).await?;
+    let job = find(&page, &id).await?;
     let (sender, receiver) = mpsc::channel(1);
     let shared = Arc::clone(&page.shared);
     tokio::spawn(async move {

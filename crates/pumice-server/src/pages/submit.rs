@@ -5,9 +5,8 @@ use axum::{
     extract::Query,
     response::{IntoResponse, Redirect},
 };
-use pumice_types::{Severity, Sources};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use pumice_types::{Diagnostic, Severity, Sources};
+use serde::{Deserialize, Serialize};
 
 use super::{
     jobs::find,
@@ -34,16 +33,23 @@ pub(super) struct Like {
     like: Option<String>,
 }
 
+/// What `submit.html` sees.
+#[derive(Serialize)]
+struct SubmitView {
+    definition: String,
+    /// Why it was refused.
+    error: Option<String>,
+}
+
 pub(super) async fn form(page: Page, Query(query): Query<Like>) -> Answer {
-    let (page, definition) = match query.like {
+    let definition = match query.like {
         Some(id) => {
-            let (page, job) = find(page, &id).await?;
-            let text = jobs::submitted_text(&mut page.shared.database.read().await?, &job).await?;
-            (page, text)
+            let job = find(&page, &id).await?;
+            jobs::submitted_text(&mut page.shared.database.read().await?, &job).await?
         }
-        None => (page, String::new()),
+        None => String::new(),
     };
-    page.show("submit.html", "submit", "Submit", json!({ "definition": definition }))
+    page.show("submit.html", "submit", "Submit", SubmitView { definition, error: None })
 }
 
 #[derive(Deserialize)]
@@ -66,24 +72,41 @@ pub(super) async fn submit(page: Page, Form(form): Form<Submission>) -> Answer {
         }
         Err(refusal) => {
             refusal.log();
-            let values = json!({ "definition": form.definition, "error": refusal.public_message() });
+            let values = SubmitView { definition: form.definition, error: Some(refusal.public_message()) };
             page.show("submit.html", "submit", "Submit", values)
         }
     }
 }
 
+/// A mistake of a definition, for the script that marks it. Lines and columns count from 1.
+#[derive(Serialize)]
+pub(super) struct Mistake {
+    severity: &'static str,
+    code: String,
+    message: String,
+    help: Option<String>,
+    line: Option<usize>,
+    column: Option<usize>,
+}
+
 /// Every mistake of a definition, with its place.
-pub(super) async fn check(page: Page, text: String) -> Json<Value> {
+pub(super) async fn check(page: Page, text: String) -> Json<Vec<Mistake>> {
     let mut sources = Sources::default();
     let source = sources.add("the definition", text.clone());
     let (_, diagnostics) = pumice_job::parse_by(&text, source, &page.shared.config.rules());
-    let one = |found: &pumice_types::Diagnostic| {
+    let one = |found: &Diagnostic| {
         let at = found.span.and_then(|span| sources.position(span));
-        json!({
-            "severity": match found.severity { Severity::Error => "error", Severity::Warning => "warning" },
-            "code": found.code, "message": found.message, "help": found.help,
-            "line": at.map(|at| at.line), "column": at.map(|at| at.column),
-        })
+        Mistake {
+            severity: match found.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            },
+            code: found.code.to_string(),
+            message: found.message.clone(),
+            help: found.help.clone(),
+            line: at.map(|at| at.line),
+            column: at.map(|at| at.column),
+        }
     };
     Json(diagnostics.iter().map(one).collect())
 }

@@ -4,7 +4,7 @@ use minijinja::{
     Environment,
     value::{Serde, Value},
 };
-use serde_json::Value as Json;
+use serde::Serialize;
 
 use crate::refusal::Refusal;
 
@@ -35,7 +35,7 @@ impl Templates {
         Self(environment)
     }
 
-    pub(super) fn render(&self, name: &str, values: &Json) -> Result<String, Refusal> {
+    pub(super) fn render(&self, name: &str, values: &impl Serialize) -> Result<String, Refusal> {
         let rendered =
             self.0.get_template(name).and_then(|template| template.render(Value::from(Serde(values))));
         rendered.map_err(|error| Refusal::Internal(format!("{error:#}")))

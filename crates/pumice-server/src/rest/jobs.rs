@@ -14,8 +14,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    answer::{Answer, Body, Refused, Who, no_job},
+    answer::{Answer, Body, Refused, Who},
     list::ListQuery,
+    seen::SeenJob,
 };
 use crate::{
     access::Identity,
@@ -88,14 +89,7 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>, who: Who, query: Lis
     query.answer(&pumice_db::Listing { total: listing.total, rows }, Clone::clone)
 }
 
-/// A job by its number or the name people see.
-pub(super) async fn find(shared: &Shared, who: &Who, id: &str) -> Result<Job, Refused> {
-    let mut reader = shared.database.read().await?;
-    jobs::find(&mut reader, who, id).await.map_err(no_job)
-}
-
-pub(super) async fn show(State(shared): State<Arc<Shared>>, who: Who, Path(id): Path<String>) -> Answer {
-    let job = find(&shared, &who, &id).await?;
+pub(super) async fn show(SeenJob { shared, who, job }: SeenJob) -> Answer {
     let mut reader = shared.database.read().await?;
     Ok(Json(shown(&mut reader, &who, &shared, &job).await?))
 }
@@ -135,13 +129,8 @@ async fn accepted(shared: &Shared, submitted: Submitted) -> Result<Value, Refuse
     Ok(json!({"message": "job(s) successfully submitted", "job_ids": ids}))
 }
 
-pub(super) async fn resubmit(
-    State(shared): State<Arc<Shared>>,
-    who: Who,
-    Path(id): Path<String>,
-) -> Answer<(StatusCode, Json<Value>)> {
-    find(&shared, &who, &id).await?;
-    let submitted = jobs::resubmit(&shared, &who, &id).await.map_err(Refused::as_message)?;
+pub(super) async fn resubmit(SeenJob { shared, who, job }: SeenJob) -> Answer<(StatusCode, Json<Value>)> {
+    let submitted = jobs::resubmit(&shared, &who, &job.id.to_string()).await.map_err(Refused::as_message)?;
     Ok((StatusCode::CREATED, Json(accepted(&shared, submitted).await?)))
 }
 
@@ -185,15 +174,13 @@ pub(super) async fn validate_testdef(_: Who, Body(body): Body<Submission>) -> An
     }
 }
 
-pub(super) async fn cancel(State(shared): State<Arc<Shared>>, who: Who, Path(id): Path<String>) -> Answer {
-    find(&shared, &who, &id).await?;
-    jobs::cancel(&shared, &who, &id).await?;
+pub(super) async fn cancel(SeenJob { shared, who, job }: SeenJob) -> Answer {
+    jobs::cancel(&shared, &who, &job.id.to_string()).await?;
     Ok(Json(json!({"message": "Job cancel signal sent."})))
 }
 
-pub(super) async fn give_up(State(shared): State<Arc<Shared>>, who: Who, Path(id): Path<String>) -> Answer {
-    find(&shared, &who, &id).await?;
-    jobs::give_up(&shared, &who, &id).await?;
+pub(super) async fn give_up(SeenJob { shared, who, job }: SeenJob) -> Answer {
+    jobs::give_up(&shared, &who, &job.id.to_string()).await?;
     Ok(Json(json!({"message": "Job given up."})))
 }
 
@@ -216,13 +203,7 @@ pub(super) async fn batch_cancel(
     Ok(Json(json!({"message": "Job cancel signals sent.", "failed": failed})))
 }
 
-pub(super) async fn logs(
-    State(shared): State<Arc<Shared>>,
-    who: Who,
-    Path(id): Path<String>,
-    query: ListQuery,
-) -> Answer<Response> {
-    let job = find(&shared, &who, &id).await?;
+pub(super) async fn logs(SeenJob { shared, job, .. }: SeenJob, query: ListQuery) -> Answer<Response> {
     let number = |name: &str| match query.get(name) {
         None | Some("") => Ok(None),
         Some(text) => {
@@ -240,18 +221,15 @@ pub(super) async fn logs(
     Ok(([(header::CONTENT_TYPE, "application/yaml")], lines).into_response())
 }
 
-pub(super) async fn metadata(State(shared): State<Arc<Shared>>, who: Who, Path(id): Path<String>) -> Answer {
-    let job = find(&shared, &who, &id).await?;
+pub(super) async fn metadata(SeenJob { job, .. }: SeenJob) -> Answer {
     Ok(Json(json!({"metadata": results::job_metadata(&job)})))
 }
 
-pub(super) async fn why(State(shared): State<Arc<Shared>>, who: Who, Path(id): Path<String>) -> Answer {
-    let job = find(&shared, &who, &id).await?;
+pub(super) async fn why(SeenJob { shared, job, .. }: SeenJob) -> Answer {
     Ok(Json(jobs::why(&shared, &job).await?))
 }
 
-pub(super) async fn files(State(shared): State<Arc<Shared>>, who: Who, Path(id): Path<String>) -> Answer {
-    let job = find(&shared, &who, &id).await?;
+pub(super) async fn files(SeenJob { shared, job, .. }: SeenJob) -> Answer {
     let found = shared.database.read().await?.attachments(job.id).await?;
     let one = |file: &pumice_db::Attachment| {
         json!({
@@ -263,11 +241,9 @@ pub(super) async fn files(State(shared): State<Arc<Shared>>, who: Who, Path(id):
 }
 
 pub(super) async fn file(
-    State(shared): State<Arc<Shared>>,
-    who: Who,
-    Path((id, name)): Path<(String, String)>,
+    SeenJob { shared, job, .. }: SeenJob,
+    Path((_, name)): Path<(String, String)>,
 ) -> Answer<Response> {
-    let job = find(&shared, &who, &id).await?;
     let missing = || Refusal::missing("File", &name);
     let wanted: Name = name.parse().map_err(|_| missing())?;
     let known = shared.database.read().await?.attachments(job.id).await?;

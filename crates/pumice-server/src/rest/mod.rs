@@ -11,6 +11,7 @@ mod permissions;
 mod results;
 mod routes;
 mod schema;
+mod seen;
 mod small;
 mod system;
 mod token;
@@ -18,6 +19,7 @@ mod workers;
 
 pub(crate) use answer::{Refused, Who};
 pub(crate) use list::encoded;
-pub(crate) use openapi::described;
+pub(crate) use openapi::{Described, described};
 pub(crate) use routes::routes;
+pub(crate) use seen::SeenJob;
 pub(crate) use token::{check_password, make as make_token};

@@ -1,6 +1,7 @@
 //! The API described by itself (OpenAPI 3.1), from the table of routes.
 
 use axum::Json;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -13,6 +14,7 @@ pub(super) async fn description() -> Json<Value> {
 }
 
 /// One thing that can be asked, for people.
+#[derive(Serialize)]
 pub(crate) struct Described {
     pub(crate) method: &'static str,
     pub(crate) path: String,

@@ -1,24 +1,18 @@
 //! Suites and test cases, and the exports.
 
-use std::sync::Arc;
-
-use axum::{
-    Json,
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{Json, extract::Path, response::Response};
 use pumice_db::{Case, Condition, Job, Order, Page, Suite};
 use pumice_record::export::{JunitStyle, write_json, write_junit, write_tap};
 use pumice_types::Mask;
 use serde_json::{Value, json};
 
 use super::{
-    answer::{Answer, Refused, Who, text},
-    jobs::find,
+    answer::{Answer, Refused, no_job, text},
     list::ListQuery,
     routes::PREFIX,
+    seen::{SeenJob, SeenSuite},
 };
-use crate::{app::Shared, refusal::Refusal, results, yaml as yaml_text};
+use crate::{app::Shared, lab::jobs, refusal::Refusal, results, yaml as yaml_text};
 
 /// Every row at once.
 const ALL: Page = Page { limit: 1 << 31, offset: 0 };
@@ -29,13 +23,6 @@ async fn all(shared: &Shared, job: &Job, suite: Option<&Suite>, page: Page) -> R
     Ok(shared.database.read().await?.cases(job.id, &conditions, &[], page).await?.rows)
 }
 
-/// A suite by its number or its name.
-async fn find_suite(shared: &Shared, job: &Job, name: &str) -> Result<Suite, Refused> {
-    let suites = shared.database.read().await?.suites(job.id, &[]).await?;
-    let found = suites.into_iter().find(|suite| suite.id.to_string() == name || suite.name == name);
-    found.ok_or_else(|| Refusal::Missing("No TestSuite matches the given query.".to_owned()).into())
-}
-
 fn as_csv(job: &Job, cases: &[Case]) -> Response {
     text("application/csv", results::csv(job, cases))
 }
@@ -44,12 +31,7 @@ fn as_yaml(cases: &[Case]) -> Response {
     text("application/yaml", yaml_text::dump(&cases.iter().map(results::case_yaml).collect()))
 }
 
-pub(super) async fn csv(
-    State(shared): State<Arc<Shared>>,
-    who: Who,
-    Path(id): Path<String>,
-) -> Answer<Response> {
-    let job = find(&shared, &who, &id).await?;
+pub(super) async fn csv(SeenJob { shared, job, .. }: SeenJob) -> Answer<Response> {
     Ok(as_csv(&job, &all(&shared, &job, None, ALL).await?))
 }
 
@@ -58,23 +40,11 @@ fn part(query: &ListQuery) -> Result<Page, Refused> {
     if query.get("limit").is_some() || query.get("offset").is_some() { query.page() } else { Ok(ALL) }
 }
 
-pub(super) async fn yaml(
-    State(shared): State<Arc<Shared>>,
-    who: Who,
-    Path(id): Path<String>,
-    query: ListQuery,
-) -> Answer<Response> {
-    let job = find(&shared, &who, &id).await?;
+pub(super) async fn yaml(SeenJob { shared, job, .. }: SeenJob, query: ListQuery) -> Answer<Response> {
     Ok(as_yaml(&all(&shared, &job, None, part(&query)?).await?))
 }
 
-pub(super) async fn junit(
-    State(shared): State<Arc<Shared>>,
-    who: Who,
-    Path(id): Path<String>,
-    query: ListQuery,
-) -> Answer<Response> {
-    let job = find(&shared, &who, &id).await?;
+pub(super) async fn junit(SeenJob { shared, job, .. }: SeenJob, query: ListQuery) -> Answer<Response> {
     let cases = all(&shared, &job, None, ALL).await?;
     let style = JunitStyle { class_prefix: query.get("classname_prefix"), unknown_passes: true };
     let mut report = results::report(&job, &cases);
@@ -104,22 +74,12 @@ async fn excerpt(shared: &Shared, job: &Job, case: &Case) -> Result<Option<Strin
     Ok(Some(lines).filter(|lines| !lines.is_empty()))
 }
 
-pub(super) async fn tap(
-    State(shared): State<Arc<Shared>>,
-    who: Who,
-    Path(id): Path<String>,
-) -> Answer<Response> {
-    let job = find(&shared, &who, &id).await?;
+pub(super) async fn tap(SeenJob { shared, job, .. }: SeenJob) -> Answer<Response> {
     let cases = all(&shared, &job, None, ALL).await?;
     Ok(text("application/yaml", write_tap(&results::report(&job, &cases), &Mask::default())))
 }
 
-pub(super) async fn json(
-    State(shared): State<Arc<Shared>>,
-    who: Who,
-    Path(id): Path<String>,
-) -> Answer<Response> {
-    let job = find(&shared, &who, &id).await?;
+pub(super) async fn json(SeenJob { shared, job, .. }: SeenJob) -> Answer<Response> {
     let cases = all(&shared, &job, None, ALL).await?;
     Ok(text("application/json", write_json(&results::report(&job, &cases), &Mask::default())))
 }
@@ -133,47 +93,24 @@ fn suite_shown(query: &ListQuery, suite: &Suite) -> Value {
     })
 }
 
-pub(super) async fn suites(
-    State(shared): State<Arc<Shared>>,
-    who: Who,
-    Path(id): Path<String>,
-    query: ListQuery,
-) -> Answer {
-    let job = find(&shared, &who, &id).await?;
+pub(super) async fn suites(SeenJob { shared, job, .. }: SeenJob, query: ListQuery) -> Answer {
     let conditions = query.conditions(Condition::on_suites)?;
     let found = shared.database.read().await?.suites(job.id, &conditions).await?;
     query.answer(&query.cut(found)?, |suite| suite_shown(&query, suite))
 }
 
-pub(super) async fn suite(
-    State(shared): State<Arc<Shared>>,
-    who: Who,
-    Path((id, suite)): Path<(String, String)>,
-    query: ListQuery,
-) -> Answer {
-    let job = find(&shared, &who, &id).await?;
-    let suite = find_suite(&shared, &job, &suite).await?;
+pub(super) async fn suite(SeenSuite { suite, .. }: SeenSuite, query: ListQuery) -> Answer {
     Ok(Json(suite_shown(&query, &suite)))
 }
 
-pub(super) async fn suite_csv(
-    State(shared): State<Arc<Shared>>,
-    who: Who,
-    Path((id, suite)): Path<(String, String)>,
-) -> Answer<Response> {
-    let job = find(&shared, &who, &id).await?;
-    let suite = find_suite(&shared, &job, &suite).await?;
+pub(super) async fn suite_csv(SeenSuite { shared, job, suite }: SeenSuite) -> Answer<Response> {
     Ok(as_csv(&job, &all(&shared, &job, Some(&suite), ALL).await?))
 }
 
 pub(super) async fn suite_yaml(
-    State(shared): State<Arc<Shared>>,
-    who: Who,
-    Path((id, suite)): Path<(String, String)>,
+    SeenSuite { shared, job, suite }: SeenSuite,
     query: ListQuery,
 ) -> Answer<Response> {
-    let job = find(&shared, &who, &id).await?;
-    let suite = find_suite(&shared, &job, &suite).await?;
     Ok(as_yaml(&all(&shared, &job, Some(&suite), part(&query)?).await?))
 }
 
@@ -206,35 +143,19 @@ async fn tests_of(shared: &Shared, job: &Job, suite: Option<&Suite>, query: &Lis
     query.answer(&listing, |case| case_shown(query, case))
 }
 
-pub(super) async fn tests(
-    State(shared): State<Arc<Shared>>,
-    who: Who,
-    Path(id): Path<String>,
-    query: ListQuery,
-) -> Answer {
-    let job = find(&shared, &who, &id).await?;
+pub(super) async fn tests(SeenJob { shared, job, .. }: SeenJob, query: ListQuery) -> Answer {
     tests_of(&shared, &job, None, &query).await
 }
 
-pub(super) async fn suite_tests(
-    State(shared): State<Arc<Shared>>,
-    who: Who,
-    Path((id, suite)): Path<(String, String)>,
-    query: ListQuery,
-) -> Answer {
-    let job = find(&shared, &who, &id).await?;
-    let suite = find_suite(&shared, &job, &suite).await?;
+pub(super) async fn suite_tests(SeenSuite { shared, job, suite }: SeenSuite, query: ListQuery) -> Answer {
     tests_of(&shared, &job, Some(&suite), &query).await
 }
 
 pub(super) async fn suite_test(
-    State(shared): State<Arc<Shared>>,
-    who: Who,
-    Path((id, suite, case)): Path<(String, String, String)>,
+    SeenSuite { shared, suite, .. }: SeenSuite,
+    Path((_, _, case)): Path<(String, String, String)>,
     query: ListQuery,
 ) -> Answer {
-    let job = find(&shared, &who, &id).await?;
-    let suite = find_suite(&shared, &job, &suite).await?;
     let missing = || Refusal::Missing("No TestCase matches the given query.".to_owned());
     let key = case.parse().map_err(|_| missing())?;
     let found = shared.database.read().await?.case(key).await?;
@@ -243,12 +164,11 @@ pub(super) async fn suite_test(
 }
 
 pub(super) async fn compare(
-    State(shared): State<Arc<Shared>>,
-    who: Who,
-    Path((id, other)): Path<(String, String)>,
+    SeenJob { shared, who, job: after }: SeenJob,
+    Path((_, other)): Path<(String, String)>,
 ) -> Answer {
-    let (before, after) = (find(&shared, &who, &other).await?, find(&shared, &who, &id).await?);
     let mut reader = shared.database.read().await?;
+    let before = jobs::find(&mut reader, &who, &other).await.map_err(no_job)?;
     let found = results::compare(&mut reader, &before, &after).await?;
     Ok(Json(json!({"before": before.id, "after": after.id, "changes": found.changes})))
 }

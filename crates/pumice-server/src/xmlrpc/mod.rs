@@ -14,7 +14,20 @@ use pumice_api::xmlrpc::Value;
 use arguments::Arguments;
 use call::{Answer, Call, Fault};
 
-/// Every method for people: its name, its arguments, and what it does.
-pub(crate) fn described() -> impl Iterator<Item = (&'static str, &'static [&'static str], &'static str)> {
-    table::all().iter().map(|method| (method.name, method.parameters, method.does))
+/// A method, for people.
+#[derive(serde::Serialize)]
+pub(crate) struct Described {
+    name: &'static str,
+    parameters: &'static [&'static str],
+    does: &'static str,
+}
+
+/// Every method.
+pub(crate) fn described() -> impl Iterator<Item = Described> {
+    let one = |method: &table::Method| Described {
+        name: method.name,
+        parameters: method.parameters,
+        does: method.does,
+    };
+    table::all().iter().map(one)
 }

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a test that is skipped says why")]
 
 mod access;
+mod browser;
 mod callbacks;
 mod clients;
 mod exchange;

@@ -8,10 +8,39 @@ use std::{
 
 use crate::lab::Lab;
 
-/// `lavacli` as the set-up installs it, in `target/python`.
-fn lavacli() -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/python/bin/lavacli");
-    path.is_file().then_some(path)
+mod transcript;
+
+/// A program as the set-up installs it, in `target/python`; says so where there is none.
+fn program(name: &str) -> Option<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/python/bin");
+    if !directory.join("lavacli").is_file() {
+        println!("skipped: there is no lavacli in target/python: run `cargo xtask setup`");
+        return None;
+    }
+    Some(directory.join(name))
+}
+
+/// Says a transcript to a lab with a device `virtual01` and an ordinary user `alice`.
+fn transcript(text: &str) {
+    let lab = Lab::start();
+    lab.with_device();
+    let alice = lab.user("alice");
+    transcript::check(&lab, &alice, text);
+}
+
+#[test]
+fn every_option_of_lavacli_for_jobs_is_answered() {
+    transcript(include_str!("jobs.txt"));
+}
+
+#[test]
+fn every_option_of_lavacli_for_devices_types_and_workers_is_answered() {
+    transcript(include_str!("lab.txt"));
+}
+
+#[test]
+fn every_option_of_lavacli_for_users_and_the_small_things_is_answered() {
+    transcript(include_str!("accounts.txt"));
 }
 
 fn check(section: &str, least: usize) {
@@ -20,10 +49,7 @@ fn check(section: &str, least: usize) {
         println!("skipped: there is no {}", checks.display());
         return;
     }
-    let Some(lavacli) = lavacli() else {
-        println!("skipped: there is no lavacli in target/python: run `cargo xtask setup`");
-        return;
-    };
+    let Some(lavacli) = program("lavacli") else { return };
     let lab = Lab::start();
     let output = Command::new("bash")
         .arg(&checks)
