@@ -24,6 +24,9 @@ const HEAD: Duration = Duration::from_secs(30);
 /// How long requests in flight have when the server goes down. `systemctl stop` kills after 90 s.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
 
+/// The largest head of a request, and what is kept of an answer that its reader does not take.
+const BUFFER_BYTES: usize = 64 << 10;
+
 /// File descriptors that are not for connections: databases, logs, files.
 const OTHER_FILES: u64 = 256;
 
@@ -82,6 +85,7 @@ where
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
+        .max_buf_size(BUFFER_BYTES)
         .serve_connection(TokioIo::new(Patient::new(io)), service)
         .with_upgrades();
     tokio::pin!(connection);
