@@ -156,6 +156,26 @@ run() {
     exit "$status"
 }
 
+# Another process in a container that runs: in its namespaces, with its root.
+beside() {
+    while :; do
+        case $1 in
+            --interactive | --tty) shift ;;
+            -*) fail 125 "unknown flag: $1" ;;
+            *) break ;;
+        esac
+    done
+    box=$state/containers/$1
+    shift
+    [ -e "$box/pid" ] || fail 1 "Error response from daemon: No such container: $(basename "$box")"
+    pid=$(cat "$box/pid")
+    own=
+    [ "$(id -u)" = 0 ] || own="--user --preserve-credentials"
+    # shellcheck disable=SC2086 # words
+    exec nsenter $own --target "$pid" --mount --pid -- chroot "$box/root" env -i -C / HOME=/root \
+        PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
+}
+
 remove() { # NAME
     box=$state/containers/$1
     [ -d "$box" ] || fail 1 "Error response from daemon: No such container: $1"
@@ -200,6 +220,7 @@ shift
 case $verb in
     version | info) echo "1.0-stand-in" ;;
     run) run "$@" ;;
+    exec) beside "$@" ;;
     rm)
         [ "$1 $2" = '--force --volumes' ] || fail 125 "unknown flag: $*"
         remove "$3" ;;

@@ -7,11 +7,10 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use pumice_fuzz::{FILE_LIMITS, Image, tree};
 use pumice_image::{
-    Pattern,
     disk::Region,
     ext4::{CreateOptions, FileSystem, create},
 };
-use pumice_types::ByteSize;
+use pumice_types::{ByteSize, FilePattern};
 
 static IMAGE: LazyLock<Image> = LazyLock::new(|| {
     Image::new(|path| {
@@ -24,7 +23,7 @@ fuzz_target!(|input: &[u8]| {
     IMAGE.damaged(input, |path| {
         let region = Region::whole(path).expect("the image");
         let Ok(system) = FileSystem::open(&region) else { return };
-        let pattern: Pattern = "**/*".parse().expect("a pattern");
+        let pattern: FilePattern = "**/*".parse().expect("a pattern");
         for found in system.find(&pattern, FILE_LIMITS).unwrap_or_default() {
             let _ = system.copy_out(&found.path, &mut std::io::sink());
         }

@@ -20,13 +20,17 @@ const COMPLETIONS: [(&str, &str); 3] = [
     ("fish", "usr/share/fish/vendor_completions.d/pumice.fish"),
 ];
 
-/// Builds the program and packs it into `target/debian`.
-pub(crate) fn run() -> Result<()> {
-    say("deb: building the program");
-    program::run(
-        command("cargo", ["build", "--release", "--locked", "-p", "pumice"]).current_dir(workspace::root()),
-    )?;
-    let package = pack(&workspace::target().join("release/pumice"), &workspace::target().join("debian"))?;
+/// Packs the program into `target/debian`: one that is built already, or one that is built now, which takes some minutes.
+pub(crate) fn run(built: Option<&str>) -> Result<()> {
+    let program = if let Some(built) = built {
+        built.into()
+    } else {
+        say("deb: building the program");
+        let words = ["build", "--profile", "dist", "--locked", "-p", "pumice"];
+        program::run(command("cargo", words).current_dir(workspace::root()))?;
+        workspace::target().join("dist/pumice")
+    };
+    let package = pack(&program, &workspace::target().join("debian"))?;
     say(&format!("deb: {}", package.display()));
     Ok(())
 }
@@ -90,7 +94,7 @@ fn control(stage: &Path) -> Result<String> {
     Ok(format!(
         "Package: pumice\nVersion: {}\nArchitecture: {}\nMaintainer: The Pumice project <pumice@example.invalid>\n\
          Installed-Size: {kibibytes}\nDepends: libc6 (>= 2.36), libgcc-s1, adduser\n\
-         Recommends: qemu-system-arm, qemu-system-x86, git, ca-certificates\nSuggests: postgresql\n\
+         Recommends: qemu-system-arm, qemu-system-x86, git, ca-certificates, iproute2, slirp4netns\nSuggests: postgresql\n\
          Conflicts: lava-dispatcher\nSection: devel\nPriority: optional\nHomepage: {}\n\
          Description: puts an operating-system image on a virtual platform and says whether it works\n \
          Runs LAVA's job definitions on Arm Fast Models, FVPs, QEMU and other simulators, on one\n \

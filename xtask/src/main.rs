@@ -24,7 +24,7 @@ cargo xtask bench [NAME] the measurements of SPECIFICATION.md; without a name al
 cargo xtask fuzz [SECONDS] [TARGET]
                          the fuzz targets of fuzz/, a minute each if not told otherwise; without a name all
 cargo xtask tests        only build the tests for guests in target/tests, with Debian's cross compilers
-cargo xtask deb          a Debian package in target/debian
+cargo xtask deb [PROGRAM] a Debian package in target/debian, of a program that was built or of one that is built now
 cargo xtask setup        only install what is missing
 cargo xtask guests       only make the Linux guests in target/guests (--update asks for newer packages)";
 
@@ -38,7 +38,8 @@ fn main() -> ExitCode {
         ["tests"] => setup::run().and_then(|()| library_tests::run()),
         ["test"] => test::run(),
         ["demo"] => demo::run(),
-        ["deb"] => deb::run(),
+        ["deb"] => deb::run(None),
+        ["deb", built] => deb::run(Some(built)),
         ["fuzz", rest @ ..] => fuzz(rest),
         ["bench", names @ ..] => bench::run(names),
         ["help" | "--help" | "-h"] => {

@@ -62,6 +62,12 @@ const TOOLS: &[Tool] = &[
         proof: &[],
     },
     Tool {
+        programs: &["slirp4netns"],
+        packages: &["slirp4netns"],
+        purpose: "is the way out of the networks of machines with tap devices",
+        proof: &[],
+    },
+    Tool {
         programs: &["pg_createcluster", "createdb"],
         packages: &["postgresql"],
         purpose: "is the other database of a lab in the tests",
@@ -131,6 +137,12 @@ const TOOLS: &[Tool] = &[
         programs: &["faketime"],
         packages: &["faketime"],
         purpose: "shows programs another clock in the tests",
+        proof: &[],
+    },
+    Tool {
+        programs: &["groff"],
+        packages: &["groff-base"],
+        purpose: "renders our manual pages in the tests",
         proof: &[],
     },
     Tool { programs: &["git"], packages: &["git"], purpose: "fetches test definitions", proof: &[] },

@@ -33,7 +33,7 @@ pub enum ClientError {
         source: Box<ureq::Error>,
     },
     /// The server said no.
-    #[error("{url} refused with status {status}: {problem}")]
+    #[error("{problem} ({url}, status {status})")]
     Refused {
         /// What was asked.
         url: String,
@@ -83,13 +83,43 @@ impl Blame for ClientError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Unreachable { .. } => Some("check the server's address, and that it is running".to_owned()),
-            Self::Refused { problem, .. } => problem.hint.clone(),
+            Self::Unreachable { source, .. } => Some(unreachable_hint(source)),
+            Self::Refused { problem, .. } => problem.hint.clone().or_else(|| refused_hint(problem.code)),
             Self::Address { .. } => Some("write for example `https://lab.example.org`".to_owned()),
             Self::Certificates { .. } => Some("give a file of certificates in PEM form".to_owned()),
             Self::Unreadable { .. } => Some("check that the address is that of a lab's server".to_owned()),
         }
     }
+}
+
+/// What to do where no answer came.
+fn unreachable_hint(error: &ureq::Error) -> String {
+    let text = error.to_string();
+    let is_tls = ["certificate", "tls", "handshake", "UnknownIssuer"].iter().any(|word| text.contains(word));
+    if text.contains("certificate") || text.contains("UnknownIssuer") {
+        "the server's certificate is not trusted: give --ca-cert FILE (PUMICE_CA_CERT) where no public authority signed it, \
+         and the name it is made out to as the address"
+            .to_owned()
+    } else if is_tls || text.contains("InvalidContentType") {
+        "the server does not speak TLS there: check the port, and http:// against https://".to_owned()
+    } else {
+        "check the server's address, and that it is running".to_owned()
+    }
+}
+
+/// What to do about a refusal that says nothing of it.
+fn refused_hint(code: ProblemCode) -> Option<String> {
+    let hint = match code {
+        ProblemCode::Unauthenticated => {
+            "give a valid token with --token or PUMICE_TOKEN; one that expired or was ended is replaced on the page `You`, or by \
+             `pumice tokens create` with another token"
+        }
+        ProblemCode::Forbidden => "use a token that may, or ask an administrator",
+        ProblemCode::RateLimited => "wait a moment and try again",
+        ProblemCode::Internal => "the server's log says more; ask its operator",
+        _ => return None,
+    };
+    Some(hint.to_owned())
 }
 
 /// What a server that does not speak [`Problem`] means by its body: LAVA says `error`, its REST API `message` or
@@ -104,6 +134,7 @@ pub(crate) fn problem(status: u16, body: &[u8]) -> Problem {
         404 => ProblemCode::NotFound,
         409 => ProblemCode::Conflict,
         413 => ProblemCode::TooLarge,
+        422 => ProblemCode::DigestMismatch,
         429 => ProblemCode::RateLimited,
         503 => ProblemCode::Unavailable,
         500.. => ProblemCode::Internal,

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// What every path of LAVA's REST API begins with.
-const REST: &str = "/api/v0.2/";
+pub(crate) const REST: &str = "/api/v0.2/";
 
 /// A lab as people see it.
 #[derive(Clone, Debug)]
@@ -203,7 +203,11 @@ impl LabClient {
         Self(connection)
     }
 
-    fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.0
+    }
+
+    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         self.0.send("GET", path, Body::None, NO_WAIT)?.json()
     }
 
@@ -211,7 +215,7 @@ impl LabClient {
         self.0.send("POST", path, Body::json(body), NO_WAIT)?.json()
     }
 
-    fn list<T: DeserializeOwned>(
+    pub(crate) fn list<T: DeserializeOwned>(
         &self,
         what: &str,
         filter: &JobFilter<'_>,

@@ -10,6 +10,7 @@ mod connection;
 mod error;
 mod lab;
 mod lava_worker;
+mod upload;
 mod worker;
 
 pub use backoff::Backoff;
@@ -19,4 +20,5 @@ pub use lab::{
     Change, Comparison, Device, Job, JobFilter, LabClient, LogPiece, Page, Submitted, Tag, TestCase, Worker,
 };
 pub use lava_worker::{LavaJob, LavaOrders, LavaPackage, LavaResult, LavaWorkerClient};
+pub use upload::{NewUpload, Sent, UploadError};
 pub use worker::{ChannelPiece, WorkerClient};

@@ -19,6 +19,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 3, name: "jobs", sql: include_str!("../migrations/0003_jobs.sql") },
     Migration { version: 4, name: "results", sql: include_str!("../migrations/0004_results.sql") },
     Migration { version: 5, name: "journal", sql: include_str!("../migrations/0005_journal.sql") },
+    Migration { version: 6, name: "uploads", sql: include_str!("../migrations/0006_uploads.sql") },
 ];
 
 /// Every step, oldest first.

@@ -25,8 +25,7 @@ pub mod elf;
 pub mod ext4;
 pub mod fat;
 pub mod iso9660;
-pub mod pattern;
-mod peek;
+pub mod peek;
 pub mod qcow2;
 pub mod tar;
 pub mod tree;
@@ -34,7 +33,6 @@ pub mod tree;
 pub use bounded::{Bounded, LimitExceeded};
 pub use compression::Compression;
 pub use copy::{CopyMethod, Sharing, SparseWriter, copy_view, reflink, sparse_copy};
-pub use pattern::{Case, InvalidPattern, Pattern};
 pub use peek::Peek;
 pub use tree::{Content, Device, Entry, Meta, Node, Tree, TreeError, TreePath, TreePathError};
 

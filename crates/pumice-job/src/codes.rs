@@ -85,7 +85,7 @@ codes! {
          are meant as they are in the arguments of a model, write them twice.";
     PATTERN => "pattern",
         "A pattern lacks a group that it must have: `(?P<PORT>…)` to find a console, `(?P<test_case_id>…)` to find a \
-         result.";
+         result. Or the pattern of a file that is taken out of an image (`extract`) is none.";
     URL => "url",
         "A URL whose scheme is not one that files can be fetched by.";
     CHECKSUM => "checksum",

@@ -9,6 +9,7 @@ mod check;
 pub mod codes;
 mod job;
 pub mod language;
+mod named_files;
 mod read;
 mod schema;
 mod split;
@@ -16,6 +17,7 @@ mod split;
 pub use assist::{Completion, Hover, Root, complete, hover};
 pub use codes::codes;
 pub use job::*;
+pub use named_files::{NamedFile, NamedFileKind, named_files, replace_addresses};
 pub use schema::{schema, test_definition_schema};
 pub use split::split;
 

@@ -21,6 +21,7 @@ const LEASE_SECONDS: u32 = 7 * 24 * 3600;
 /// Options (RFC 2132).
 const SUBNET_MASK: u8 = 1;
 const ROUTER: u8 = 3;
+const NAME_SERVER: u8 = 6;
 const REQUESTED_ADDRESS: u8 = 50;
 const LEASE_TIME: u8 = 51;
 const MESSAGE_TYPE: u8 = 53;
@@ -40,16 +41,23 @@ const INFORM: u8 = 8;
 pub struct Server {
     /// Its own address; the network is the 256 addresses around it.
     address: Ipv4Addr,
-    /// Whether it tells guests to send what is for elsewhere to it.
-    is_router: bool,
+    way_out: Option<WayOut>,
     leases: BTreeMap<Mac, u8>,
+}
+
+/// What guests are told when the network has a way out: to send what is for elsewhere to the server itself, and whom
+/// to ask for names.
+#[derive(Clone, Copy, Debug)]
+pub struct WayOut {
+    /// The server of names (DNS).
+    pub names: Ipv4Addr,
 }
 
 impl Server {
     /// A server at the first address of `network`, whose last byte does not matter.
-    pub fn new(network: Ipv4Addr, is_router: bool) -> Self {
+    pub fn new(network: Ipv4Addr, way_out: Option<WayOut>) -> Self {
         let [a, b, c, _] = network.octets();
-        Self { address: Ipv4Addr::new(a, b, c, 1), is_router, leases: BTreeMap::new() }
+        Self { address: Ipv4Addr::new(a, b, c, 1), way_out, leases: BTreeMap::new() }
     }
 
     /// Its own address.
@@ -101,9 +109,11 @@ impl Server {
                 reply.extend(LEASE_SECONDS.to_be_bytes());
             }
             reply.extend([SUBNET_MASK, 4, 255, 255, 255, 0]);
-            if self.is_router {
+            if let Some(way_out) = self.way_out {
                 reply.extend([ROUTER, 4]);
                 reply.extend(self.address.octets());
+                reply.extend([NAME_SERVER, 4]);
+                reply.extend(way_out.names.octets());
             }
         }
         reply.push(END);
@@ -180,8 +190,9 @@ pub(crate) mod tests {
         let Some(reply) = reply else { return "nothing".to_owned() };
         assert!(reply.len() >= LEAST_BYTES && reply[0] == 2 && reply[4..7] == [0xaa, 0xbb, 0xcc]);
         let address = Ipv4Addr::new(reply[16], reply[17], reply[18], reply[19]);
-        let router = reply.windows(3).any(|part| part == [ROUTER, 4, 10]);
-        format!("{} {address}{}", reply[FIXED_BYTES + 6], if router { " router" } else { "" })
+        let way_out = [ROUTER, 4, 10, 1, 2, 1, NAME_SERVER, 4, 10, 9, 9, 9];
+        let leads_out = reply.windows(way_out.len()).any(|part| part == way_out);
+        format!("{} {address}{}", reply[FIXED_BYTES + 6], if leads_out { " way out" } else { "" })
     }
 
     #[track_caller]
@@ -191,23 +202,24 @@ pub(crate) mod tests {
 
     #[test]
     fn a_card_gets_an_address_and_keeps_it() {
-        let mut server = Server::new(Ipv4Addr::new(10, 1, 2, 0), true);
-        check(&mut server, DISCOVER, 7, &[], "2 10.1.2.2 router");
-        check(&mut server, DISCOVER, 8, &[], "2 10.1.2.3 router");
+        let mut server =
+            Server::new(Ipv4Addr::new(10, 1, 2, 0), Some(WayOut { names: Ipv4Addr::new(10, 9, 9, 9) }));
+        check(&mut server, DISCOVER, 7, &[], "2 10.1.2.2 way out");
+        check(&mut server, DISCOVER, 8, &[], "2 10.1.2.3 way out");
         check(
             &mut server,
             REQUEST,
             7,
             &[REQUESTED_ADDRESS, 4, 10, 1, 2, 2, SERVER, 4, 10, 1, 2, 1],
-            "5 10.1.2.2 router",
+            "5 10.1.2.2 way out",
         );
-        check(&mut server, DISCOVER, 7, &[], "2 10.1.2.2 router");
+        check(&mut server, DISCOVER, 7, &[], "2 10.1.2.2 way out");
         assert_eq!(server.lease([2, 0, 0, 0, 0, 8]), Some(Ipv4Addr::new(10, 1, 2, 3)));
     }
 
     #[test]
     fn another_address_is_refused_and_another_server_left_alone() {
-        let mut server = Server::new(Ipv4Addr::new(10, 1, 2, 0), false);
+        let mut server = Server::new(Ipv4Addr::new(10, 1, 2, 0), None);
         check(&mut server, REQUEST, 7, &[REQUESTED_ADDRESS, 4, 10, 1, 2, 9], "6 0.0.0.0");
         check(&mut server, REQUEST, 7, &[SERVER, 4, 10, 1, 2, 9], "nothing");
         check(&mut server, INFORM, 7, &[], "5 0.0.0.0");
@@ -217,7 +229,7 @@ pub(crate) mod tests {
 
     #[test]
     fn no_more_addresses_are_given_than_there_are() {
-        let mut server = Server::new(Ipv4Addr::new(10, 1, 2, 0), false);
+        let mut server = Server::new(Ipv4Addr::new(10, 1, 2, 0), None);
         let given = (0..=u16::MAX).filter_map(|card| {
             let [high, low] = card.to_be_bytes();
             server.lease([2, 0, 0, 0, high, low])
@@ -227,7 +239,7 @@ pub(crate) mod tests {
 
     #[test]
     fn whatever_a_guest_sends_is_read_without_a_panic() {
-        let mut server = Server::new(Ipv4Addr::new(10, 1, 2, 0), false);
+        let mut server = Server::new(Ipv4Addr::new(10, 1, 2, 0), None);
         let whole = message(DISCOVER, 7, &[REQUESTED_ADDRESS, 4, 10, 1, 2, 2, 12, 3, b'a', b'b', b'c']);
         for length in 0..whole.len() {
             let cut = &whole[..length];

@@ -107,7 +107,7 @@ impl Switch {
             ports: BTreeMap::new(),
             cards: BTreeMap::new(),
             next: 0,
-            addresses: dhcp::Server::new(NETWORK, false),
+            addresses: dhcp::Server::new(NETWORK, None),
         }));
         let listener = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {

@@ -1,14 +1,12 @@
 //! What a boot block will do.
 
-use core::net::Ipv4Addr;
-
 use pumice_job::{AutoLogin, Bootloader, Kexec, MinimalBoot, TransferOverlay};
 use pumice_types::Spanned;
 use serde::Serialize;
 
 use crate::{
     container::ContainerPlan,
-    machine::{MachineSpec, OverlayDelivery},
+    machine::{HostSeen, MachineSpec, OverlayDelivery},
     plan::OnTimeout,
     scope::Scope,
 };
@@ -28,6 +26,8 @@ pub struct Boot {
     pub shell: Option<Scope>,
     /// Fetches the overlay from inside the guest, `overlay-unpack`.
     pub unpack: Option<Unpack>,
+    /// Runs commands beside the machine; their console is the machine's from then on.
+    pub beside: Option<Beside>,
     /// Makes an overlay that came on a disk visible, before the first test.
     pub mount_overlay: Option<OverlayDelivery>,
     /// Exports the device's environment, `export-device-env`; `None` when no test needs a shell.
@@ -122,12 +122,23 @@ pub struct StartMachine {
     pub connect: Option<Scope>,
     /// Devices in the guest that may be the channel for signals.
     pub channel_devices: Vec<String>,
-    /// The address by which the guest reaches what listens on this host's loopback address.
-    pub host_address: Option<Ipv4Addr>,
+    /// Where the guest sees this host.
+    pub host: HostSeen,
     /// The licences it needs, as the operator's configuration names them: the platform's word and the device's.
     pub licences: Vec<String>,
     /// The container it runs in, where the job names one.
     pub container: Option<Box<ContainerPlan>>,
+    /// Whether it must run there, also where this host has the program.
+    pub needs_container: bool,
+}
+
+/// Runs commands in the machine's container (lava-compat 10.2, `commands`).
+#[derive(Clone, Debug, Serialize)]
+pub struct Beside {
+    /// Starts them.
+    pub scope: Scope,
+    /// The commands, in the words of a shell, each run when the one before succeeded.
+    pub commands: Vec<String>,
 }
 
 /// Runs an installer.

@@ -1,14 +1,12 @@
 //! What a deploy block will do.
 
-use core::net::Ipv4Addr;
-
 use pumice_job::{Definition, FileSystem, Format, IsoInstall, OverlayFile, Postprocess, Resource};
 use pumice_types::Spanned;
 use serde::Serialize;
 
 use crate::{
     container::ContainerPlan,
-    machine::{ImageUse, OverlayDelivery},
+    machine::{HostSeen, ImageUse, OverlayDelivery},
     plan::OnTimeout,
     scope::Scope,
 };
@@ -160,8 +158,8 @@ pub struct OverlayPlan {
     pub compress: Option<Scope>,
     /// Devices in the guest that may be the channel for signals.
     pub channel_devices: Vec<String>,
-    /// The address by which the guest reaches this host, where one is known: `LAVA_DISPATCHER_IP`.
-    pub host_address: Option<Ipv4Addr>,
+    /// Where the guest sees this host: `LAVA_DISPATCHER_IP`.
+    pub host: HostSeen,
     /// The delay the helpers make before each signal on a console, in ms.
     pub signal_delay_ms: u64,
 }

@@ -3,7 +3,7 @@
 //! The plan stands above the platforms, so it asks them through [`MachinePlanner`], a trait of pure
 //! functions. The seam itself (`pumice-platform`) extends it with what starts a machine.
 
-use core::net::Ipv4Addr;
+use core::{net::Ipv4Addr, time::Duration};
 use std::collections::BTreeMap;
 
 use pumice_types::{Diagnostics, Span, Spanned};
@@ -78,7 +78,7 @@ pub enum NetworkSpec {
     },
     /// A tap device: in a namespace of its own, or on a bridge the operator names.
     Tap {
-        /// The bridge; `None` makes a network namespace with DHCP and NAT.
+        /// The bridge; `None` makes a network namespace with DHCP and a way out.
         bridge: Option<String>,
         /// Ports of this host that lead into the guest.
         forwards: Vec<Forward>,
@@ -159,6 +159,8 @@ pub struct BootSteps {
     pub start: &'static str,
     /// Connects its console; `None` when that is part of the start.
     pub connect: Option<&'static str>,
+    /// Runs commands beside the simulator; `None` where the language has no such thing.
+    pub beside: Option<&'static str>,
     /// Runs an installer first, and waits for its end; `None` for what is installed already.
     pub install: Option<[&'static str; 2]>,
 }
@@ -189,11 +191,26 @@ pub struct Outline {
     pub image_uses: BTreeMap<String, ImageUse>,
     /// The licence it needs, as the operator's configuration names it.
     pub licence: Option<String>,
-    /// The address by which the guest reaches what listens on this host's loopback address; `None` when its network
-    /// has no such thing, or nobody knows.
-    pub host_address: Option<Ipv4Addr>,
+    /// Where the guest sees this host.
+    pub host: HostSeen,
     /// How many times slower than usual it is: all timeouts of its steps are multiplied by it. 1 for most.
     pub time_factor: u32,
+    /// How long its boot usually may take, where it is known: for steps to which nobody gives a time by name.
+    pub boot_time: Option<Duration>,
+}
+
+/// Where a guest sees this host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HostSeen {
+    /// What listens on this host's loopback address is seen at this one: the simulator's own network leads there, or
+    /// what is made for the machine on this host.
+    LoopbackAt(Ipv4Addr),
+    /// At the address that this host has on this bridge.
+    OnBridge(String),
+    /// As anybody else does, at the address that this host has for the world.
+    #[default]
+    AsOthers,
 }
 
 /// What a machine does with an image: how cheap a view of it may be.

@@ -65,7 +65,7 @@ pub enum TryMode {
     Always,
 }
 
-/// Who gave a step its time: the rules of lava-compat 1.2, from the weakest to the strongest.
+/// Who gave a step its time: the rules of lava-compat 1.2, from the weakest to the strongest; `Model` is ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TimeoutSource {
@@ -73,6 +73,8 @@ pub enum TimeoutSource {
     Default,
     /// The job's `timeouts.action`.
     JobAction,
+    /// The entry of the model library.
+    Model,
     /// The device's `timeouts.actions.NAME`.
     DeviceNamed,
     /// The block's `timeout`.
@@ -111,6 +113,8 @@ pub struct BlockTimes {
     pub timeouts: BTreeMap<String, Duration>,
     /// How many times slower than usual the machine is.
     pub factor: u32,
+    /// What a boot of this machine usually may take.
+    pub usual: Option<Duration>,
 }
 
 impl TimeoutTable {
@@ -131,6 +135,8 @@ impl TimeoutTable {
             given(own, TimeoutSource::Block)
         } else if let Some(own) = self.device_actions.get(name) {
             given(*own, TimeoutSource::DeviceNamed)
+        } else if let Some(own) = block.usual {
+            given(own, TimeoutSource::Model)
         } else if let Some(own) = self.action {
             given(own, TimeoutSource::JobAction)
         } else {
@@ -243,10 +249,13 @@ mod tests {
                 timeout: timeout.map(Duration::from_secs),
                 timeouts: seconds(timeouts),
                 factor: 1,
+                usual: (name == "usual" || name == "b").then(|| Duration::from_secs(600)),
             };
             let scope = BlockScopes::new(&table, times, "common").block(1, name, None);
             assert_eq!((scope.timeout.as_secs(), scope.timeout_from), expected);
         };
+        check("usual", None, &[], (600, TimeoutSource::Model));
+        check("usual", Some(50), &[], (50, TimeoutSource::Block));
         check("a", None, &[], (100, TimeoutSource::JobAction));
         check("b", None, &[], (200, TimeoutSource::DeviceNamed));
         check("b", Some(50), &[], (50, TimeoutSource::Block));

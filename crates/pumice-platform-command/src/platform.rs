@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use pumice_plan::{BootSteps, DeployWay, MachinePlanner, MachineSpec, Outline, OverlayDelivery};
+use pumice_plan::{BootSteps, DeployWay, HostSeen, MachinePlanner, MachineSpec, Outline, OverlayDelivery};
 use pumice_platform::{
     Announcement, Availability, Bound, BoxFuture, ConsoleRole, ConsoleSource, Facts, Find, Host, Launch,
     Platform, StopHow, StopRung, probe_output, substitute,
@@ -60,14 +60,16 @@ impl MachinePlanner for CommandPlatform {
                 version: None,
                 start: "run-command",
                 connect: None,
+                beside: None,
                 install: None,
             },
             overlays: initramfs.into_iter().chain(disk).collect(),
             channel_devices: channels.filter_map(|console| console.device.clone()).collect(),
             image_uses: BTreeMap::new(),
             licence: None,
-            host_address: None,
+            host: HostSeen::default(),
             time_factor: declaration.time_factor,
+            boot_time: None,
         }
     }
 }

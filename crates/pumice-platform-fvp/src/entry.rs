@@ -16,7 +16,7 @@
 //! parameter = "{core}.semihosting-cmd_line"
 //!
 //! [machine.network]                         # `card` and `bridge`, the parameters of its card; or words of its own
-//! user = ["--network=nat"]                  # for a mode: `user`, `none`
+//! user = ["--network=nat"]                  # for a mode: `user`, `none`, `tap` with {tap}
 //! ```
 
 use std::{collections::BTreeMap, time::Duration};

@@ -1,6 +1,6 @@
 //! The network of a model of the library (fastmodels 6.1).
 
-use pumice_plan::NetworkSpec;
+use pumice_plan::{Forward, NetworkSpec};
 use pumice_platform::{HostNetwork, Launch, PortForward};
 
 use crate::{entry::Entry, options};
@@ -17,13 +17,15 @@ pub(crate) fn attach(launch: &mut Launch, network: &NetworkSpec, entry: &Entry, 
         NetworkSpec::User { .. } => "user",
         NetworkSpec::Tap { .. } | NetworkSpec::Shared { .. } => "tap",
     };
+    let tap = format!("pmc{instance:x}");
     if let Some(words) = entry.network_words(mode) {
-        launch.args.extend(words);
-        if let NetworkSpec::User { forwards, .. } = network
-            && !forwards.is_empty()
-        {
-            let message = format!("the model {} forwards no ports that pumice could ask it for", entry.name);
-            launch.notes.push(message);
+        launch.args.extend(words.iter().map(|word| word.replace("{tap}", &tap)));
+        match network {
+            NetworkSpec::User { forwards, .. } if !forwards.is_empty() => launch
+                .notes
+                .push(format!("the model {} forwards no ports that pumice could ask it for", entry.name)),
+            NetworkSpec::Tap { bridge, forwards, .. } => make(launch, tap, bridge.as_deref(), forwards),
+            _ => {}
         }
         return;
     }
@@ -47,29 +49,31 @@ pub(crate) fn attach(launch: &mut Launch, network: &NetworkSpec, entry: &Entry, 
             if !pairs.is_empty() {
                 set(format!("{bridge}.userNetPorts"), &pairs.join(","));
             }
-            let forwards = forwards.iter();
-            launch.forwards.extend(
-                forwards.map(|one| PortForward { host_port: one.host_port, guest_port: one.guest_port }),
-            );
+            launch.forwards.extend(forwards.iter().copied().map(forward));
         }
         NetworkSpec::Tap { bridge: host_bridge, mac, forwards } => {
-            let tap = format!("pmc{instance:x}");
             set(format!("{card}.mac_address"), mac.as_deref().unwrap_or(&own));
             set(format!("{bridge}.userNetworking"), "0");
             set(format!("{bridge}.interfaceName"), &tap);
-            let forwards = forwards.iter();
-            launch.forwards.extend(
-                forwards.map(|one| PortForward { host_port: one.host_port, guest_port: one.guest_port }),
-            );
-            launch.network = Some(match host_bridge {
-                Some(bridge) => HostNetwork::Bridge { tap, bridge: bridge.clone() },
-                None => HostNetwork::Namespace { tap },
-            });
+            make(launch, tap, host_bridge.as_deref(), forwards);
         }
         NetworkSpec::Shared { .. } => {
             launch.notes.push(NO_LAN.to_owned());
         }
     }
+}
+
+/// Has the tap made on the host.
+fn make(launch: &mut Launch, tap: String, bridge: Option<&str>, forwards: &[Forward]) {
+    launch.forwards.extend(forwards.iter().copied().map(forward));
+    launch.network = Some(match bridge {
+        Some(bridge) => HostNetwork::Bridge { tap, bridge: bridge.to_owned() },
+        None => HostNetwork::Namespace { tap },
+    });
+}
+
+fn forward(one: Forward) -> PortForward {
+    PortForward { host_port: one.host_port, guest_port: one.guest_port }
 }
 
 /// The forwards in the words of a job: `INSTANCE.userNetPorts=[host-ip:]hport=[model-ip:]mport[,…]`, where user

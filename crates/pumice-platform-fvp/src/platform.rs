@@ -9,7 +9,7 @@ use std::{
 use pumice_plan::{BootSteps, DeployWay, ImageUse, MachinePlanner, MachineSpec, Outline, OverlayDelivery};
 use pumice_platform::{
     Abilities, Availability, Bound, BoxFuture, Host, Launch, LaunchLink, Platform, SecretVariables, Stdio,
-    StopHow, StopRung,
+    StopHow, StopRung, host_on_made_network,
 };
 use pumice_types::Diagnostics;
 
@@ -76,14 +76,16 @@ impl MachinePlanner for Fvp {
                 version: Some("check-fvp-version"),
                 start: "run-fvp",
                 connect: Some("fvp-serial-connect"),
+                beside: Some("run-fvp-shell-commands"),
                 install: None,
             },
             overlays,
             channel_devices: channel.map(|device| format!("/dev/{device}")).into_iter().collect(),
             image_uses: image_uses(spec),
             licence: entry.as_ref().and_then(|entry| entry.licence.clone()),
-            host_address: None,
+            host: spec.network.as_ref().and_then(host_on_made_network).unwrap_or_default(),
             time_factor: entry.as_ref().map_or(1, |entry| entry.time_factor),
+            boot_time: entry.as_ref().and_then(|entry| entry.timeouts.get("boot").copied()),
         }
     }
 }

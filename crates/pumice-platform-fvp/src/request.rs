@@ -115,19 +115,22 @@ impl Request {
 
     /// What nobody here does is said before anything is started.
     fn refuse(&self, spec: &MachineSpec, diagnostics: &mut Diagnostics) {
-        let table = [
-            ("erpc_app", "a program that runs beside the model and becomes its console"),
-            ("commands", "commands that run beside the model and become its console"),
-        ];
-        for (key, what) in table {
-            if let Some(node) = spec.boot.get(key).filter(|node| !node.is_null()) {
-                let message = format!("`{key}`, {what}, is not supported");
-                diagnostics.push(
-                    Diagnostic::error(NOT_SUPPORTED, node.span, message).help(
-                        "run it as a test from outside instead, over a console that the model announces",
-                    ),
-                );
-            }
+        let said = |key: &str| spec.boot.get(key).filter(|node| !node.is_null());
+        if let Some(node) = said("erpc_app") {
+            let message =
+                "`erpc_app`, a program that runs beside the model and becomes its console, is not supported";
+            diagnostics.push(
+                Diagnostic::error(NOT_SUPPORTED, node.span, message)
+                    .help("bring it into the container's image and name it in `commands`"),
+            );
+        }
+        if let (Some(node), None) = (said("commands"), &self.container_image) {
+            // Natively they would be the operator's own shell in the hands of whoever writes jobs.
+            let message = "`commands` run in the model's container, and the job names none";
+            diagnostics.push(
+                Diagnostic::error(NOT_SUPPORTED, node.span, message)
+                    .help("name the container's image: `docker: {name: IMAGE}`"),
+            );
         }
         if spec.boot.get("ubl_license").is_some() || spec.device.at(&["options", "ubl_license"]).is_some() {
             let span = spec.boot.get("ubl_license").map(|node| node.span);

@@ -2,8 +2,8 @@
 
 use std::{fmt::Write as _, net::Ipv4Addr, path::Path};
 
-use pumice_plan::NetworkSpec;
-use pumice_platform::{Bound, HostNetwork, Launch, PortForward};
+use pumice_plan::{HostSeen, NetworkSpec};
+use pumice_platform::{Bound, HostNetwork, Launch, PortForward, host_on_made_network};
 use pumice_types::{Code, Diagnostic, Diagnostics};
 
 use crate::{
@@ -23,14 +23,19 @@ const LAN_CARD: u8 = 0x56;
 /// emulation", `-netdev user`: `host=`).
 const HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 
+/// Where a guest sees this host.
+pub(crate) fn host_seen(network: Option<&NetworkSpec>, words: &Words) -> HostSeen {
+    let shown = match network {
+        Some(NetworkSpec::User { .. }) => Some(HOST),
+        Some(network) => return host_on_made_network(network).unwrap_or_default(),
+        None => shown_by(words),
+    };
+    shown.map_or(HostSeen::AsOthers, HostSeen::LoopbackAt)
+}
+
 /// The address by which a guest reaches what listens on this host's loopback address: that of the simulator's own
-/// network. `None` for a guest that is wired to something else, or to nothing.
-pub(crate) fn host_address(network: Option<&NetworkSpec>, words: &Words) -> Option<Ipv4Addr> {
-    match network {
-        Some(NetworkSpec::User { .. }) => return Some(HOST),
-        Some(_) => return None,
-        None => {}
-    }
+/// network. `None` for a guest that the words wire to something else, or to nothing.
+fn shown_by(words: &Words) -> Option<Ipv4Addr> {
     let next = words.all().skip(1);
     let backends: Vec<&str> = words
         .all()
@@ -153,7 +158,8 @@ mod tests {
         let check = |options: &[&str], expected: Option<[u8; 4]>| {
             let device = options.iter().map(|&word| word.to_owned()).collect();
             let words = Words { device, ..Words::default() };
-            assert_eq!(host_address(None, &words), expected.map(Ipv4Addr::from), "{options:?}");
+            let expected = expected.map_or(HostSeen::AsOthers, |ip| HostSeen::LoopbackAt(ip.into()));
+            assert_eq!(host_seen(None, &words), expected, "{options:?}");
         };
         check(&[], Some([10, 0, 2, 2]));
         check(&["-net", "nic,model=virtio", "-net", "user"], Some([10, 0, 2, 2]));

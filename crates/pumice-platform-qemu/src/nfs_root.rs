@@ -1,7 +1,8 @@
 //! A root file system over NFS: where the kernel is told to find it (lava-compat 2.5).
 
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::collections::BTreeMap;
 
+use pumice_plan::HostSeen;
 use pumice_platform::NfsRoot;
 use pumice_types::{Code, Diagnostic, Diagnostics, Span};
 use pumice_yaml::Node;
@@ -33,16 +34,17 @@ pub(crate) fn kernel_line(parameters: Option<&Node>) -> Option<String> {
 /// version, behind the options that the device gives.
 pub(crate) fn bind(
     nfs: &NfsRoot,
-    address: Option<Ipv4Addr>,
+    seen: &HostSeen,
     words: &mut Words,
     paths: &mut BTreeMap<String, String>,
     span: Span,
     diagnostics: &mut Diagnostics,
 ) {
-    let Some(address) = address else {
+    let HostSeen::LoopbackAt(address) = seen else {
         let message = "the guest has no way to a root file system that is served on this host alone";
         diagnostics.push(Diagnostic::error(NO_WAY, span, message).help(
-            "give the device the simulator's own network: `network: {mode: user}`, or `netdevice: user`",
+            "give the machine a network that leads there: `network: {mode: user}`, `network: {mode: tap}` without a \
+             bridge, or the device `netdevice: user`",
         ));
         return;
     };

@@ -15,7 +15,7 @@ use crate::{
     disk::disk_words,
     installer,
     monitor::Qmp,
-    network::{self, host_address},
+    network::{self, host_seen},
     nfs_root::{self, NFS},
     probe,
 };
@@ -79,8 +79,9 @@ impl MachinePlanner for Qemu {
             channel_devices,
             image_uses: image_uses(spec, &words),
             licence: None,
-            host_address: host_address(spec.network.as_ref(), &words),
+            host: host_seen(spec.network.as_ref(), &words),
             time_factor: 1,
+            boot_time: None,
         }
     }
 }
@@ -92,8 +93,8 @@ impl Platform for Qemu {
         let mut paths: BTreeMap<_, _> =
             bound.images.iter().map(|(label, path)| (label.clone(), text(path))).collect();
         if let Some(nfs) = &bound.nfs {
-            let address = host_address(spec.network.as_ref(), &words);
-            nfs_root::bind(nfs, address, &mut words, &mut paths, spec.method.span, &mut diagnostics);
+            let seen = host_seen(spec.network.as_ref(), &words);
+            nfs_root::bind(nfs, &seen, &mut words, &mut paths, spec.method.span, &mut diagnostics);
         }
         if spec.method.value == ISO {
             installer::bind(spec, bound, &board, &mut words, &mut diagnostics);
@@ -103,6 +104,7 @@ impl Platform for Qemu {
         }
         let program = bound.facts.program.as_deref().map_or_else(|| words.program.clone(), text);
         let mut launch = Launch::new("qemu", program, &bound.work_dir);
+        launch.offers.extend(bound.nfs.as_ref().map(|nfs| nfs.port));
         launch.args = words.bound(&paths);
         rename_formats(&mut launch, bound);
         accelerate(&mut launch, bound);
@@ -160,7 +162,7 @@ fn steps(method: &str) -> BootSteps {
         _ => ("boot-image-retry", Some("boot-qemu-image"), "execute-qemu"),
     };
     let install = (method == ISO).then_some(["execute-installer-command", "monitor-installer-connection"]);
-    BootSteps { block, group, version: None, start, connect: None, install }
+    BootSteps { block, group, version: None, start, connect: None, beside: None, install }
 }
 
 /// Whether device or job give the serial ports themselves: then nothing is added to them.

@@ -65,6 +65,9 @@ pub struct Launch {
     /// Forwards that the job asks for in the simulator's own words: their ports must be free before it starts,
     /// and nothing is known of when they answer.
     pub claims: Vec<PortForward>,
+    /// Ports of this host's loopback address that the guest needs from its start, for networks that are made on this
+    /// host.
+    pub offers: Vec<u16>,
     /// Files that it writes and that are kept as results: name, path.
     pub outputs: Vec<(String, PathBuf)>,
     /// Facts recorded with the result of the step that starts it.
@@ -269,7 +272,7 @@ pub enum Meaning {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "mode")]
 pub enum HostNetwork {
-    /// A tap device in a network namespace of its own, with DHCP and NAT.
+    /// A tap device in a network namespace of its own, with DHCP and a way out.
     Namespace {
         /// The tap device.
         tap: String,
@@ -320,6 +323,7 @@ impl Launch {
             network: None,
             forwards: Vec::new(),
             claims: Vec::new(),
+            offers: Vec::new(),
             outputs: Vec::new(),
             extra: BTreeMap::new(),
             notes: Vec::new(),

@@ -25,11 +25,13 @@ pub use launch::{
 };
 pub use machine::{Buttons, Ended, Machine, StartError, StartOptions, Stopped};
 pub use monitor::{MachineState, Monitor, MonitorError, MonitorEvent};
+pub use network::host_on_made_network;
 pub use output::Measured;
 pub use platform::{
     Availability, Bound, BoxFuture, Executable, Facts, Host, InstallStage, Installation, NfsRoot, Platform,
     Processor, UsualProgram,
 };
 pub use probe::probe_output;
-pub use start::SIMULATOR;
+pub use pumice_network::{NetworkPolicy, bridge::address as bridge_address};
+pub use start::{COMMANDS, SIMULATOR};
 pub use words::substitute;

@@ -17,13 +17,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pumice_console::{ConnectError, Console, Sender, Watch};
+use pumice_console::{ConnectError, Connection, Console, Sender, Watch};
+use pumice_network::NetworkPolicy;
 use pumice_process::{Child, Exit, Guard, Signal, Thing};
 use pumice_types::{Blame, Cause, Deadline, Evidence, Failure};
 use tokio::sync::Notify;
 
 use crate::{
-    ConsoleRole, Enclosure, Launch, MachineState, MonitorError, StopHow,
+    COMMANDS, ConsoleRole, ConsoleSource, Enclosure, Find, Launch, MachineState, MonitorError, StopHow,
     control::{Control, Request},
     network::MadeNetwork,
     output::{Measured, Output},
@@ -39,6 +40,8 @@ pub struct StartOptions<'a> {
     /// The words by which our program makes and enters network namespaces (`pumice_network::namespace`); empty where
     /// no machine needs one.
     pub network_helper: &'a [OsString],
+    /// What the operator lets machines have of this host's networks.
+    pub networks: &'a NetworkPolicy,
     /// What is looked for in every line of the main console.
     pub watches: Vec<Watch>,
     /// Descriptors that the process holds as long as it lives: locks that must not be given back before.
@@ -205,7 +208,14 @@ pub struct Machine {
     pub(crate) sockets: Vec<PathBuf>,
     pub(crate) guard: Guard,
     pub(crate) network: Option<MadeNetwork>,
+    /// What runs beside it, in its container.
+    pub(crate) beside: Vec<Child>,
+    /// Begins to drain one more console of it.
+    pub(crate) attach: Attach,
 }
+
+/// Begins to drain a console.
+pub(crate) type Attach = Box<dyn Fn(&ConsoleSource, Connection) -> Result<(), StartError> + Send>;
 
 /// How long the control channel may take to answer.
 const CONTROL_PATIENCE: Duration = Duration::from_secs(5);
@@ -282,6 +292,12 @@ impl Machine {
         }
     }
 
+    /// Resolves when all that the simulator itself said was read, at the latest a second from now. For a machine that
+    /// has ended: [`Machine::failure`] knows the whole story then.
+    pub async fn last_words(&self) {
+        self.output.ended().await;
+    }
+
     /// How the program ended; `None` while it runs.
     pub fn exited(&self) -> Option<Exit> {
         self.child.try_wait()
@@ -337,6 +353,43 @@ impl Machine {
         self.buttons().ask(Request::PowerButton, "press its power button").await.map(drop)
     }
 
+    /// Lets the guest reach what listens on this TCP port of this host's loopback address, at the address of
+    /// [`pumice_plan::HostSeen::LoopbackAt`]. Where the simulator's own network leads there, nothing has to be done.
+    ///
+    /// # Errors
+    /// What serves the machine's network is gone.
+    pub async fn offer(&mut self, port: u16) -> Result<(), Failure> {
+        match &mut self.network {
+            Some(network) => network.offer(port).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Starts a program in the machine's container, with a terminal that is one more main console, [`COMMANDS`]. It ends
+    /// with the machine at the latest.
+    ///
+    /// # Errors
+    /// The machine is in no container, or the engine's client could not be started.
+    pub fn run_inside(&mut self, words: &[String]) -> Result<Console, StartError> {
+        let failed = |message: &str| StartError::Failed(Failure::new(Cause::ContainerFailed, message));
+        let Some(Enclosure { engine, name }) = &self.launch.container else {
+            return Err(failed("the machine is in no container, and nothing can run beside it there"));
+        };
+        let client = ["exec", "--interactive", "--tty", name].map(str::to_owned);
+        let command = engine.command(client.into_iter().chain(words.iter().cloned())).on_terminal();
+        let mut child = self.guard.spawn(&command)?;
+        let terminal = child.terminal.take().ok_or_else(|| failed("the commands got no terminal"))?;
+        let source = ConsoleSource {
+            name: COMMANDS.to_owned(),
+            role: ConsoleRole::Main,
+            find: Find::Stdio,
+            pacing: Duration::ZERO,
+        };
+        (self.attach)(&source, Connection::terminal(terminal))?;
+        self.beside.push(child);
+        self.consoles.take(ConsoleRole::Main).ok_or_else(|| failed("the commands got no console"))
+    }
+
     /// Ends it: each rung of the ladder with its grace, then the kill of the whole group. Every console is read to
     /// its end. `late` shortens all graces together: after it, the kill comes at once.
     pub async fn stop(mut self, late: &Deadline) -> Result<Stopped, Failure> {
@@ -354,6 +407,9 @@ impl Machine {
         }
         let deadline = Deadline::after(Instant::now(), KILL_PATIENCE, "the end of the simulator");
         let exit = self.child.kill_all(&deadline).await.map_err(|error| error.failure())?;
+        for beside in self.beside.drain(..) {
+            drop(beside.kill_all(&deadline).await);
+        }
         if let Some(announcer) = self.announcer.take() {
             announcer.abort();
         }

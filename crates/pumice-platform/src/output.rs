@@ -6,7 +6,7 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use pumice_console::{LineSplitter, Recorder};
@@ -70,7 +70,13 @@ struct State {
     measured: Vec<Measured>,
     powered_off: bool,
     tail: VecDeque<String>,
+    /// How many streams of the simulator's own are read and have not ended.
+    open: usize,
 }
+
+/// How long the end of a simulator's output is waited for once it has ended itself: a process that it left behind may
+/// hold it open.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 impl Output {
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -136,6 +142,17 @@ impl Output {
         }
     }
 
+    /// Resolves when all that the simulator itself says was read; at the latest after a second. Cancel-safe.
+    pub(crate) async fn ended(&self) {
+        let mut news = self.news();
+        let ended = async {
+            while self.lock().open > 0 {
+                drop(news.changed().await);
+            }
+        };
+        drop(tokio::time::timeout(LAST_WORDS, ended).await);
+    }
+
     /// Whether a line said that the end is as it should be.
     pub(crate) fn ends_well(&self) -> bool {
         self.lock().meant.iter().any(|meant| meant.meaning == Meaning::Ends)
@@ -193,6 +210,7 @@ impl OutputReader {
         let measures = launch.measures.iter().filter_map(|measure| {
             Some((Regex::new(&measure.pattern).ok()?, measure.name.clone(), measure.units.clone()))
         });
+        output.lock().open += 1;
         Self {
             output,
             lines: LineSplitter::new(),
@@ -280,6 +298,10 @@ impl Recorder for OutputReader {
 
     fn closed(&mut self, _console: &str, _at: Instant, _reason: Option<&str>) {
         self.lines(|lines, each| lines.flush(each));
+        let mut state = self.output.lock();
+        state.open = state.open.saturating_sub(1);
+        drop(state);
+        self.output.0.news.send_replace(());
     }
 }
 
@@ -368,6 +390,23 @@ mod tests {
         let found: Vec<_> = output.measured().into_iter().map(|one| (one.name, one.value)).collect();
         let expected = [("cpu0-mips", "0.91"), ("total", "1.2")];
         assert_eq!(found, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+
+    #[tokio::test]
+    async fn the_end_of_all_streams_is_the_end_of_the_output() {
+        let (mut first, output) = reader();
+        let mut second = OutputReader::new(&Launch::new("test", "x", "/"), output.clone());
+        first.closed("simulator", Instant::now(), None);
+        let ended = tokio::spawn({
+            let output = output.clone();
+            async move { output.ended().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!ended.is_finished());
+        second.bytes("simulator", Instant::now(), b"ERROR: the last word");
+        second.closed("simulator", Instant::now(), None);
+        ended.await.unwrap();
+        assert_eq!(output.lock().tail.back().map(String::as_str), Some("ERROR: the last word"));
     }
 
     #[test]

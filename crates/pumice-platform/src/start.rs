@@ -27,6 +27,9 @@ use crate::{
 /// The name under which the simulator's own output is recorded.
 pub const SIMULATOR: &str = "simulator";
 
+/// The name of the console of commands that run beside the simulator, in its container.
+pub const COMMANDS: &str = "commands";
+
 /// What every console is started with.
 #[derive(Clone)]
 struct Factory<R> {
@@ -87,7 +90,7 @@ impl Machine {
     ) -> Result<Self, StartError> {
         write_files(&launch)?;
         check_ports(&launch)?;
-        let network = MadeNetwork::make(&launch, &options).await.map_err(StartError::Failed)?;
+        let network = Box::pin(MadeNetwork::make(&launch, &options)).await.map_err(StartError::Failed)?;
         let way_in = network.as_ref().and_then(MadeNetwork::way_in);
         let listeners = listen(&launch)?;
         let control = match &launch.monitor {
@@ -130,6 +133,7 @@ impl Machine {
         let announcer = tokio::spawn(announcing);
         let mut sockets: Vec<_> = listeners.iter().map(|(_, listener)| listener.path().to_owned()).collect();
         sockets.extend(launch.monitor.iter().map(|source| source.path.clone()));
+        let factory_of_more = factory.clone();
         let mut machine = Self {
             launch,
             child,
@@ -140,6 +144,8 @@ impl Machine {
             sockets,
             guard: options.guard.clone(),
             network,
+            beside: Vec::new(),
+            attach: Box::new(move |source, connection| factory_of_more.start(source, connection)),
         };
         // From here on, dropping the machine ends it.
         let connected = async {
@@ -163,8 +169,8 @@ impl Machine {
             failure = machine.output.failed() => Err(StartError::Failed(failure)),
             connected = connected => connected,
             exit = machine.child.wait() => {
-                // Let the last of its output come in: it says why.
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                // The last of its output says why.
+                machine.output.ended().await;
                 let subject = machine.launch.subject();
                 let what = format!("{subject} ended before its consoles were there: it {}", exit.status);
                 Err(StartError::Failed(machine.output.failure_of(Cause::SimulatorExited, &what)))

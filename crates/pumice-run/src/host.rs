@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf, rc::Rc, sync::Arc};
 
-use pumice_platform::{Host, Platform};
+use pumice_platform::{Host, NetworkPolicy, Platform};
 use pumice_process::Guard;
 use pumice_store::Store;
 
@@ -39,6 +39,8 @@ pub struct RunHost {
     pub peers: Option<Peers>,
     /// The words by which our program makes and enters network namespaces.
     pub network_helper: Vec<OsString>,
+    /// What the operator lets machines have of this host's networks.
+    pub networks: NetworkPolicy,
     /// Where the switch of the network listens that the machines of a MultiNode job share; `None` where there is none.
     pub lan: Option<PathBuf>,
 }

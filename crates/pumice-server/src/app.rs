@@ -37,6 +37,9 @@ pub(crate) struct Shared {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) logs: LogBook,
     pub(crate) pages: pages::Templates,
+    /// Held while bytes of an upload come in, and alone while bytes are removed: whoever sends a file again never meets the
+    /// removal of it.
+    pub(crate) uploads: tokio::sync::RwLock<()>,
     /// People's ways to their machines.
     pub(crate) channels: worker_api::Channels,
     /// Workers as the database knew them last.
@@ -93,7 +96,7 @@ impl App {
     /// A server with artifacts in the state directory. The scheduler runs from here on.
     pub async fn new(config: Config, database: Database) -> Result<Self, StartError> {
         fs_err::create_dir_all(&config.state)?;
-        let storage = Directory::open(config.state.join("jobs"))?;
+        let storage = Directory::open(&config.state)?;
         Self::with_storage(config, database, Arc::new(storage)).await
     }
 
@@ -120,6 +123,7 @@ impl App {
             logs: LogBook::new(),
             channels: worker_api::Channels::default(),
             known_workers: worker_api::KnownWorkers::default(),
+            uploads: tokio::sync::RwLock::default(),
             needs: lab::needs::OfTypes::default(),
             pages: pages::Templates::new(),
             callbacks_wait: Notify::new(),

@@ -46,6 +46,12 @@ pub struct Config {
     pub body_limit: ByteSize,
     /// The largest log of one job; what follows is left out, and the log says so.
     pub log_limit: ByteSize,
+    /// The largest file that may be sent for a job.
+    pub upload_limit: ByteSize,
+    /// The most that the files of one user may take.
+    pub upload_quota: ByteSize,
+    /// How long a file that was sent is kept after it was used last, while no job that has not ended names it.
+    pub keep_uploads: Duration,
     /// Requests a second from one address, on average; bursts may be ten times as many. 0 for no limit.
     pub requests_per_second: u32,
     /// Failed log-ins a minute from one address.
@@ -75,6 +81,9 @@ impl Config {
             require_login: false,
             body_limit: ByteSize(16 << 20),
             log_limit: ByteSize(2 << 30),
+            upload_limit: ByteSize(16 << 30),
+            upload_quota: ByteSize(64 << 30),
+            keep_uploads: Duration::from_secs(14 * 24 * 3600),
             requests_per_second: 200,
             failures_per_minute: 30,
             secure_cookies: false,

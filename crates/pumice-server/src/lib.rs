@@ -31,6 +31,7 @@ mod scheduler;
 mod secrets;
 mod serve;
 pub mod storage;
+mod stored;
 mod stream;
 mod tls;
 mod worker_api;

@@ -1,24 +1,29 @@
-//! Removing jobs that ended long ago, where the operator says how long they are kept.
+//! Removing what nobody needs any more: jobs that ended long ago, where the operator says how long they are kept, and files that
+//! were sent for jobs.
 
 use std::{sync::Arc, time::Duration};
 
 use pumice_types::JobId;
 use tokio::task::JoinHandle;
 
-use crate::{app::Shared, refusal::Refusal};
+use crate::{
+    app::Shared,
+    lab::{SERVER, uploads},
+    refusal::Refusal,
+};
 
 /// The pause between two looks.
 const PAUSE: Duration = Duration::from_secs(3600);
 
-/// Jobs that are removed at once.
+/// What is removed at once.
 const ROUND: u64 = 100;
 
-/// Removes them until the server goes down.
+/// Removes until the server goes down.
 pub(crate) fn spawn(shared: Arc<Shared>) -> JoinHandle<()> {
     tokio::spawn(async move {
-        let Some(keep) = shared.config.keep_jobs else { return };
         loop {
-            match round(&shared, keep).await {
+            let removed = async { Ok::<_, Refusal>(jobs(&shared).await? + unused_uploads(&shared).await?) };
+            match removed.await {
                 // There may be more.
                 Ok(removed) if removed > 0 => continue,
                 Ok(_) => {}
@@ -32,8 +37,9 @@ pub(crate) fn spawn(shared: Arc<Shared>) -> JoinHandle<()> {
     })
 }
 
-/// Removes some; answers how many.
-async fn round(shared: &Arc<Shared>, keep: Duration) -> Result<usize, Refusal> {
+/// Removes some jobs; answers how many.
+async fn jobs(shared: &Arc<Shared>) -> Result<usize, Refusal> {
+    let Some(keep) = shared.config.keep_jobs else { return Ok(0) };
     let before = shared.clock.now().before(keep);
     let old = shared.database.read().await?.jobs_ended_before(before, ROUND).await?;
     for id in &old {
@@ -51,4 +57,14 @@ async fn remove(shared: &Arc<Shared>, id: JobId) -> Result<(), Refusal> {
     writer.delete_job(id).await?;
     writer.commit().await?;
     Ok(())
+}
+
+/// Removes some files that were sent and are not used any more; answers how many.
+async fn unused_uploads(shared: &Shared) -> Result<usize, Refusal> {
+    let before = shared.clock.now().before(shared.config.keep_uploads);
+    let old = shared.database.read().await?.uploads_unused_since(before, ROUND).await?;
+    for upload in &old {
+        uploads::forget(shared, SERVER, upload, "expired").await?;
+    }
+    Ok(old.len())
 }

@@ -20,6 +20,12 @@ pub(crate) enum Refusal {
     /// It is in a state that does not allow this.
     #[error("{0}")]
     Conflict(String),
+    /// The bytes are not those that were announced.
+    #[error("{0}")]
+    WrongBytes(String),
+    /// There is no room left.
+    #[error("{0}")]
+    NoRoom(String),
     /// Too many requests.
     #[error("too many requests: wait and try again")]
     TooMany,
@@ -50,9 +56,10 @@ impl Refusal {
             Self::Forbidden(_) => 403,
             Self::Missing(_) => 404,
             Self::Conflict(_) => 409,
+            Self::WrongBytes(_) => 422,
             Self::TooMany => 429,
             Self::Internal(_) => 500,
-            Self::Unavailable(_) => 503,
+            Self::Unavailable(_) | Self::NoRoom(_) => 503,
         }
     }
 
@@ -66,8 +73,10 @@ impl Refusal {
 
     /// Writes the server's own faults to its log.
     pub(crate) fn log(&self) {
-        if let Self::Internal(cause) = self {
-            tracing::error!(cause, "a request failed");
+        match self {
+            Self::Internal(cause) => tracing::error!(cause, "a request failed"),
+            Self::NoRoom(what) => tracing::error!(what, "the disk is full"),
+            _ => {}
         }
     }
 }

@@ -1,8 +1,7 @@
 //! Answers that are sent piece by piece: however long they are, and however slowly they are read, the server holds two pieces.
 
 use std::{
-    io::{self, Read as _, Seek as _, SeekFrom},
-    path::PathBuf,
+    io,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -56,27 +55,6 @@ pub(crate) fn log(shared: &Arc<Shared>, place: Place, first: u64, end: Option<u6
     Body::from_stream(Received(receiver))
 }
 
-/// A file from byte `from` on.
-pub(crate) fn file(shared: &Arc<Shared>, path: PathBuf, from: u64) -> Body {
-    let (sender, receiver) = mpsc::channel(1);
-    let shared = Arc::clone(shared);
-    tokio::spawn(async move {
-        let mut next = from;
-        loop {
-            let path = path.clone();
-            let read = tokio::task::spawn_blocking(move || piece_of_file(&path, next)).await;
-            let read = read.map_err(|error| Refusal::Internal(error.to_string()));
-            let read = read.and_then(|read| Ok(read?));
-            let Some(piece) = whole_piece(read, &shared, &sender).await else { return };
-            next += piece.len() as u64;
-            if !send(&shared, &sender, Ok(Bytes::from(piece))).await {
-                return;
-            }
-        }
-    });
-    Body::from_stream(Received(receiver))
-}
-
 /// The piece that was read; `None` at the end, and after a failure, which ends the connection: a reader must not take what
 /// came for the whole.
 async fn whole_piece(
@@ -92,12 +70,4 @@ async fn whole_piece(
             None
         }
     }
-}
-
-fn piece_of_file(path: &std::path::Path, from: u64) -> io::Result<Vec<u8>> {
-    let mut file = fs_err::File::open(path)?;
-    file.seek(SeekFrom::Start(from))?;
-    let mut piece = Vec::new();
-    file.take(PIECE_BYTES as u64).read_to_end(&mut piece)?;
-    Ok(piece)
 }

@@ -118,6 +118,8 @@ pub struct Policy {
     /// Asked for every address a name resolves to, also after a redirect. With a proxy it is the proxy that
     /// connects, and the proxy's address that is asked for.
     pub is_address_allowed: AddressPolicy,
+    /// Web servers that are allowed whatever their address: the lab's own. Host and perhaps port, as in a URL.
+    pub allowed_servers: Vec<String>,
     /// Directories of the host from which `file` URLs may be read; `None` for all of them.
     pub readable: Option<Vec<PathBuf>>,
     /// How many redirects are followed.
@@ -130,7 +132,7 @@ pub struct Policy {
     pub connect: Duration,
     /// How long a server may say nothing.
     pub stall: Duration,
-    /// Certificates to trust, in PEM; `None` for those of the host, or built-in ones where it has none.
+    /// Certificates to trust beside those of the host, in PEM. Where the host has none, built-in ones stand in for them.
     pub certificates: Option<PathBuf>,
 }
 
@@ -138,6 +140,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             is_address_allowed: Arc::new(|_| true),
+            allowed_servers: Vec::new(),
             readable: None,
             redirects: 10,
             attempts: 10,

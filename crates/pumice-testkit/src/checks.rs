@@ -8,7 +8,8 @@ use std::{
 
 use pumice_console::{Pattern, Patterns, Recorder};
 use pumice_platform::{
-    Availability, Bound, ConsoleRole, Ended, Facts, Find, Host, Launch, Machine, StartError, StartOptions,
+    Availability, Bound, ConsoleRole, Ended, Facts, Find, Host, Launch, Machine, NetworkPolicy, StartError,
+    StartOptions,
 };
 use pumice_types::{Blame as _, Deadline, Failure};
 use rustix::process::{Pid, Signal};
@@ -166,6 +167,7 @@ impl Bench<'_> {
             guard: self.world.guard(),
             search_path: SEARCH_PATH,
             network_helper: &[],
+            networks: &NetworkPolicy::default(),
             inherited: Vec::new(),
             watches: Vec::new(),
             pacing: Duration::ZERO,

@@ -3,9 +3,11 @@
 //! Nothing here does I/O, reads a clock or knows a simulator. A type belongs here when two crates that do
 //! not know each other must mean the same thing by it.
 
+mod address;
 mod deadline;
 mod diagnostic;
 mod failure;
+mod file_pattern;
 mod ids;
 mod mask;
 mod name;
@@ -14,9 +16,11 @@ mod timestamp;
 mod units;
 mod verdict;
 
+pub use address::is_public_address;
 pub use deadline::Deadline;
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Related, Severity, Suggestion, nearest};
 pub use failure::{Blame, Cause, Evidence, Failure, Fault};
+pub use file_pattern::{FilePattern, InvalidFilePattern, LetterCase};
 pub use ids::{DeviceName, JobId, Level, WorkerName};
 pub use mask::{MASK, Mask};
 pub use name::{InvalidName, Name};

@@ -351,9 +351,10 @@ pub(crate) struct ModelArgs {
     /// Pattern of the shell's prompt
     #[arg(long, value_name = "PATTERN", default_value = r"root@[^\n]*[#$] ", requires = "model")]
     pub(crate) prompt: String,
-    /// The most minutes a boot, and the tests, may take
-    #[arg(long, value_name = "N", default_value_t = 15, requires = "model")]
-    pub(crate) minutes: u32,
+    /// The most minutes a boot, and the tests, may take [default: what the model's entry says of a boot, 15 for the
+    /// tests]
+    #[arg(long, value_name = "N", requires = "model")]
+    pub(crate) minutes: Option<u32>,
     /// Print the job and do nothing
     #[arg(long, requires = "model")]
     pub(crate) print_job: bool,
@@ -481,7 +482,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Lsp => commands::lsp::main().into(),
         Command::Model(args) => commands::model::main(&args).into(),
         Command::Doctor(args) => commands::doctor::main(&args).into(),
-        Command::Completions { shell } => commands::shell::completions(Cli::command(), shell).into(),
+        Command::Completions { shell } => commands::shell::completions(&Cli::command(), shell).into(),
         Command::Manual { directory } => commands::shell::manual(Cli::command(), &directory).into(),
         Command::Network { what, words } if what == "keep" => pumice_network::namespace::keeper_main(&words),
         Command::Network { words, .. } => pumice_network::namespace::enter_main(&words),

@@ -10,21 +10,34 @@
 //! seats = 4                                    # how many runs of this host may hold one at once
 //! environment = { ARMLMD_LICENSE_FILE = "8224@licences.example" }
 //!
+//! [downloads]                                  # what jobs of a lab may fetch to this host
+//! files = ["/srv/images"]                      # where `file:` may read; everywhere when absent
+//! private_addresses = false                    # networks of one's own, but for the lab's server; true when absent
+//!
 //! [containers]                                 # what containers of jobs may use of this host
 //! devices = ["/dev/ttyUSB0"]                   # devices that a job may ask for
 //! test_mounts = [{ source = "/srv/tools", target = "/tools", read_only = true }]
+//!
+//! [networks]                                   # what machines with `network: {mode: tap}` may have of this host's
+//! reach = ["192.0.2.0/24"]                     # reached from their namespaces: everything unless given, [] nothing
+//! bridges = ["br0"]                            # what their taps may be attached to: any bridge unless given
 //! ```
 
 use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+use pumice_network::{Ipv4Network, NetworkPolicy, Reach};
 use pumice_platform::container::Mount;
 use pumice_run::{Containers, LicenceStock};
-use pumice_types::{Cause, Failure};
+use pumice_store::Policy;
+use pumice_types::{Cause, Failure, is_public_address};
 use serde::Deserialize;
+
+use crate::cli::lab::JobServer;
 
 /// The file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -39,9 +52,33 @@ pub(crate) struct Config {
     /// Licences that are counted.
     #[serde(default)]
     licences: BTreeMap<String, Licence>,
+    /// What jobs of a lab may fetch.
+    #[serde(default)]
+    downloads: DownloadSettings,
     /// What containers may use.
     #[serde(default)]
     containers: ContainerSettings,
+    /// What machines may have of this host's networks.
+    #[serde(default)]
+    networks: NetworkSettings,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NetworkSettings {
+    /// Networks that machines in namespaces of their own may reach.
+    reach: Option<Vec<Ipv4Network>>,
+    /// Bridges that machines may join.
+    bridges: Option<Vec<String>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DownloadSettings {
+    /// Directories of this host that `file:` may read.
+    files: Option<Vec<PathBuf>>,
+    /// Whether addresses that are not public may be used.
+    private_addresses: Option<bool>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -115,6 +152,31 @@ impl Config {
         Containers::new(self.containers.devices.clone(), mounts.collect())
     }
 
+    /// What machines may have of this host's networks.
+    pub(crate) fn networks(&self) -> NetworkPolicy {
+        NetworkPolicy {
+            reach: self.networks.reach.clone().map_or(Reach::Everything, Reach::Only),
+            bridges: self.networks.bridges.clone(),
+        }
+    }
+
+    /// What a job that came from a lab's server may fetch.
+    pub(crate) fn downloads(&self, server: &JobServer) -> Policy {
+        let mut policy = Policy { certificates: server.ca_cert.clone(), ..Policy::default() };
+        // Its links are followed, as those of the files in it are; one that is not there lets nothing be read.
+        let whole = |directory: &PathBuf| fs::canonicalize(directory).ok();
+        policy.readable = self.downloads.files.as_ref().map(|files| files.iter().filter_map(whole).collect());
+        if self.downloads.private_addresses == Some(false) {
+            policy.is_address_allowed = Arc::new(is_public_address);
+        }
+        let authority = |url: &String| {
+            let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+            rest.split('/').next().unwrap_or_default().to_owned()
+        };
+        policy.allowed_servers = server.server.iter().map(authority).collect();
+        policy
+    }
+
     /// What must never be shown.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = String> {
         self.licences.values().flat_map(|licence| licence.environment.values().cloned())
@@ -140,5 +202,34 @@ mod tests {
         assert_eq!(config.licences()["fm"].seats, Some(4));
         assert_eq!(config.secrets().collect::<Vec<_>>(), ["1@h"]);
         assert!(toml::from_str::<Config>("licenses = {}").is_err());
+    }
+
+    #[test]
+    fn machines_reach_everything_unless_the_operator_says_what() {
+        let check = |text: &str, expected: Option<Reach>| {
+            let read = toml::from_str::<Config>(text).ok().map(|config| config.networks().reach);
+            assert_eq!(read, expected, "{text}");
+        };
+        let only = |network: &str| Reach::Only(vec![network.parse().unwrap()]);
+        check("", Some(Reach::Everything));
+        check("[networks]\nbridges = [\"br0\"]", Some(Reach::Everything));
+        check("[networks]\nreach = []", Some(Reach::Only(Vec::new())));
+        check("[networks]\nreach = [\"192.0.2.0/24\"]", Some(only("192.0.2.0/24")));
+        check("[networks]\nreach = [\"example\"]", None);
+    }
+
+    #[test]
+    fn jobs_of_a_lab_fetch_from_its_server_and_else_what_the_operator_allows() {
+        let server = JobServer { server: Some("http://10.0.0.1:8000/lab".to_owned()), ca_cert: None };
+        let policy = |text: &str| toml::from_str::<Config>(text).unwrap().downloads(&server);
+        let private = "192.168.0.7".parse().unwrap();
+        let open = policy("");
+        assert!((open.is_address_allowed)(private) && open.readable.is_none());
+        let closed = policy("[downloads]\nfiles = ['/no/such/directory', '/']\nprivate_addresses = false\n");
+        assert!(!(closed.is_address_allowed)(private));
+        assert_eq!(
+            (closed.readable, closed.allowed_servers),
+            (Some(vec!["/".into()]), vec!["10.0.0.1:8000".to_owned()])
+        );
     }
 }

@@ -16,7 +16,11 @@ use tokio::{
     sync::oneshot,
 };
 
-use crate::{cli::Places, config::Config, host::Prepared};
+use crate::{
+    cli::{Places, lab::JobServer},
+    config::Config,
+    host::Prepared,
+};
 
 /// The version of LAVA whose log this is.
 const LAVA_VERSION: &str = "2026.07";
@@ -41,6 +45,8 @@ pub(crate) struct Execution<'a> {
     pub(crate) sinks: Vec<Box<dyn Sink>>,
     /// Where the group of a MultiNode job is, for one of its nodes.
     pub(crate) group: Option<GroupPlace>,
+    /// The server that it came from.
+    pub(crate) server: Option<&'a JobServer>,
 }
 
 /// Where the group of a MultiNode job is.
@@ -79,6 +85,9 @@ impl Execution<'_> {
         let secrets = self.job.secrets.texts().map(|(name, value)| (name.to_owned(), value)).collect();
         let mut prepared =
             Prepared::new(self.places, self.platforms, self.output_dir, self.scratch_dir, secrets, &config)?;
+        if let Some(server) = self.server {
+            prepared.limit_downloads(config.downloads(server))?;
+        }
         if let Some(group) = &self.group {
             let node = self.job_id.to_string();
             let joined = Peers::join(&group.socket, &node).await.map_err(|error| {

@@ -13,7 +13,7 @@ use pumice_network::bridge::Interfaces;
 use pumice_platform::{Host, Platform};
 use pumice_process::{Guard, GuardOptions, Thing};
 use pumice_run::{Hands, Licences, RunHost};
-use pumice_store::Store;
+use pumice_store::{Policy, Store};
 use pumice_types::{Blame as _, Cause, Failure};
 use tempfile::TempDir;
 
@@ -25,6 +25,8 @@ pub(crate) struct Prepared {
     pub(crate) host: RunHost,
     /// What dead runs left and was removed now, for a person.
     pub(crate) reclaimed: Vec<String>,
+    /// Where artifacts are.
+    store: PathBuf,
     work_dir: TempDir,
     thing: Option<Thing>,
 }
@@ -100,7 +102,13 @@ fn own_program() -> OsString {
     env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe")).into_os_string()
 }
 
-fn search_path() -> String {
+/// The words by which it makes and enters network namespaces.
+pub(crate) fn network_helper() -> Vec<OsString> {
+    vec![own_program(), OsString::from("__network")]
+}
+
+/// The `PATH` on which programs of this host are found.
+pub(crate) fn search_path() -> String {
     env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned())
 }
 
@@ -160,7 +168,8 @@ impl Prepared {
             .map(|run| format!("cleaned up after run {}, which was killed", run.run))
             .collect();
         let guard = start_guard(&state)?;
-        let store = Store::open(&cache.join("store")).map_err(|error| error.failure())?;
+        let store_dir = cache.join("store");
+        let store = Store::open(&store_dir).map_err(|error| error.failure())?;
         // Paths of sockets hold 108 bytes (unix(7)): a directory that is too deep cannot hold them.
         let short = |path: &&Path| path.as_os_str().len() <= 60;
         let temporary = scratch_dir.filter(short).map_or_else(env::temp_dir, Path::to_owned);
@@ -187,10 +196,22 @@ impl Prepared {
             secrets,
             search_path: search_path(),
             peers: None,
-            network_helper: vec![own_program(), OsString::from("__network")],
+            network_helper: network_helper(),
+            networks: config.networks(),
             lan: None,
         };
-        Ok(Self { host, reclaimed, work_dir, thing })
+        Ok(Self { host, reclaimed, store: store_dir, work_dir, thing })
+    }
+
+    /// Fetches only what `policy` allows, and what the run itself has fetched before (`downloads://`).
+    pub(crate) fn limit_downloads(&mut self, mut policy: Policy) -> Result<(), Failure> {
+        if let Some(readable) = &mut policy.readable {
+            let own = self.host.work_dir.canonicalize();
+            readable.push(own.map_err(|error| cannot_make(&self.host.work_dir, &error))?);
+        }
+        let store = Store::open(&self.store).map_err(|error| error.failure())?;
+        self.host.store = Arc::new(store.with_policy(policy));
+        Ok(())
     }
 
     /// Ends everything that was started and removes what was made.

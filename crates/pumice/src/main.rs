@@ -21,6 +21,7 @@ mod models;
 mod provenance;
 mod sarif;
 mod terminal;
+mod upload;
 
 use std::process::ExitCode;
 

@@ -14,14 +14,19 @@ use pumice_types::{Blame as _, Cause, Failure};
 
 use crate::cli::ModelArgs;
 
+/// Minutes for whatever nobody gives a time to.
+const MINUTES: u32 = 15;
+
 /// Makes the job. Tests are packed into `tests_dir`.
 pub(crate) fn text(args: &ModelArgs, model: &str, tests_dir: &Path) -> Result<String, Failure> {
+    let minutes = args.minutes.unwrap_or(MINUTES);
     let mut job = format!(
         "job_name: {}\ndevice_type: fvp\nvisibility: public\npriority: medium\ntimeouts:\n  job: {{minutes: {}}}\n  \
          action: {{minutes: {}}}\n  connection: {{minutes: 5}}\n\nactions:\n- deploy:\n    to: fvp\n    images:\n",
         quoted(&format!("{model} from the command line")),
-        args.minutes.saturating_mul(2),
-        args.minutes,
+        // Deploy, boot and tests, each to its whole time.
+        minutes.saturating_mul(3),
+        minutes,
     );
     let images = images(args, tests_dir)?;
     if images.is_empty() {
@@ -39,7 +44,9 @@ pub(crate) fn text(args: &ModelArgs, model: &str, tests_dir: &Path) -> Result<St
         }
     }
     line(&mut job, &format!("\n- boot:\n    method: fvp\n    model: {}", quoted(model)));
-    line(&mut job, &format!("    timeout: {{minutes: {}}}", args.minutes));
+    if let Some(minutes) = args.minutes {
+        line(&mut job, &format!("    timeout: {{minutes: {minutes}}}"));
+    }
     if let Some(append) = &args.append {
         line(&mut job, &format!("    append: {}", quoted(append)));
     }
@@ -57,7 +64,7 @@ pub(crate) fn text(args: &ModelArgs, model: &str, tests_dir: &Path) -> Result<St
     }
     line(&mut job, &format!("    prompts: [{}]", quoted(&args.prompt)));
     if !args.test.is_empty() {
-        line(&mut job, &format!("\n- test:\n    timeout: {{minutes: {}}}\n    definitions:", args.minutes));
+        line(&mut job, &format!("\n- test:\n    timeout: {{minutes: {minutes}}}\n    definitions:"));
     }
     for test in &args.test {
         let (name, archive) = packed(test, &args.tests, tests_dir)?;
@@ -235,7 +242,6 @@ mod tests {
             test: vec![test.display().to_string()],
             login: Some("root".to_owned()),
             prompt: "# ".to_owned(),
-            minutes: 15,
             ..ModelArgs::default()
         };
         let text = text(&args, "A15x1", &directory.path().join("tests")).unwrap();
@@ -248,6 +254,11 @@ mod tests {
             "{text}"
         );
         assert!(directory.path().join("tests/own.tar").is_file());
+        // The model's own time, unless the command line says another.
+        assert!(text.contains("model: \"A15x1\"\n    append"), "{text}");
+        let timed = ModelArgs { minutes: Some(7), ..args };
+        let text = super::text(&timed, "A15x1", &directory.path().join("tests")).unwrap();
+        assert!(text.contains("model: \"A15x1\"\n    timeout: {minutes: 7}\n"), "{text}");
     }
 
     #[test]

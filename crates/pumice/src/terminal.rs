@@ -1,5 +1,8 @@
 //! All printing: progress that a person can follow, the summary, failures.
 
+mod meter;
+mod table;
+
 use std::{
     io::{IsTerminal as _, Write as _},
     path::Path,
@@ -14,6 +17,9 @@ use pumice_run::{Progress, Sink};
 use pumice_types::{ByteSize, CaseResult, Failure, Verdict, clock};
 
 use crate::cli::{Format, RunArgs};
+
+pub(crate) use meter::Meter;
+pub(crate) use table::Table;
 
 /// Prints a line to standard output.
 pub(crate) fn print(line: &str) {

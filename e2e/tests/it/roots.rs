@@ -58,7 +58,7 @@ fn initramfs(guest: &Guest, init: &str, more: Tree, path: &Path) {
 }
 
 /// The job with other blocks in front of its tests.
-fn with_blocks(text: &str, context: &str, blocks: &str) -> String {
+pub(crate) fn with_blocks(text: &str, context: &str, blocks: &str) -> String {
     let (head, rest) = text.split_once("context: ").unwrap();
     let (_, test) = rest.split_once("- test:\n").unwrap();
     format!("{head}context: {context}\nactions:\n{blocks}- test:\n{test}")
@@ -74,13 +74,10 @@ fn run(sandbox: &Sandbox, job: &str) -> Results {
     results
 }
 
-#[test]
-fn a_guest_lives_on_a_root_over_nfs() {
-    let guest = need!(Guest::find("arm64"));
-    let sandbox = Sandbox::new();
+/// The blocks that boot the guest on its own root, which is served over NFS, with `more` in the boot block.
+pub(crate) fn nfs_blocks(sandbox: &Sandbox, guest: &Guest, kernel: &Path, more: &str) -> String {
     let initrd = sandbox.path().join("initrd");
-    initramfs(&guest, NFS_INIT, Tree::new(), &initrd);
-    // The root is the guest's own, as an archive.
+    initramfs(guest, NFS_INIT, Tree::new(), &initrd);
     let packed = std::fs::File::open(guest.initrd()).unwrap();
     let unpacked = decode(Compression::Gzip, packed).unwrap();
     let tree = cpio::Reader::new(unpacked, Limits::default()).into_tree().unwrap();
@@ -88,6 +85,23 @@ fn a_guest_lives_on_a_root_over_nfs() {
     let mut encoder = encode(Some(Compression::Gzip), std::fs::File::create(&archive).unwrap()).unwrap();
     tar::write(&tree, &mut encoder).unwrap();
     encoder.finish().unwrap();
+    let file = |label: &str, path: &Path, more: &str| {
+        format!("      {label}: {{url: 'file://{}'{more}}}\n", path.display())
+    };
+    format!(
+        "- deploy:\n    to: nfs\n    os: oe\n    images:\n{}{}{}\
+         - boot:\n    method: qemu-nfs\n    timeout: {{minutes: 4}}\n{more}    prompts: ['root@guest:~#']\n    \
+         auto_login: {{login_prompt: 'guest login:', username: root}}\n",
+        file("nfsrootfs", &archive, ", compression: gz"),
+        file("kernel", kernel, ", image_arg: '-kernel {kernel}'"),
+        file("initrd", &initrd, ", image_arg: '-initrd {initrd}'"),
+    )
+}
+
+#[test]
+fn a_guest_lives_on_a_root_over_nfs() {
+    let guest = need!(Guest::find("arm64"));
+    let sandbox = Sandbox::new();
     let job = Job::arm64(&guest).steps(&[
         "lava-test-case root --shell grep -q \" / nfs .*vers=3\" /proc/mounts",
         "cd /root",
@@ -99,17 +113,7 @@ fn a_guest_lives_on_a_root_over_nfs() {
         "lava-test-case large --shell \"dd if=/dev/zero of=z bs=1M count=3 && wc -c z | grep -qw 3145728\"",
         "lava-test-case owned --shell \"chown 7:8 h && chmod 640 h && stat -c %u:%g:%a h | grep -qx 7:8:640\"",
     ]);
-    let file = |label: &str, path: &Path, more: &str| {
-        format!("      {label}: {{url: 'file://{}'{more}}}\n", path.display())
-    };
-    let blocks = format!(
-        "- deploy:\n    to: nfs\n    os: oe\n    images:\n{}{}{}\
-         - boot:\n    method: qemu-nfs\n    timeout: {{minutes: 4}}\n    prompts: ['root@guest:~#']\n    \
-         auto_login: {{login_prompt: 'guest login:', username: root}}\n",
-        file("nfsrootfs", &archive, ", compression: gz"),
-        file("kernel", &guest.kernel(), ", image_arg: '-kernel {kernel}'"),
-        file("initrd", &initrd, ", image_arg: '-initrd {initrd}'"),
-    );
+    let blocks = nfs_blocks(&sandbox, &guest, &guest.kernel(), "");
     let results = run(&sandbox, &with_blocks(&job.text(), "{arch: arm64, memory: 512M}", &blocks));
     let cases = ["root", "written", "changed", "named", "made", "gone", "large", "owned"];
     assert_eq!(results.tests(), cases.map(|case| format!("0_cases/{case} pass")));

@@ -8,6 +8,7 @@ mod jobs;
 mod lab;
 mod migrations;
 mod results;
+mod uploads;
 
 use std::{future::Future, pin::Pin};
 
@@ -54,6 +55,8 @@ facts! {
     results::the_same_line_of_the_log_is_one_result,
     results::a_measurement_may_be_missing_and_may_come,
     results::counts_and_filters_of_results,
+    uploads::a_file_is_kept_while_a_job_that_names_it_has_not_ended,
+    uploads::the_same_file_of_two_people_is_two_rows,
 }
 
 #[tokio::test]

@@ -11,13 +11,13 @@ mod volume;
 
 use std::io;
 
-use pumice_types::{Blame, Cause};
+use pumice_types::{Blame, Cause, FilePattern};
 
 pub use open::{Disk, Partition, PartitionKind};
 pub use region::{Region, RegionReader};
 pub use volume::{Found, Volume};
 
-use crate::{cause, ext4::Ext4Error, fat::FatError, pattern::Pattern};
+use crate::{cause, ext4::Ext4Error, fat::FatError};
 
 /// A disk image cannot be used as one.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +46,7 @@ pub enum DiskError {
     #[error("no file in it matches `{pattern}`{}", listed(.files))]
     NoMatch {
         /// The pattern.
-        pattern: Pattern,
+        pattern: FilePattern,
         /// A few of the files that are there.
         files: Vec<String>,
     },
@@ -54,7 +54,7 @@ pub enum DiskError {
     #[error("several files in it match `{pattern}`: {}", .files.join(", "))]
     Ambiguous {
         /// The pattern.
-        pattern: Pattern,
+        pattern: FilePattern,
         /// The first few of them.
         files: Vec<String>,
     },

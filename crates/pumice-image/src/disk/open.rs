@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use pumice_types::FilePattern;
+
 use super::{DiskError, Found, Region, Volume, gpt, mbr};
-use crate::{Limits, compression::Compression, fat, pattern::Pattern, qcow2};
+use crate::{Limits, compression::Compression, fat, qcow2};
 
 /// A raw disk image.
 #[derive(Clone, Debug)]
@@ -113,7 +115,7 @@ impl Disk {
     /// The one file that `pattern` means and the file system it is in. Without partitions the whole image is
     /// searched; otherwise the partitions are, those that firmware boots from first, and the first that has
     /// such a file decides. Partitions without a file system we read are passed over.
-    pub fn find(&self, pattern: &Pattern, limits: Limits) -> Result<(Volume, Found), DiskError> {
+    pub fn find(&self, pattern: &FilePattern, limits: Limits) -> Result<(Volume, Found), DiskError> {
         if self.partitions.is_empty() {
             let mut volume = self.volume(None)?;
             let found = volume.find_one(pattern, limits)?;

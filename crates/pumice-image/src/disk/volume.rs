@@ -2,8 +2,10 @@
 
 use std::{fs::File, io, path::Path};
 
+use pumice_types::FilePattern;
+
 use super::{DiskError, Region};
-use crate::{Limits, ext4, fat, pattern::Pattern};
+use crate::{Limits, ext4, fat};
 
 /// A file system that is only read.
 pub enum Volume {
@@ -41,7 +43,7 @@ impl Volume {
     }
 
     /// All regular files that `pattern` means, the nearest to the root first.
-    pub fn find(&mut self, pattern: &Pattern, limits: Limits) -> Result<Vec<Found>, DiskError> {
+    pub fn find(&mut self, pattern: &FilePattern, limits: Limits) -> Result<Vec<Found>, DiskError> {
         let mut found = match self {
             Self::Ext4(volume) => volume.find(pattern, limits)?,
             Self::Fat(volume) => volume.find(pattern, limits)?,
@@ -51,7 +53,7 @@ impl Volume {
     }
 
     /// The one file that `pattern` means.
-    pub fn find_one(&mut self, pattern: &Pattern, limits: Limits) -> Result<Found, DiskError> {
+    pub fn find_one(&mut self, pattern: &FilePattern, limits: Limits) -> Result<Found, DiskError> {
         let mut found = self.find(pattern, limits)?;
         match found.len() {
             0 => {

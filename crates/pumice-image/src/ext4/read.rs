@@ -5,6 +5,8 @@
 
 use std::{cell::RefCell, collections::VecDeque, io::Write, rc::Rc};
 
+use pumice_types::{FilePattern, LetterCase};
+
 use super::{
     Ext4Error, Superblock,
     inode::{Inode, damaged, u16_at, u32_at},
@@ -12,7 +14,6 @@ use super::{
 use crate::{
     Limits,
     disk::{Found, Region, RegionReader},
-    pattern::{Case, Pattern},
 };
 
 /// Directories inside directories, at most.
@@ -85,7 +86,7 @@ impl FileSystem {
 
     /// All regular files that `pattern` means. A symbolic link to a regular file is one, by its own name; the
     /// search does not go through links to directories. Names that are not valid UTF-8 are passed over.
-    pub fn find(&self, pattern: &Pattern, limits: Limits) -> Result<Vec<Found>, Ext4Error> {
+    pub fn find(&self, pattern: &FilePattern, limits: Limits) -> Result<Vec<Found>, Ext4Error> {
         // A path is looked up, through whatever links lead there.
         if let Some(path) = pattern.as_path() {
             let found = self.regular(path.as_bytes())?;
@@ -117,10 +118,10 @@ impl FileSystem {
                 kind => kind == 2,
             };
             if is_directory {
-                if depth < DEEPEST && walk.pattern.may_be_below(path, Case::Sensitive) {
+                if depth < DEEPEST && walk.pattern.may_be_below(path, LetterCase::Sensitive) {
                     self.walk(walk, entry.inode, path, depth + 1)?;
                 }
-            } else if walk.pattern.matches(path, Case::Sensitive)
+            } else if walk.pattern.matches(path, LetterCase::Sensitive)
                 && let Some(inode) = self.regular(path.as_bytes())?
             {
                 walk.found.push(Found { path: path.clone(), bytes: inode.bytes });
@@ -317,7 +318,7 @@ impl FileSystem {
 
 /// A search in progress.
 struct Walk<'a> {
-    pattern: &'a Pattern,
+    pattern: &'a FilePattern,
     limits: Limits,
     entries: u64,
     found: Vec<Found>,

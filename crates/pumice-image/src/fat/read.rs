@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use pumice_types::{FilePattern, LetterCase};
+
 use super::{
     FatError,
     boot_sector::{Geometry, Width},
@@ -10,7 +12,6 @@ use super::{
 use crate::{
     Limits,
     disk::{Found, Region, RegionReader},
-    pattern::{Case, Pattern},
 };
 
 /// Directories inside directories, at most.
@@ -39,7 +40,7 @@ impl FileSystem {
     }
 
     /// All regular files that `pattern` means; upper and lower case are the same.
-    pub fn find(&self, pattern: &Pattern, limits: Limits) -> Result<Vec<Found>, FatError> {
+    pub fn find(&self, pattern: &FilePattern, limits: Limits) -> Result<Vec<Found>, FatError> {
         let mut walk = Walk { pattern, limits, entries: 0, found: Vec::new() };
         self.walk(&mut walk, &self.root()?, &mut String::new(), 0)?;
         Ok(walk.found)
@@ -61,10 +62,10 @@ impl FileSystem {
             path.push('/');
             path.push_str(&entry.name);
             if entry.is_directory {
-                if depth < DEEPEST && walk.pattern.may_be_below(path, Case::Insensitive) {
+                if depth < DEEPEST && walk.pattern.may_be_below(path, LetterCase::Insensitive) {
                     self.walk(walk, &self.directory(entry.cluster)?, path, depth + 1)?;
                 }
-            } else if walk.pattern.matches(path, Case::Insensitive) {
+            } else if walk.pattern.matches(path, LetterCase::Insensitive) {
                 walk.found.push(Found { path: path.clone(), bytes: entry.bytes.into() });
             }
             path.truncate(before);
@@ -190,7 +191,7 @@ impl FileSystem {
 
 /// A search in progress.
 struct Walk<'a> {
-    pattern: &'a Pattern,
+    pattern: &'a FilePattern,
     limits: Limits,
     entries: u64,
     found: Vec<Found>,

@@ -1,10 +1,10 @@
 use std::{fs, path::PathBuf};
 
 use proptest::prelude::*;
-use pumice_types::ByteSize;
+use pumice_types::{ByteSize, FilePattern};
 
 use super::*;
-use crate::{Limits, Tree, disk::Region, pattern::Pattern};
+use crate::{Limits, Tree, disk::Region};
 
 struct Image {
     _directory: tempfile::TempDir,
@@ -37,7 +37,7 @@ fn sample() -> Tree {
 }
 
 fn found(volume: &FileSystem, pattern: &str) -> Vec<String> {
-    let pattern: Pattern = pattern.parse().unwrap();
+    let pattern: FilePattern = pattern.parse().unwrap();
     volume.find(&pattern, Limits::default()).unwrap().into_iter().map(|found| found.path).collect()
 }
 

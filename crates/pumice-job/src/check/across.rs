@@ -306,7 +306,7 @@ fn shallow(definition: &Definition, found: &mut Findings) {
 }
 
 fn files(images: &[Image], found: &mut Findings) {
-    const SCHEMES: [&str; 6] = ["http", "https", "file", "scp", "rclone", "downloads"];
+    const SCHEMES: [&str; 7] = ["http", "https", "file", "scp", "rclone", "downloads", "upload"];
     for Resource { url, checksums, .. } in images.iter().map(|image| &image.resource) {
         let scheme = url.value.split_once("://").map(|(scheme, _)| scheme);
         // `{KEY}` may stand for anything, a scheme too.

@@ -3,10 +3,10 @@
 use crate::language::names::BOOTS_OF_DEPLOYED;
 use std::collections::BTreeSet;
 
-use pumice_types::{Diagnostic, Spanned};
+use pumice_types::{Diagnostic, FilePattern, Spanned};
 
 use super::across::Findings;
-use crate::{Action, Block, Boot, BootDetail, Job, Test, TestKind, codes};
+use crate::{Action, Block, Boot, BootDetail, Deploy, Job, Test, TestKind, codes};
 
 /// More roles than this are not looked at.
 const MOST_ROLES: usize = 100;
@@ -54,7 +54,8 @@ pub(super) fn check(job: &Job, found: &mut Findings) {
         match action {
             Action::Boot(boot) => consoles(boot, found),
             Action::Test(test) => results(test, found),
-            _ => {}
+            Action::Deploy(deploy) => taken_files(deploy, found),
+            Action::Command(_) => {}
         }
     }
 }
@@ -92,6 +93,18 @@ fn consoles(boot: &Boot, found: &mut Findings) {
     for pattern in announced.chain(&model.feedbacks) {
         if let Some(problem) = without_group(pattern, "PORT", r"(?P<PORT>\d+)") {
             found.add_defect(problem);
+        }
+    }
+}
+
+/// The patterns of files that are taken out of an image are some.
+fn taken_files(deploy: &Deploy, found: &mut Findings) {
+    let images = deploy.images.iter().chain(&deploy.files);
+    for file in images.flat_map(|image| &image.resource.extract) {
+        if let Err(error) = file.value.value.parse::<FilePattern>() {
+            found.add_defect(Diagnostic::warning(codes::PATTERN, file.value.span, error.to_string()).help(
+                "name the file, `zImage`, its path, `/boot/zImage`, or a pattern of one, `/boot/vmlinuz-*`",
+            ));
         }
     }
 }

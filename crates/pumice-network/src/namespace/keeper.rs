@@ -5,7 +5,6 @@ use std::{
     fs, io,
     net::{Ipv4Addr, TcpListener as StdListener},
     os::fd::{AsFd as _, FromRawFd as _, OwnedFd},
-    path::Path,
     process::ExitCode,
 };
 
@@ -15,8 +14,11 @@ use tokio::{
     net::{TcpListener, TcpStream, UdpSocket, UnixListener, UnixStream, unix::pipe},
 };
 
-use super::{GUEST, NETWORK, Told, Wanted};
-use crate::dhcp;
+use super::{Asked, GATEWAY, GUEST, NETWORK, Told, Wanted, passing, way_out};
+use crate::{
+    dhcp,
+    program::{self, Refused},
+};
 
 /// The body of `keep SPEC`: makes the namespace, says on standard output whether it is there, and serves it until
 /// standard input ends. The program calls it before it starts a thread.
@@ -56,37 +58,12 @@ async fn wait_for_the_end() {
     }
 }
 
-/// Whether this host lets us make a namespace with a tap device, and whether that is in a user namespace: `program`,
-/// which is ours, makes one and ends. On an error gives a message and what to do.
-pub fn try_it(program: &Path, search_path: &str) -> Result<bool, (String, String)> {
-    let wanted = Wanted {
-        tap: "pmctry".to_owned(),
-        socket: std::env::temp_dir().join(format!("pumice-try-{}", std::process::id())),
-        search_path: search_path.to_owned(),
-        forwards: Vec::new(),
-    };
-    let plain = |error: &dyn std::fmt::Display| (error.to_string(), String::new());
-    let text = serde_json::to_string(&wanted).map_err(|error| plain(&error))?;
-    let mut command = std::process::Command::new(program);
-    // Its standard input is at its end at once: it makes the namespace, says so, and lets it go.
-    command.args(["__network", "keep", &text]).current_dir("/").stdin(std::process::Stdio::null());
-    let output = command.output().map_err(|error| plain(&error))?;
-    drop(fs::remove_file(&wanted.socket));
-    match serde_json::from_slice(&output.stdout).map_err(|error| plain(&error))? {
-        Told::Ready { in_user_namespace } => Ok(in_user_namespace),
-        Told::Failed { message, hint } => Err((message, hint)),
-    }
-}
-
 fn tell(told: &Told) {
     let mut line = serde_json::to_vec(told).unwrap_or_default();
     line.push(b'\n');
     let mut out = io::stdout().lock();
     drop(io::Write::write_all(&mut out, &line).and_then(|()| io::Write::flush(&mut out)));
 }
-
-/// A message and what to do.
-type Refused = (String, String);
 
 /// Makes the namespace with its tap, and stays in it. Whether it is in a user namespace too.
 fn make(wanted: &Wanted) -> Result<bool, Refused> {
@@ -111,14 +88,16 @@ fn make(wanted: &Wanted) -> Result<bool, Refused> {
         }
     }
     let tap = wanted.tap.as_str();
-    let own = dhcp::Server::new(NETWORK, true).address().to_string();
     for words in [
         vec!["link", "set", "lo", "up"],
         vec!["tuntap", "add", "dev", tap, "mode", "tap"],
-        vec!["address", "add", &format!("{own}/24"), "dev", tap],
+        vec!["address", "add", &format!("{GATEWAY}/24"), "dev", tap],
         vec!["link", "set", tap, "up"],
     ] {
-        crate::ip::run(&wanted.search_path, &words)?;
+        program::ip(&wanted.search_path, &words)?;
+    }
+    if !wanted.reach.is_nothing() {
+        way_out::prepare(&wanted.reach, &wanted.search_path)?;
     }
     Ok(in_user_namespace)
 }
@@ -134,7 +113,8 @@ async fn serve(wanted: &Wanted) -> io::Result<()> {
     let dhcp = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 67)).await?;
     dhcp.bind_device(Some(wanted.tap.as_bytes()))?;
     dhcp.set_broadcast(true)?;
-    tokio::spawn(give_addresses(dhcp));
+    let way_out = (!wanted.reach.is_nothing()).then_some(dhcp::WayOut { names: way_out::NAMES });
+    tokio::spawn(give_addresses(dhcp, dhcp::Server::new(NETWORK, way_out)));
     for (descriptor, guest_port) in &wanted.forwards {
         let listener = adopt(*descriptor);
         listener.set_nonblocking(true)?;
@@ -150,8 +130,7 @@ fn adopt(descriptor: i32) -> StdListener {
     StdListener::from(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
-async fn give_addresses(socket: UdpSocket) {
-    let mut server = dhcp::Server::new(NETWORK, true);
+async fn give_addresses(socket: UdpSocket, mut server: dhcp::Server) {
     let mut message = [0; 1500];
     while let Ok((length, _)) = socket.recv_from(&mut message).await {
         if let Some(reply) = server.answer(&message[..length]) {
@@ -172,15 +151,28 @@ async fn forward(listener: TcpListener, guest_port: u16) {
     }
 }
 
-/// Leads connections of the supervisor to ports that the simulator opens.
+/// Serves those who want to reach a port that the simulator opens, or to be reached by the guest at one.
 async fn broker(listener: UnixListener) {
-    while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(async move { drop(lead_in(stream).await) });
+    while let Ok((mut stream, _)) = listener.accept().await {
+        tokio::spawn(async move {
+            let (Ok(asked), Ok(port)) = (stream.read_u8().await, stream.read_u16().await) else { return };
+            drop(match asked {
+                LISTEN => listen(&stream, port).await,
+                _ => lead_in(stream, port).await,
+            });
+        });
     }
 }
 
-async fn lead_in(mut outside: UnixStream) -> io::Result<()> {
-    let port = outside.read_u16().await?;
+/// The number of [`Asked::Listen`].
+const LISTEN: u8 = Asked::Listen as u8;
+
+async fn listen(outside: &UnixStream, port: u16) -> io::Result<()> {
+    let listener = StdListener::bind((GATEWAY, port))?;
+    passing::send(outside, listener.as_fd()).await
+}
+
+async fn lead_in(mut outside: UnixStream, port: u16) -> io::Result<()> {
     let Ok(mut inside) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await else {
         return outside.write_u8(0).await;
     };

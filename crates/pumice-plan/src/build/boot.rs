@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use pumice_job::{Action, Boot as JobBoot, BootDetail, Image};
-use pumice_types::{Code, Diagnostic};
+use pumice_types::{Code, Diagnostic, Spanned};
 use pumice_yaml::{Node, Value};
 
 use super::{Builder, ORDER, on_timeout, tries, unsupported::UNSUPPORTED};
 use crate::{
-    boot::{Boot, BootKind, BootloaderPlan, Install, Login, StartMachine, Unpack},
+    boot::{Beside, Boot, BootKind, BootloaderPlan, Install, Login, StartMachine, Unpack},
     container::{ContainerOptions, ContainerPlan},
-    machine::{GuestDisk, ImageSpec, MachinePlanner, MachineSpec, NetworkSpec, OverlayDelivery},
+    machine::{
+        GuestDisk, HostSeen, ImageSpec, MachinePlanner, MachineSpec, NetworkSpec, Outline, OverlayDelivery,
+    },
     plan::Block,
     scope::{BlockScopes, Scope, Tries},
 };
@@ -35,6 +37,14 @@ fn image_specs(image: &Image) -> Vec<ImageSpec> {
         format: None,
     });
     std::iter::once(own).chain(taken).collect()
+}
+
+/// The commands that run beside a model; `None` for none.
+fn commands_beside(boot: &JobBoot) -> Option<&[Spanned<String>]> {
+    match &boot.detail {
+        BootDetail::Model(model) if !model.commands.is_empty() => Some(&model.commands),
+        _ => None,
+    }
 }
 
 impl<'a> Builder<'a> {
@@ -129,6 +139,11 @@ impl<'a> Builder<'a> {
             }
             _ => None,
         };
+        let beside = commands_beside(boot).and_then(|commands| {
+            let name = self.outline_of(index)?.1.steps.beside?;
+            let commands = commands.iter().map(|command| command.value.clone()).collect();
+            Some(Beside { scope: scopes.step(&scope, name), commands })
+        });
         let environment = shell.is_some().then(|| scopes.step(&scope, "export-device-env"));
         let mount_overlay = match &kind {
             BootKind::Machine(machine) => {
@@ -143,6 +158,7 @@ impl<'a> Builder<'a> {
             login,
             shell,
             unpack,
+            beside,
             mount_overlay,
             environment,
             on_timeout: on_timeout(&boot.block, false),
@@ -237,7 +253,7 @@ impl<'a> Builder<'a> {
         if failed {
             return None;
         }
-        let outline = planner.outline(&spec);
+        let outline = self.outline(planner, &spec, boot);
         let deploys: Vec<_> = self.ahead.deploys_before(boot.block.namespace(), index).collect();
         if deploys.is_empty() && spec.images.is_empty() && planner.needs_images() {
             let message = "nothing is deployed in this namespace before it is booted";
@@ -262,12 +278,8 @@ impl<'a> Builder<'a> {
         licences.extend(
             self.device.licences.iter().filter(|name| !licences.contains(name)).cloned().collect::<Vec<_>>(),
         );
-        let container = boot.container.as_ref().map(|container| {
-            let method = self.device.boot_method(planner.device_method(&boot.method.value));
-            let options = ContainerOptions::read(method.and_then(|node| node.get("options")));
-            Box::new(ContainerPlan { container: container.clone(), options })
-        });
-        let host_address = outline.host_address;
+        let container = self.container_of(planner, boot);
+        let host = outline.host;
         let machine = StartMachine {
             spec,
             group,
@@ -276,11 +288,36 @@ impl<'a> Builder<'a> {
             start,
             connect,
             channel_devices,
-            host_address,
+            host,
             licences,
             container,
+            needs_container: commands_beside(boot).is_some(),
         };
         Some((scope, BootKind::Machine(Box::new(machine))))
+    }
+
+    /// The container that the job names for the machine's simulator, and what the device lets it use.
+    fn container_of(&self, planner: &dyn MachinePlanner, boot: &JobBoot) -> Option<Box<ContainerPlan>> {
+        let container = boot.container.clone()?;
+        let method = self.device.boot_method(planner.device_method(&boot.method.value));
+        let options = ContainerOptions::read(method.and_then(|node| node.get("options")));
+        Some(Box::new(ContainerPlan { container, options }))
+    }
+
+    /// What the platform says of the machine. In a container on networks of its own, a simulator's own network shows
+    /// the container's loopback address and not this host's.
+    pub(crate) fn outline(
+        &self,
+        planner: &dyn MachinePlanner,
+        spec: &MachineSpec,
+        boot: &JobBoot,
+    ) -> Outline {
+        let mut outline = planner.outline(spec);
+        let container = self.container_of(planner, boot);
+        if container.is_some_and(|container| !container.options.networks.is_empty()) {
+            outline.host = HostSeen::AsOthers;
+        }
+        outline
     }
 
     /// How the overlay reaches this machine: as its deploy block decides.

@@ -105,7 +105,7 @@ impl Builder<'_> {
         if planner.check(&spec).has_errors() {
             return None;
         }
-        let outline = planner.outline(&spec);
+        let outline = self.outline(planner, &spec, boot);
         Some((spec, outline))
     }
 }

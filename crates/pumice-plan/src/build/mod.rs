@@ -198,10 +198,12 @@ impl Builder<'_> {
 
     fn times(&self, block: &JobBlock, index: usize) -> BlockTimes {
         let named = block.timeouts.iter().map(|named| (named.name.value.clone(), named.timeout.duration));
+        let started = self.ahead.boot(index).and_then(|_| self.outline_of(index));
         BlockTimes {
             timeout: block.timeout.map(|timeout| timeout.duration),
             timeouts: named.collect(),
             factor: self.factor_of(block.console_namespace(), index),
+            usual: started.and_then(|(_, outline)| outline.boot_time),
         }
     }
 

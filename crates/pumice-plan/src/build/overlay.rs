@@ -29,14 +29,14 @@ impl Builder<'_> {
         let compress = compress.then(|| scopes.step(&scope, "compress-overlay"));
         let signal_delay_ms = self.device.character_delays.test_ms;
         let channel_devices = outline.map(|outline| outline.channel_devices.clone()).unwrap_or_default();
-        let host_address = outline.and_then(|outline| outline.host_address);
+        let host = outline.map(|outline| outline.host.clone()).unwrap_or_default();
         OverlayPlan {
             scope,
             definitions_scope,
             definitions,
             compress,
             channel_devices,
-            host_address,
+            host,
             signal_delay_ms,
         }
     }

@@ -49,9 +49,6 @@ fn lavas(script: &str) -> (Vec<String>, String) {
     (words[1..].to_vec(), format!("/{directory}/"))
 }
 
-/// Jobs that nobody plans, whose models get no arguments: `commands` beside the model are refused by name.
-const UNPLANNED: &[&str] = &["fvp-shell-commands.yaml"];
-
 #[test]
 fn the_model_gets_the_arguments_that_lava_would_give_it() {
     let (Some(plans), Some(jobs)) = (lines("plans.jsonl"), lines("jobs.jsonl")) else {
@@ -77,12 +74,10 @@ fn the_model_gets_the_arguments_that_lava_would_give_it() {
                 None => word.clone(),
             };
             let expected: Vec<_> = expected.iter().map(here).collect();
-            let Some((spec, deploys)) =
-                texts.get(of).and_then(|job| planned(job, line["device_yaml"].as_str().unwrap_or_default()))
-            else {
-                assert!(UNPLANNED.contains(&of), "not planned: {of}");
-                continue;
-            };
+            let (spec, deploys) = texts
+                .get(of)
+                .and_then(|job| planned(job, line["device_yaml"].as_str().unwrap_or_default()))
+                .unwrap_or_else(|| panic!("not planned: {of}"));
             let files = deploys.iter().flat_map(|deploy| &deploy.downloads);
             let images = files.map(|file| {
                 let base = file.resource.url.value.rsplit('/').next().unwrap_or_default().to_owned();

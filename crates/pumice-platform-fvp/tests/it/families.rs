@@ -32,11 +32,11 @@ fn library() -> ModelLibrary {
     library
 }
 
-/// The launch of a model of the library with files of these labels; `boot` is more of the boot block.
-fn launch(model: &str, images: &[&str], boot: &str, network: Option<NetworkSpec>) -> Launch {
+/// A model of the library with files of these labels; `boot` is more of the boot block.
+fn spec(model: &str, images: &[&str], boot: &str, network: Option<NetworkSpec>) -> MachineSpec {
     let (boot, mistakes) = pumice_yaml::parse(&format!("model: {model}\n{boot}"), SourceId::default());
     assert!(!mistakes.has_errors(), "{mistakes:?}");
-    let spec = MachineSpec {
+    MachineSpec {
         platform: "fvp".to_owned(),
         method: Spanned::new("fvp".to_owned(), Span::default()),
         namespace: "common".to_owned(),
@@ -58,7 +58,12 @@ fn launch(model: &str, images: &[&str], boot: &str, network: Option<NetworkSpec>
         wants_channel: false,
         overlay: None,
         guest_disk: GuestDisk::default(),
-    };
+    }
+}
+
+/// Its launch.
+fn launch(model: &str, images: &[&str], boot: &str, network: Option<NetworkSpec>) -> Launch {
+    let spec = spec(model, images, boot, network);
     let mistakes = pumice_plan::MachinePlanner::check(&Fvp, &spec);
     assert!(!mistakes.has_errors(), "{model}: {mistakes:?}");
     let file = |label: &&str| ((*label).to_owned(), PathBuf::from(format!("/job/{label}/{label}.bin")));
@@ -88,6 +93,9 @@ fn shown(launch: &Launch) -> String {
     for console in &launch.consoles {
         let _ = write!(out, "\nconsole {} ({:?})", console.name, console.role);
     }
+    if let Some(network) = &launch.network {
+        let _ = write!(out, "\nnetwork {network:?}");
+    }
     for note in &launch.notes {
         let _ = write!(out, "\nnote: {note}");
     }
@@ -102,7 +110,13 @@ type Case = (&'static str, &'static str, &'static [&'static str], &'static str, 
 fn every_family_and_form_of_boot_has_its_command_line() {
     const WRAPPER: &[&str] = &["axf", "kernel", "dtb", "initrd"];
     let user = || Some(NetworkSpec::User { forwards: Vec::new(), mac: None });
+    let tap = |bridge: Option<&str>| {
+        let bridge = bridge.map(str::to_owned);
+        Some(NetworkSpec::Tap { bridge, forwards: Vec::new(), mac: None })
+    };
     let cases: Vec<Case> = vec![
+        ("ve-a15x1-tap-in-a-namespace", "A15x1", WRAPPER, "", tap(None)),
+        ("foundation-tap-on-a-bridge", "foundation", &["bl1", "fip", "disk"], "", tap(Some("br0"))),
         ("ve-a15x1-boot-wrapper", "A15x1", WRAPPER, "append: console=ttyAMA0 root=/dev/ram0", user()),
         ("ve-a15x1-sd-card", "A15x1", &["axf", "kernel", "dtb", "sd"], "append: root=/dev/mmcblk0p2", None),
         ("ve-a15x4-a7x4-virtio-block", "A15x4-A7x4", &["axf", "kernel", "dtb", "initrd", "disk"], "", None),
@@ -142,4 +156,19 @@ fn every_family_and_form_of_boot_has_its_command_line() {
         expect_file![format!("{}/tests/it/families/{name}.txt", env!("CARGO_MANIFEST_DIR"))]
             .assert_eq(&shown(&launch));
     }
+}
+
+#[test]
+fn commands_beside_a_model_need_its_container() {
+    let check = |boot: &str, expected: &[&str]| {
+        let mistakes = pumice_plan::MachinePlanner::check(&Fvp, &spec("A15x1", &["axf"], boot, None));
+        let said: Vec<_> = mistakes.iter().map(|one| one.message.clone()).collect();
+        assert_eq!(said, expected, "{boot}");
+    };
+    check("commands: [a]", &["`commands` run in the model's container, and the job names none"]);
+    check("commands: [a]\ndocker: {name: x}", &[]);
+    check(
+        "erpc_app: x\ndocker: {name: x}",
+        &["`erpc_app`, a program that runs beside the model and becomes its console, is not supported"],
+    );
 }

@@ -2,6 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 
+use pumice_plan::HostSeen;
+use pumice_platform::bridge_address;
+
 /// Where this host is seen from a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct HostAddress {
@@ -12,15 +15,16 @@ pub(crate) struct HostAddress {
 }
 
 impl HostAddress {
-    /// `shown` is the address that a simulator's own network gives to what listens on the loopback address. Guests on
-    /// other networks reach the host as anybody does, at the address that it has for the world; a host without a
-    /// network has its loopback address alone.
-    pub(crate) fn of(shown: Option<Ipv4Addr>) -> Self {
+    /// What the plan says, with the addresses that this host has now; a host without a network has its loopback
+    /// address alone.
+    pub(crate) fn of(seen: &HostSeen, search_path: &str) -> Self {
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        if let Some(shown) = shown {
-            return Self { listen: loopback, seen: IpAddr::V4(shown) };
-        }
-        let own = own_address().unwrap_or(loopback);
+        let own = match seen {
+            HostSeen::LoopbackAt(shown) => return Self { listen: loopback, seen: IpAddr::V4(*shown) },
+            HostSeen::OnBridge(bridge) => bridge_address(bridge, search_path).map(IpAddr::V4),
+            HostSeen::AsOthers => None,
+        };
+        let own = own.or_else(own_address).unwrap_or(loopback);
         Self { listen: own, seen: own }
     }
 }

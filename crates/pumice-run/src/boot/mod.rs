@@ -1,6 +1,7 @@
 //! Boot blocks: bring a machine to where tests can run.
 
 mod address;
+mod beside;
 mod bootloader;
 mod connect;
 pub(crate) mod container;
@@ -48,6 +49,8 @@ pub(crate) struct Booted {
     pub(crate) console: Console,
     /// Its channel for signals, kept so that it is drained to its end.
     pub(crate) channel: Option<Console>,
+    /// Consoles that were the main one before, kept for the same reason.
+    pub(crate) others: Vec<Console>,
     /// The signals of its tests.
     pub(crate) heard: mpsc::UnboundedReceiver<Heard>,
     /// How long its consoles may be silent.
@@ -171,6 +174,9 @@ async fn reach_shell(
     if let Some(unpack) = &plan.unpack {
         overlay::fetch(unpack, deployed, booted, cx).await?;
     }
+    if let Some(beside) = &plan.beside {
+        beside::run(beside, booted, cx).await?;
+    }
     Ok(())
 }
 
@@ -250,7 +256,7 @@ pub(crate) async fn machine_failure(machine: &Machine) -> Failure {
             Failure::new(Cause::SimulatorExited, message).blame(pumice_types::Fault::Job)
         }
         pumice_platform::Ended::Exited(_) => {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            machine.last_words().await;
             let message = "the simulator ended while it was needed";
             machine.failure().unwrap_or_else(|| Failure::new(Cause::SimulatorExited, message))
         }
@@ -263,14 +269,14 @@ const STOP_PATIENCE: Duration = Duration::from_secs(60);
 /// Ends a machine, its consoles read to their end.
 pub(crate) async fn stop(booted: Booted, cx: &StepCx) -> Result<(), Failure> {
     let late = Deadline::after(Instant::now(), STOP_PATIENCE, "the stop of the machine");
-    let Booted { machine, console, channel, seats, .. } = booted;
+    let Booted { machine, console, channel, others, seats, .. } = booted;
     let platform = machine.launch().platform;
     let stopped = machine.stop(&late).await?;
     drop(seats);
     report_measures(&stopped.measured, cx);
     console.close(&late).await;
-    if let Some(channel) = channel {
-        channel.close(&late).await;
+    for other in channel.into_iter().chain(others) {
+        other.close(&late).await;
     }
     let how = stopped.by.map_or_else(|| "by itself".to_owned(), |by| format!("by {by}"));
     cx.report().debug(format!("the machine ({platform}) ended {how}: it {}", stopped.exit.status));

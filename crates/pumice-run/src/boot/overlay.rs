@@ -43,6 +43,7 @@ pub(crate) async fn fetch(
         let served = Served::file(archive, booted.host.listen).await.map_err(|error| {
             Failure::new(Cause::HostRefused, format!("the overlay cannot be served to the guest: {error}"))
         })?;
+        booted.machine.offer(served.port).await?;
         let url = format!("http://{}:{}{}", booted.host.seen, served.port, served.target);
         let file = served.target.rsplit('/').next().unwrap_or_default().to_owned();
         let transfer = &plan.transfer;

@@ -36,7 +36,8 @@ pub(super) async fn find(
     };
     let image = &container.container.image.value;
     let mut own = None;
-    if platform.prefers_own_program() {
+    // What runs beside the model runs in the container that the job names for both, and nowhere else.
+    if platform.prefers_own_program() && !plan.needs_container {
         match looked(platform.probe(Some(&plan.spec), &host.host).await) {
             Ok(facts) => {
                 let program = facts.program.as_deref().unwrap_or("it".as_ref()).display();

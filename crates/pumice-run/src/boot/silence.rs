@@ -17,6 +17,11 @@ impl Silence {
         Self { limit, consoles: consoles.into_iter().map(Console::sender).collect() }
     }
 
+    /// Counts another console among them.
+    pub(crate) fn add(&mut self, console: &Console) {
+        self.consoles.push(console.sender());
+    }
+
     /// Resolves when nothing was heard for too long, counted from now at the earliest.
     pub(crate) async fn exceeded(&self) -> Failure {
         let Some(limit) = self.limit else { return std::future::pending().await };

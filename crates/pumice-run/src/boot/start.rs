@@ -10,10 +10,10 @@ use std::{
 };
 
 use pumice_console::{kernel_watches, reset_watch};
-use pumice_plan::{MachineSpec, NetworkSpec, Scope, boot::StartMachine};
+use pumice_plan::{HostSeen, MachineSpec, NetworkSpec, Scope, boot::StartMachine};
 use pumice_platform::{
-    Bound, ConsoleRole, InstallStage, Installation, Launch, Machine, Monitor, NfsRoot, Platform, SIMULATOR,
-    StartOptions,
+    Bound, COMMANDS, ConsoleRole, InstallStage, Installation, Launch, Machine, Monitor, NfsRoot, Platform,
+    SIMULATOR, StartOptions,
 };
 use pumice_types::{Blame as _, Cause, Diagnostics, Failure};
 use serde_json::json;
@@ -168,7 +168,7 @@ impl Starter<'_> {
         let extra = json!(launch.extra);
         let namespace = &plan.spec.namespace;
         let mut booted = start(monitor, launch, namespace, host, facts, seats, cx).await?;
-        booted.host = HostAddress::of(plan.host_address);
+        booted.host = HostAddress::of(&plan.host, &self.host.search_path);
         cx.record(extra);
         Ok(booted)
     }
@@ -217,6 +217,7 @@ pub(super) async fn start(
     let mut roles: HashMap<_, _> =
         launch.consoles.iter().map(|console| (console.name.clone(), console.role)).collect();
     roles.entry(SIMULATOR.to_owned()).or_insert(ConsoleRole::Feedback);
+    roles.entry(COMMANDS.to_owned()).or_insert(ConsoleRole::Main);
     let file = transcript(host.output_dir.as_deref(), namespace, cx);
     let (log, heard) = ConsoleLog::new(cx.report().clone(), namespace, roles, file, facts.mask.clone());
     let clock = log.start();
@@ -224,6 +225,7 @@ pub(super) async fn start(
         guard: &host.guard,
         search_path: &host.search_path,
         network_helper: &host.network_helper,
+        networks: &host.networks,
         watches: kernel_watches().into_iter().chain([reset_watch()]).collect(),
         pacing: facts.pacing,
         inherited: seats.iter().filter_map(|seat| seat.share().ok()).collect(),
@@ -246,6 +248,7 @@ pub(super) async fn start(
         machine,
         console,
         channel,
+        others: Vec::new(),
         heard,
         clock,
         silence,
@@ -253,7 +256,7 @@ pub(super) async fn start(
         seats: Vec::new(),
         reach,
         minds_kernel: true,
-        host: HostAddress::of(None),
+        host: HostAddress::of(&HostSeen::default(), &host.search_path),
     })
 }
 

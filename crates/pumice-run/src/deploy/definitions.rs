@@ -62,7 +62,8 @@ pub(crate) async fn run(plan: &DefinitionPlan, host: &RunHost, cx: &StepCx) -> R
             let tree = archive(plan, &request, host, cx).await?;
             let files = stripped(files(&tree)?, *strip_components);
             let (definition, text) = read(plan, &files)?;
-            let repository = serde_json::Value::from(repository.value.clone());
+            // A query may be what opens the file, and results are there for everybody.
+            let repository = serde_json::Value::from(pumice_store::shown_url(&repository.value));
             Ok(Fetched { definition, text, files, commit: None, repository })
         }
     })

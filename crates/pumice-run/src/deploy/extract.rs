@@ -8,7 +8,7 @@ use std::{
 
 use pumice_image::{Limits, disk::Disk};
 use pumice_plan::deploy::ExtractFiles;
-use pumice_types::{Blame as _, ByteSize, Cause, Failure};
+use pumice_types::{Blame as _, ByteSize, Cause, Failure, InvalidFilePattern};
 use serde_json::json;
 
 use super::{apply::on_thread, download::cannot_make};
@@ -52,7 +52,8 @@ fn take(plan: &ExtractFiles, image: &Path, directory: &Path) -> Result<Vec<Taken
             failure.message = format!("no {label} is taken out of the image: {}", failure.message);
             failure
         };
-        let pattern = file.pattern.value.parse().map_err(|error: pumice_image::InvalidPattern| {
+        // Checked with the job, which is read the same way.
+        let pattern = file.pattern.value.parse().map_err(|error: InvalidFilePattern| {
             explained(Failure::new(Cause::InvalidDefinition, error.to_string()))
         })?;
         let found = match plan.partition {

@@ -84,7 +84,7 @@ pub(crate) async fn build(
             job: facts.job,
             root: facts.guest.directory.clone(),
             os: facts.guest.os.clone(),
-            environment: environment(plan, facts),
+            environment: environment(plan, host, facts),
             secrets: host.secrets.clone(),
             channel: plan.channel_devices.clone(),
             multi_node: host.peers.as_ref().map(node),
@@ -107,9 +107,9 @@ fn node(peers: &Peers) -> overlay::Node {
 }
 
 /// The variables of the test shell, with the address at which the guest sees this host (lava-compat 4.1).
-fn environment(plan: &OverlayPlan, facts: &Facts<'_>) -> Vec<(String, String)> {
-    let host = HostAddress::of(plan.host_address).seen.to_string();
-    facts.environment.iter().cloned().chain([("LAVA_DISPATCHER_IP".to_owned(), host)]).collect()
+fn environment(plan: &OverlayPlan, host: &RunHost, facts: &Facts<'_>) -> Vec<(String, String)> {
+    let seen = HostAddress::of(&plan.host, &host.search_path).seen.to_string();
+    facts.environment.iter().cloned().chain([("LAVA_DISPATCHER_IP".to_owned(), seen)]).collect()
 }
 
 async fn definition_run(

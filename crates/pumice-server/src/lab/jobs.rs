@@ -122,8 +122,10 @@ pub(crate) async fn resubmit(shared: &Arc<Shared>, who: &Identity, name: &str) -
     let mut reader = shared.database.read().await?;
     let job = find(&mut reader, who, name).await?;
     let text = submitted_text(&mut reader, &job).await?;
+    // Who may see the job may have it run again, with what its submitter sent for it.
+    let lent = reader.uploads_of_job(job.id).await?;
     drop(reader);
-    submission::submit(shared, who, &text).await
+    submission::submit_with(shared, who, &text, &lent).await
 }
 
 /// What was submitted: for a member of a group, the whole.

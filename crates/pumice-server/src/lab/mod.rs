@@ -12,10 +12,15 @@ pub(crate) mod render;
 pub(crate) mod reservation;
 pub(crate) mod split;
 pub(crate) mod submission;
+pub(crate) mod upload_urls;
+pub(crate) mod uploads;
 pub(crate) mod workers;
 
 /// The user who submits health checks, as LAVA names it.
 pub(crate) const HEALTH_USER: &str = "lava-health";
+
+/// The name under which the server itself acts, as in LAVA's events.
+pub(crate) const SERVER: &str = "lavaserver";
 
 use pumice_db::AuditEntry;
 
@@ -30,9 +35,21 @@ pub(crate) fn deed(
     object: &str,
     message: impl Into<String>,
 ) -> AuditEntry {
+    deed_of(shared, who.name(), action, kind, object, message)
+}
+
+/// An entry for the audit log, of somebody by name.
+pub(crate) fn deed_of(
+    shared: &Shared,
+    username: &str,
+    action: &str,
+    kind: &str,
+    object: &str,
+    message: impl Into<String>,
+) -> AuditEntry {
     AuditEntry {
         at: shared.clock.now(),
-        username: who.name().to_owned(),
+        username: username.to_owned(),
         action: action.to_owned(),
         kind: kind.to_owned(),
         object: object.to_owned(),

@@ -8,7 +8,7 @@ use pumice_sched::{Event, JobKind, JobRequest, Member};
 use pumice_types::{DeviceName, JobId, WorkerName};
 use serde_json::{Value, json};
 
-use super::{HEALTH_USER, definition, needs, split};
+use super::{HEALTH_USER, definition, needs, split, upload_urls, uploads};
 use crate::{
     access::{Identity, Scope},
     app::Shared,
@@ -28,6 +28,16 @@ pub(crate) enum Submitted {
 
 /// Submits a text.
 pub(crate) async fn submit(shared: &Arc<Shared>, who: &Identity, text: &str) -> Result<Submitted, Refusal> {
+    submit_with(shared, who, text, &[]).await
+}
+
+/// Submits a text that may name the uploads `lent` beside the submitter's own.
+pub(crate) async fn submit_with(
+    shared: &Arc<Shared>,
+    who: &Identity,
+    text: &str,
+    lent: &[String],
+) -> Result<Submitted, Refusal> {
     let user = who.using(Scope::Submit)?;
     let refused = |reason: &str| Refusal::Invalid(format!("Problem with submitted job data: {reason}"));
     let checked =
@@ -37,7 +47,9 @@ pub(crate) async fn submit(shared: &Arc<Shared>, who: &Identity, text: &str) -> 
     }
     let job =
         Planned { who, text, job: &checked.job, whole: checked.node.to_json(), now: shared.clock.now() };
+    let named = upload_urls::named(&job.whole);
     let mut writer = shared.database.write().await?;
+    uploads::check_named(&mut writer, user.id, &named, lent).await?;
     let members = if checked.job.multinode.is_some() {
         job.group(&mut writer, user.id).await?
     } else {
@@ -45,6 +57,11 @@ pub(crate) async fn submit(shared: &Arc<Shared>, who: &Identity, text: &str) -> 
     };
     let is_group = checked.job.multinode.is_some();
     let ids = insert(shared, &mut writer, members, JobKindOf::Person).await?;
+    for (id, _) in &ids {
+        for url in &named {
+            writer.add_job_upload(*id, url.sha256(), job.now).await?;
+        }
+    }
     writer.commit().await?;
     announce(shared, &ids).await?;
     if !is_group {

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::{
     app::Shared,
-    lab::{artifact_tokens, render},
+    lab::{artifact_tokens, render, upload_urls, uploads},
+    origin::Origin,
     refusal::Refusal,
     yaml,
 };
@@ -56,19 +57,28 @@ fn context_of(definition: &str) -> Map {
     node.and_then(|node| node.get("context")?.as_map().cloned()).unwrap_or_default()
 }
 
-/// The definition with the names of the submitter's remote artifact tokens replaced by their secrets: in the headers of
-/// `deploy` and `test` actions, and in `secrets` (lava-compat 6.3). What is kept has only the names.
-pub(crate) async fn definition_with_secrets(
+/// The definition for a job's worker. What is kept of a job has names only, and here is what they stand for: remote artifact tokens
+/// of the submitter's in the headers of `deploy` and `test` actions and in `secrets` (lava-compat 6.3), and addresses with
+/// capabilities for the files that were sent for the job, on the server as the worker reached it.
+pub(crate) async fn definition_for_worker(
     shared: &Shared,
     reader: &mut Reader,
     job: &Job,
+    origin: &Origin,
 ) -> Result<String, Refusal> {
     let text = reader.job_text(job.id).await?.ok_or_else(|| Refusal::missing("Definition of job", job.id))?;
     let tokens = artifact_tokens::of_user(reader, &shared.key, job.submitter_id).await?;
-    if tokens.is_empty() {
+    let sent = reader.uploads_of_job(job.id).await?;
+    if tokens.is_empty() && sent.is_empty() {
         return Ok(text.definition);
     }
     let Some(mut definition) = yaml::read(&text.definition) else { return Ok(text.definition) };
+    if !sent.is_empty() {
+        upload_urls::replace(&mut definition, &|url| {
+            let is_sent = sent.iter().any(|sha256| sha256 == url.sha256());
+            is_sent.then(|| format!("{}{}", origin.base, uploads::path_for(shared, job, url)))
+        });
+    }
     let secret =
         |name: &str| tokens.iter().find(|token| token.name == name).map(|token| token.secret.clone());
     if let Some(secrets) = definition.get_mut("secrets") {

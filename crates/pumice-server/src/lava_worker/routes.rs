@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use axum::{
-    Form, Json, Router,
+    Extension, Form, Json, Router,
     extract::{ConnectInfo, Path, Query, State},
     http::{Extensions, HeaderMap, StatusCode},
     routing::{get, post},
@@ -18,12 +18,12 @@ use serde_json::{Value, json};
 use super::{
     answer::{Answer, Error},
     finish,
-    give::{configuration_for, definition_with_secrets, job_token, token_fits},
+    give::{configuration_for, definition_for_worker, job_token, token_fits},
 };
 use crate::{
     app::Shared,
     lab::workers,
-    origin::Peer,
+    origin::{Origin, Peer},
     refusal::{Refusal, with_sources},
     rest::check_password,
     results,
@@ -178,14 +178,20 @@ async fn authorised(shared: &Shared, headers: &HeaderMap, id: i64) -> Result<Job
     Ok(job)
 }
 
-async fn fetch(State(shared): State<Arc<Shared>>, headers: HeaderMap, Path(id): Path<i64>) -> Answer {
+async fn fetch(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    Extension(origin): Extension<Origin>,
+    Path(id): Path<i64>,
+) -> Answer {
     let job = authorised(&shared, &headers, id).await?;
     let mut reader = shared.database.read().await?;
     let given = configuration_for(&shared, &mut reader, &job).await?;
     let given = given.map_err(|reason| Error(StatusCode::CONFLICT, reason))?;
-    let definition = definition_with_secrets(&shared, &mut reader, &job).await?;
+    let definition = definition_for_worker(&shared, &mut reader, &job, &origin).await?;
     drop(reader);
     let mut writer = shared.database.write().await?;
+    writer.use_uploads_of_job(job.id, shared.clock.now()).await?;
     writer.set_job_configuration(job.id, &given).await?;
     writer.commit().await?;
     Ok(Json(json!({

@@ -1,6 +1,8 @@
 //! Where callbacks may go. A job's text is hostile: it must not make the server talk to its own network.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+
+use pumice_types::is_public_address;
 
 /// Why an address is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,7 +54,7 @@ pub(super) fn check(url: &str, allowed: &[String], private: bool) -> Result<Vec<
     if found.is_empty() {
         return Err(AddressError::Unknown(host));
     }
-    match found.iter().find(|address| !private && !is_public(address.ip())) {
+    match found.iter().find(|address| !private && !is_public_address(address.ip())) {
         Some(address) => Err(AddressError::NotPublic(host, address.ip())),
         None => Ok(found),
     }
@@ -71,43 +73,6 @@ fn matches(pattern: &str, text: &str) -> bool {
         }
     }
     from(pattern.as_bytes(), text.as_bytes())
-}
-
-/// Whether anybody in the world could use the address (IANA's special-purpose registries, RFC 6890).
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => is_public_v4(address),
-        IpAddr::V6(address) => match address.to_ipv4_mapped() {
-            Some(inner) => is_public_v4(inner),
-            None => is_public_v6(address),
-        },
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, ..] = address.octets();
-    !(address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_unspecified()
-        || address.is_broadcast()
-        || address.is_documentation()
-        || address.is_multicast()
-        || a == 0
-        || a == 100 && (64..128).contains(&b)
-        || a == 198 && (b == 18 || b == 19)
-        || a >= 240)
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    let first = address.segments()[0];
-    !(address.is_loopback()
-        || address.is_unspecified()
-        || address.is_multicast()
-        || first & 0xfe00 == 0xfc00
-        || first & 0xffc0 == 0xfe80
-        || first == 0x2001 && address.segments()[1] == 0x0db8
-        || first == 0x0064)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Json,
     extract::{Path, State},
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use pumice_db::{Condition, Job, JobHealthWord, JobStateWord, Order, Reader, Timestamp};
@@ -26,7 +26,7 @@ use crate::{
         submission::{self, Submitted},
     },
     refusal::Refusal,
-    results, stream,
+    results, stored, stream,
 };
 
 /// A job as REST shows it.
@@ -242,19 +242,17 @@ pub(super) async fn files(SeenJob { shared, job, .. }: SeenJob) -> Answer {
 
 pub(super) async fn file(
     SeenJob { shared, job, .. }: SeenJob,
+    headers: HeaderMap,
     Path((_, name)): Path<(String, String)>,
 ) -> Answer<Response> {
     let missing = || Refusal::missing("File", &name);
     let wanted: Name = name.parse().map_err(|_| missing())?;
     let known = shared.database.read().await?.attachments(job.id).await?;
     let known = known.into_iter().find(|file| file.name == wanted.as_str()).ok_or_else(missing)?;
-    let storage = Arc::clone(&shared.storage);
-    let place = results::place(&job);
-    let path = tokio::task::spawn_blocking(move || storage.file(place, &wanted)).await;
-    let path = path.map_err(|error| Refusal::Internal(error.to_string()))?.map_err(Refusal::from)?;
-    let path = path.ok_or_else(missing)?;
+    let (storage, place) = (Arc::clone(&shared.storage), results::place(&job));
+    let open = move |from| storage.read_file(place, &wanted, from);
+    let answer = stored::answer(&headers, Some(&known.sha256), open).await?.ok_or_else(missing)?;
     let disposition = format!("attachment; filename=\"{}\"", known.name);
-    let headers = [(header::CONTENT_TYPE, known.content_type), (header::CONTENT_DISPOSITION, disposition)];
-    let length = [(header::CONTENT_LENGTH, known.size_bytes.to_string())];
-    Ok((headers, length, stream::file(&shared, path, 0)).into_response())
+    let told = [(header::CONTENT_TYPE, known.content_type), (header::CONTENT_DISPOSITION, disposition)];
+    Ok((told, answer).into_response())
 }

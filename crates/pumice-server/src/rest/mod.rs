@@ -15,6 +15,7 @@ mod seen;
 mod small;
 mod system;
 mod token;
+mod uploads;
 mod workers;
 
 pub(crate) use answer::{Refused, Who};

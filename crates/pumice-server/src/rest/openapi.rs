@@ -75,6 +75,19 @@ const FILTERS: [(&str, &[&str]); 4] = [
     ("/jobs/{id}/tests/", &["name", "result", "suite", "suite__name"]),
 ];
 
+/// What a request must say in its address: name, type, what it is.
+type Query = (&'static str, &'static str, &'static str);
+
+const QUERIES: [(&str, &str, &[Query]); 1] = [(
+    "put",
+    "/uploads/{sha256}/",
+    &[
+        ("name", "string", "What the file is called."),
+        ("size", "integer", "How many bytes the whole file has."),
+        ("offset", "integer", "Which of them is the first one of this piece; at most 4 MiB come at once."),
+    ],
+)];
+
 /// The description.
 pub(super) fn document() -> Value {
     let mut paths = Map::new();
@@ -124,6 +137,10 @@ fn parameters(method: &str, path: &str) -> Vec<Value> {
         .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": kind}}))
         .collect();
     let is_list = schema::ANSWERS.iter().any(|(known, name)| *known == path && name.starts_with("Page["));
+    let own = QUERIES.iter().find(|(m, known, _)| *m == method && *known == path);
+    described.extend(own.into_iter().flat_map(|(.., queries)| *queries).map(|(name, kind, does)| {
+        json!({"name": name, "in": "query", "required": true, "description": does, "schema": {"type": kind}})
+    }));
     if method == "get" && is_list {
         described.extend(LIST_PARAMETERS.iter().map(|(name, kind, does)| {
             json!({"name": name, "in": "query", "description": does, "schema": {"type": kind}})
@@ -154,6 +171,10 @@ fn answer(method: &str, path: &str) -> Value {
 fn body(method: &str, path: &str) -> Option<Value> {
     if path == "/devices/validate/" {
         return Some(json!({"required": true, "content": {"text/plain": {"schema": {"type": "string"}}}}));
+    }
+    if (method, path) == ("put", "/uploads/{sha256}/") {
+        let bytes = json!({"type": "string", "format": "binary"});
+        return Some(json!({"required": true, "content": {"application/octet-stream": {"schema": bytes}}}));
     }
     let (.., line) = schema::REQUESTS.iter().find(|(m, known, _)| *m == method && *known == path)?;
     (!line.is_empty())
@@ -199,7 +220,8 @@ mod tests {
         let routes: Vec<_> =
             ROUTES.iter().flat_map(|r| r.methods.iter().map(|(m, _)| (*m, r.path))).collect();
         for (method, path) in &routes {
-            let takes_body = matches!(*method, "post" | "put" | "patch") && *path != "/devices/validate/";
+            let takes_body = matches!(*method, "post" | "put" | "patch")
+                && !["/devices/validate/", "/uploads/{sha256}/"].contains(path);
             let is_described = schema::REQUESTS.iter().any(|(m, known, _)| m == method && known == path);
             assert_eq!(takes_body, is_described, "{method} {path}");
         }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::{
     accounts, device_types, devices, jobs, list::ListQuery, openapi, permissions, results, small, system,
-    token, workers,
+    token, uploads, workers,
 };
 use crate::app::Shared;
 
@@ -108,6 +108,9 @@ routes! {
         get(small::own_artifact_tokens).post(small::add_artifact_token),
     "/remote-artifact-tokens/{id}/" ["get" "Shows one.", "put" "Changes one.", "patch" "Changes one.", "delete" "Removes one."]
         get(small::artifact_token).put(small::change_artifact_token).patch(small::change_artifact_token).delete(small::delete_artifact_token),
+    "/uploads/" ["get" "Lists one's files for jobs."] get(uploads::list),
+    "/uploads/{sha256}/" ["get" "How much of a file is there.", "put" "Adds a piece of it.", "delete" "Removes it."]
+        get(uploads::show).put(uploads::put).delete(uploads::remove).layer(uploads::body_limit()),
     "/groups/" ["get" "Lists groups.", "post" "Adds one."] get(accounts::groups).post(accounts::add_group),
     "/groups/{id}/" ["get" "Shows one.", "put" "Renames one.", "patch" "Renames one.", "delete" "Removes one."]
         get(accounts::group).put(accounts::rename_group).patch(accounts::rename_group).delete(accounts::delete_group),

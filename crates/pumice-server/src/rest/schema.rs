@@ -116,6 +116,8 @@ pub(super) const ANSWERS: &[(&str, &str)] = &[
     ("/workers/{hostname}/", "Worker"),
     ("/remote-artifact-tokens/", "Page[ArtifactToken]"),
     ("/remote-artifact-tokens/{id}/", "ArtifactToken"),
+    ("/uploads/", "Page[Upload]"),
+    ("/uploads/{sha256}/", "Upload"),
     ("/groups/", "Page[Group]"),
     ("/groups/{id}/", "Group"),
     ("/users/", "Page[User]"),
@@ -165,6 +167,10 @@ const THINGS: &[(&str, &str)] = &[
         "hostname!:string state!:string health!:WorkerHealth description!:string? last_ping!:time job_limit!:integer version!:string? token:string",
     ),
     ("ArtifactToken", "id!:integer name!:string token!:string"),
+    (
+        "Upload",
+        "sha256!:string name!:string size!:integer offset!:integer complete!:boolean created!:time expires!:time",
+    ),
     ("Group", "id!:integer name!:string"),
     (
         "User",

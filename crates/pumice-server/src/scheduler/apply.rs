@@ -10,11 +10,9 @@ use super::{record::health_for_database, round::Round};
 use crate::{
     app::Shared,
     events::{self, device_event, job_event, worker_event},
+    lab::SERVER,
     notify,
 };
-
-/// The name under which the server itself acts, as in LAVA's events.
-const SERVER: &str = "lavaserver";
 
 /// Whom to tell once it is written.
 #[derive(Default)]

@@ -7,6 +7,7 @@
 //! jobs/12/12345/3/files/NAME       a whole file
 //! jobs/12/12345/3/files/.NAME.part a file that is being sent, and `.NAME.aim`, what it is to become
 //! jobs/12/12345/3/NAME             a text of the server's own
+//! uploads/                         files that people sent for their jobs, see `uploads.rs`
 //! ```
 
 use std::{
@@ -17,10 +18,13 @@ use std::{
 };
 
 use pumice_types::{JobId, Name};
-use sha2::{Digest as _, Sha256};
 
-use super::{FileAim, FileSize, LogSize, Place, Storage, StoreError, index};
-use crate::secrets::hexadecimal;
+use super::{
+    FileAim, FileSize, LogSize, Place, Storage, StoreError, Stored,
+    growing::{self, Growing},
+    index,
+    uploads::Uploads,
+};
 
 /// The layout this program writes.
 const LAYOUT: &str = "1";
@@ -33,6 +37,7 @@ pub struct Directory {
     root: PathBuf,
     /// How long each log is that is being written. The inner lock makes appends take turns.
     logs: Mutex<HashMap<Place, Arc<Mutex<Option<Written>>>>>,
+    uploads: Uploads,
 }
 
 #[derive(Clone, Copy)]
@@ -43,9 +48,9 @@ struct Written {
 }
 
 impl Directory {
-    /// Uses `root`, made when it is missing. A directory of another layout is refused.
-    pub fn open(root: impl Into<PathBuf>) -> io::Result<Self> {
-        let root = root.into();
+    /// Uses `jobs` and `uploads` in `state`, made when they are missing. A directory of another layout is refused.
+    pub fn open(state: impl AsRef<Path>) -> io::Result<Self> {
+        let root = state.as_ref().join("jobs");
         fs_err::create_dir_all(&root)?;
         let layout = root.join("layout");
         match fs_err::read_to_string(&layout) {
@@ -58,7 +63,8 @@ impl Directory {
             Err(error) if error.kind() == io::ErrorKind::NotFound => fs_err::write(&layout, LAYOUT)?,
             Err(error) => return Err(error),
         }
-        Ok(Self { root, logs: Mutex::default() })
+        let uploads = Uploads::in_directory(state.as_ref().join("uploads"));
+        Ok(Self { root, logs: Mutex::default(), uploads })
     }
 
     fn place(&self, place: Place) -> PathBuf {
@@ -69,6 +75,10 @@ impl Directory {
     fn log(&self, place: Place) -> (PathBuf, PathBuf) {
         let directory = self.place(place);
         (directory.join("output.yaml"), directory.join("output.idx"))
+    }
+
+    fn file(&self, place: Place, name: &Name) -> Growing {
+        Growing::named(&self.place(place).join("files"), name.as_str())
     }
 
     fn entry(&self, place: Place) -> Arc<Mutex<Option<Written>>> {
@@ -187,11 +197,7 @@ impl Storage for Directory {
     }
 
     fn file_size(&self, place: Place, name: &Name) -> io::Result<FileSize> {
-        let paths = FilePaths::of(&self.place(place), name);
-        if let Some(bytes) = length(&paths.whole)? {
-            return Ok(FileSize { bytes, complete: true });
-        }
-        Ok(FileSize { bytes: length(&paths.part)?.unwrap_or(0), complete: false })
+        self.file(place, name).size()
     }
 
     fn append_file(
@@ -205,40 +211,17 @@ impl Storage for Directory {
         // One file of a job at a time is what workers send; its log's lock serves.
         let entry = self.entry(place);
         let _turn = entry.lock().unwrap_or_else(PoisonError::into_inner);
-        let paths = FilePaths::of(&self.place(place), name);
-        fs_err::create_dir_all(&paths.directory)?;
-        let wanted = format!("{} {}\n", aim.size, aim.sha256);
-        if fs_err::read_to_string(&paths.aim).ok().as_deref() != Some(wanted.as_str()) {
-            for path in [&paths.whole, &paths.part] {
-                remove(path)?;
-            }
-            fs_err::write(&paths.aim, &wanted)?;
+        let file = self.file(place, name);
+        if !file.has_aim(aim) {
+            growing::remove(&file.whole)?;
+            file.begin(aim)?;
         }
-        if let Some(bytes) = length(&paths.whole)? {
-            return Ok(FileSize { bytes, complete: true });
-        }
-        let have = length(&paths.part)?.unwrap_or(0);
-        let skipped = have.checked_sub(offset).ok_or(StoreError::Gap { have, offset })?;
-        let fresh =
-            usize::try_from(skipped).ok().and_then(|skipped| bytes.get(skipped..)).unwrap_or_default();
-        let mut file = fs_err::OpenOptions::new().create(true).append(true).open(&paths.part)?;
-        file.write_all(fresh)?;
-        file.sync_data()?;
-        let have = have + fresh.len() as u64;
-        if have < aim.size {
-            return Ok(FileSize { bytes: have, complete: false });
-        }
-        if have > aim.size || digest(&paths.part)? != aim.sha256 {
-            remove(&paths.part)?;
-            return Err(StoreError::WrongDigest);
-        }
-        fs_err::rename(&paths.part, &paths.whole)?;
-        Ok(FileSize { bytes: have, complete: true })
+        let size = file.size()?;
+        if size.complete { Ok(size) } else { file.append(aim, offset, bytes) }
     }
 
-    fn file(&self, place: Place, name: &Name) -> io::Result<Option<PathBuf>> {
-        let paths = FilePaths::of(&self.place(place), name);
-        Ok(length(&paths.whole)?.map(|_| paths.whole))
+    fn read_file(&self, place: Place, name: &Name, from: u64) -> io::Result<Option<Stored>> {
+        growing::read(&self.file(place, name).whole, from)
     }
 
     fn put_text(&self, place: Place, name: &str, text: &str) -> io::Result<()> {
@@ -264,58 +247,40 @@ impl Storage for Directory {
             Err(error) => Err(error),
         }
     }
-}
 
-struct FilePaths {
-    directory: PathBuf,
-    whole: PathBuf,
-    part: PathBuf,
-    aim: PathBuf,
-}
-
-impl FilePaths {
-    fn of(place: &Path, name: &Name) -> Self {
-        let directory = place.join("files");
-        Self {
-            whole: directory.join(name.as_str()),
-            part: directory.join(format!(".{name}.part")),
-            aim: directory.join(format!(".{name}.aim")),
-            directory,
-        }
+    fn upload_size(&self, owner: i64, sha256: &str) -> io::Result<FileSize> {
+        self.uploads.size(owner, sha256)
     }
-}
 
-fn length(path: &Path) -> io::Result<Option<u64>> {
-    match fs_err::metadata(path) {
-        Ok(metadata) => Ok(Some(metadata.len())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+    fn append_upload(
+        &self,
+        owner: i64,
+        aim: &FileAim,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<FileSize, StoreError> {
+        self.uploads.append(owner, aim, offset, bytes)
     }
-}
 
-fn remove(path: &Path) -> io::Result<()> {
-    match fs_err::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+    fn read_upload(&self, sha256: &str, from: u64) -> io::Result<Option<Stored>> {
+        self.uploads.read(sha256, from)
     }
-}
 
-fn digest(path: &Path) -> io::Result<String> {
-    let mut file = fs_err::File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        let count = file.read(&mut buffer)?;
-        if count == 0 {
-            return Ok(hexadecimal(&hasher.finalize()));
-        }
-        hasher.update(&buffer[..count]);
+    fn give_up_upload(&self, owner: i64, sha256: &str) -> io::Result<()> {
+        self.uploads.give_up(owner, sha256)
+    }
+
+    fn remove_upload(&self, sha256: &str) -> io::Result<()> {
+        self.uploads.remove(sha256)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest as _, Sha256};
+
     use super::*;
+    use crate::secrets::hexadecimal;
 
     const ALL: usize = 1 << 20;
     const PLACE: Place = Place { job: JobId(12345), fence: 3 };
@@ -350,7 +315,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = Directory::open(directory.path()).unwrap();
         store.append_log(PLACE, 0, b"- a\n- b\n- unfin").unwrap();
-        let index = directory.path().join("12/12345/3/output.idx");
+        let index = directory.path().join("jobs/12/12345/3/output.idx");
         for damage in [b"".as_slice(), b"garbage!garbage!garbage!garbage!"] {
             std::fs::write(&index, damage).unwrap();
             let store = Directory::open(directory.path()).unwrap();
@@ -380,7 +345,10 @@ mod tests {
         assert_eq!(store.file_size(PLACE, &name).unwrap(), FileSize { bytes: 0, complete: false });
         assert!(store.append_file(PLACE, &name, &aim, 0, b"abcdef").unwrap().complete);
         assert!(store.append_file(PLACE, &name, &aim, 3, b"def").unwrap().complete, "a repetition");
-        assert_eq!(std::fs::read(store.file(PLACE, &name).unwrap().unwrap()).unwrap(), b"abcdef");
+        let mut stored = store.read_file(PLACE, &name, 2).unwrap().unwrap();
+        let mut rest = Vec::new();
+        stored.rest.read_to_end(&mut rest).unwrap();
+        assert_eq!((stored.size, rest.as_slice()), (6, b"cdef".as_slice()));
         let other = FileAim { size: 0, sha256: hexadecimal(&Sha256::digest(b"")) };
         assert_eq!(
             store.append_file(PLACE, &name, &other, 0, b"").unwrap(),
@@ -391,7 +359,8 @@ mod tests {
     #[test]
     fn another_layout_is_refused() {
         let directory = tempfile::tempdir().unwrap();
-        std::fs::write(directory.path().join("layout"), "2").unwrap();
+        std::fs::create_dir(directory.path().join("jobs")).unwrap();
+        std::fs::write(directory.path().join("jobs/layout"), "2").unwrap();
         assert!(Directory::open(directory.path()).is_err());
     }
 }

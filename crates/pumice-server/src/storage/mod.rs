@@ -1,11 +1,13 @@
-//! Where logs and files of jobs are kept. A seam: the directory is one implementation.
+//! Where logs, files of jobs, and files sent for jobs are kept. A seam: the directory is one implementation.
 
 mod directory;
+mod growing;
 mod index;
+mod uploads;
 
 pub use directory::Directory;
 
-use std::{io, path::PathBuf};
+use std::io;
 
 use pumice_types::{JobId, Name};
 
@@ -70,6 +72,14 @@ pub enum StoreError {
     Io(#[from] io::Error),
 }
 
+/// The bytes of a file.
+pub struct Stored {
+    /// How many it has, all in all.
+    pub size: u64,
+    /// Those from the place on that was asked for.
+    pub rest: Box<dyn io::Read + Send>,
+}
+
 /// Keeps logs and files. Its methods may block: call them where that is allowed.
 pub trait Storage: Send + Sync {
     /// How long a log is; nothing when there is none.
@@ -99,8 +109,8 @@ pub trait Storage: Send + Sync {
         bytes: &[u8],
     ) -> Result<FileSize, StoreError>;
 
-    /// Where a whole file can be read, if it is there.
-    fn file(&self, place: Place, name: &Name) -> io::Result<Option<PathBuf>>;
+    /// The bytes of a whole file from number `from` on, if it is there.
+    fn read_file(&self, place: Place, name: &Name, from: u64) -> io::Result<Option<Stored>>;
 
     /// Keeps a text of the server's own beside the job's.
     fn put_text(&self, place: Place, name: &str, text: &str) -> io::Result<()>;
@@ -110,4 +120,25 @@ pub trait Storage: Send + Sync {
 
     /// Removes everything of a job that has ended, whichever giving it is of. What is gone already is no error.
     fn remove(&self, job: JobId) -> io::Result<()>;
+
+    /// How much of a file a user has sent. `sha256` is 64 hexadecimal digits in lower case, here and below.
+    fn upload_size(&self, owner: i64, sha256: &str) -> io::Result<FileSize>;
+
+    /// Adds a piece to what a user sends, as [`Storage::append_file`] does.
+    fn append_upload(
+        &self,
+        owner: i64,
+        aim: &FileAim,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<FileSize, StoreError>;
+
+    /// The bytes of a file that was sent, by whomever, from number `from` on.
+    fn read_upload(&self, sha256: &str, from: u64) -> io::Result<Option<Stored>>;
+
+    /// Removes what a user has sent so far of a file that is not whole.
+    fn give_up_upload(&self, owner: i64, sha256: &str) -> io::Result<()>;
+
+    /// Removes a whole file that was sent. What is gone already is no error.
+    fn remove_upload(&self, sha256: &str) -> io::Result<()>;
 }

@@ -39,8 +39,9 @@ impl<T: Into<Refusal>> From<T> for Refused {
             403 => ProblemCode::Forbidden,
             404 => ProblemCode::NotFound,
             409 => ProblemCode::Conflict,
-            429 => ProblemCode::RateLimited,
+            422 => ProblemCode::DigestMismatch,
             503 => ProblemCode::Unavailable,
+            429 => ProblemCode::RateLimited,
             _ => ProblemCode::Internal,
         };
         Self::new(code, refusal.public_message())

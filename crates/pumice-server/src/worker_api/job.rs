@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Path, Query, State},
 };
 use pumice_api::{
@@ -18,7 +18,8 @@ use serde::Deserialize;
 use super::answer::{Answer, AsWorker, Nothing, Refused};
 use crate::{
     app::Shared,
-    lava_worker::{configuration_for, definition_with_secrets},
+    lava_worker::{configuration_for, definition_for_worker},
+    origin::Origin,
     refusal::Refusal,
     results,
     storage::Place,
@@ -49,6 +50,7 @@ fn job_ref(job: &Job) -> JobRef {
 pub(super) async fn package(
     State(shared): State<Arc<Shared>>,
     worker: AsWorker,
+    Extension(origin): Extension<Origin>,
     Path(id): Path<i64>,
     Query(query): Query<OfFence>,
 ) -> Answer<JobPackage> {
@@ -56,9 +58,10 @@ pub(super) async fn package(
     let mut reader = shared.database.read().await?;
     let given = configuration_for(&shared, &mut reader, &job).await?;
     let given = given.map_err(|reason| Refused::new(ProblemCode::Conflict, reason))?;
-    let definition = definition_with_secrets(&shared, &mut reader, &job).await?;
+    let definition = definition_for_worker(&shared, &mut reader, &job, &origin).await?;
     drop(reader);
     let mut writer = shared.database.write().await?;
+    writer.use_uploads_of_job(job.id, shared.clock.now()).await?;
     writer.set_job_configuration(job.id, &given).await?;
     writer.commit().await?;
     Ok(Json(JobPackage {

@@ -9,6 +9,7 @@ mod known;
 mod people;
 mod routes;
 mod session;
+mod uploads;
 
 pub(crate) use channel::Channels;
 pub(crate) use known::KnownWorkers;

@@ -31,7 +31,7 @@ use crate::{
     lab::{jobs, reservation::reservation},
     refusal::Refusal,
     rest::make_token,
-    results, stream,
+    results, stored,
 };
 
 /// The longest wait for bytes.
@@ -162,32 +162,8 @@ pub(super) async fn file(
     let missing = || Refusal::missing("File", &name);
     let wanted: Name = name.parse().map_err(|_| missing())?;
     let (storage, place) = (Arc::clone(&shared.storage), results::place(&job));
-    let found = tokio::task::spawn_blocking(move || {
-        let Some(path) = storage.file(place, &wanted)? else { return Ok(None) };
-        let size = fs_err::metadata(&path)?.len();
-        Ok::<_, std::io::Error>(Some((path, size)))
-    });
-    let found = found.await.map_err(|error| Refusal::Internal(error.to_string()))??;
-    let (path, size) = found.ok_or_else(missing)?;
-    let first = headers.get(header::RANGE).and_then(|value| value.to_str().ok()).and_then(first_byte);
-    let first = first.filter(|first| *first < size);
-    let begin = first.unwrap_or(0);
-    let mut response = stream::file(&shared, path, begin).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(size - begin));
-    if first.is_none() {
-        headers.insert(HeaderName::from_static(CHANNEL_END_HEADER), HeaderValue::from_static("true"));
-    } else if let Ok(range) = format!("bytes {begin}-{}/{size}", size - 1).parse() {
-        headers.insert(header::CONTENT_RANGE, range);
-        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-    }
-    Ok(response)
-}
-
-/// Where `bytes=N-` begins: the one form that resuming needs.
-fn first_byte(range: &str) -> Option<u64> {
-    range.trim().strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()
+    let answer = stored::answer(&headers, None, move |from| storage.read_file(place, &wanted, from)).await?;
+    Ok(answer.ok_or_else(missing)?)
 }
 
 pub(super) async fn tokens(State(shared): State<Arc<Shared>>, who: AsPerson) -> Answer<Vec<Token>> {

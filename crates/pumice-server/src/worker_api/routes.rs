@@ -1,4 +1,4 @@
-//! `/api/worker/v1/` and `/api/pumice/v1/`
+//! `/api/worker/v1/`, `/api/pumice/v1/` and `/uploads/`
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use axum::{
 };
 use pumice_api::{people, worker};
 
-use super::{files, job, people as persons, session};
+use super::{files, job, people as persons, session, uploads};
 use crate::app::Shared;
 
-/// The routes of both.
+/// The routes of all three.
 pub(crate) fn routes() -> Router<Arc<Shared>> {
     let of_workers = |path: &str| format!("{}{path}", worker::PREFIX);
     let of_people = |path: &str| format!("{}{path}", people::PREFIX);
@@ -38,6 +38,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route(&of_people("tokens"), get(persons::tokens).post(persons::create_token))
         .route(&of_people("tokens/{id}"), delete(persons::delete_token))
         .route(&of_people("licences"), get(persons::licences))
+        .route("/uploads/{sha256}/{name}", get(uploads::upload))
         // Twice the largest piece: a piece that is too large is refused with a word, not with a broken line.
         .layer(DefaultBodyLimit::max(2 * worker::MAX_PIECE_BYTES))
 }

@@ -32,6 +32,13 @@ impl Lab {
 
     /// With another database, or other settings.
     pub(crate) fn start_with(database: Option<String>, change: impl FnOnce(&mut Config)) -> Self {
+        let lab = Self::start_again(database, change);
+        assert!(!lab.token.is_empty(), "the database is a new one");
+        lab
+    }
+
+    /// On a database that may have been used: where it has an administrator already, nobody's token is known.
+    pub(crate) fn start_again(database: Option<String>, change: impl FnOnce(&mut Config)) -> Self {
         let state = tempfile::tempdir().unwrap();
         let mut config = Config::in_directory(state.path());
         config.library = vec![library()];
@@ -47,7 +54,7 @@ impl Lab {
             runtime.block_on(async move {
                 let database = pumice_db::Database::open(&database).await.unwrap();
                 let app = App::new(config, database).await.unwrap();
-                let token = app.first_admin("admin").await.unwrap().unwrap();
+                let token = app.first_admin("admin").await.unwrap().unwrap_or_default();
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
                 sender.send((listener.local_addr().unwrap(), token, app.stopper())).unwrap();
                 app.serve(listener).await;

@@ -17,3 +17,4 @@ mod openapi;
 mod own_worker;
 mod pages;
 mod routes;
+mod uploads;

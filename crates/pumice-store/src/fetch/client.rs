@@ -163,8 +163,11 @@ impl<'a> Client<'a> {
         if is_secure {
             config = config.tls_config(TlsConfig::builder().root_certs(roots(policy)?).build());
         }
-        let guard =
-            Guard { policy: Arc::clone(&policy.is_address_allowed), resolver: DefaultResolver::default() };
+        let guard = Guard {
+            policy: Arc::clone(&policy.is_address_allowed),
+            allowed_servers: policy.allowed_servers.clone(),
+            resolver: DefaultResolver::default(),
+        };
         let agent = Agent::with_parts(config.build(), DefaultConnector::default(), guard);
         Ok(place.insert(agent).clone())
     }
@@ -239,12 +242,12 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 
 /// The certificates to trust.
 fn roots(policy: &Policy) -> Result<RootCerts, FetchError> {
-    if let Some(path) = &policy.certificates {
-        let pem = fs::read(path).map_err(|source| FetchError::File { path: path.clone(), source })?;
-        return Ok(specific(&pem));
-    }
     let found = CERTIFICATES.iter().find_map(|path| fs::read(Path::new(path)).ok());
-    Ok(found.map_or(RootCerts::WebPki, |pem| specific(&pem)))
+    let Some(path) = &policy.certificates else {
+        return Ok(found.map_or(RootCerts::WebPki, |pem| specific(&pem)));
+    };
+    let more = fs::read(path).map_err(|source| FetchError::File { path: path.clone(), source })?;
+    Ok(specific(&[found.unwrap_or_default(), more].join(&b'\n')))
 }
 
 fn specific(pem: &[u8]) -> RootCerts {

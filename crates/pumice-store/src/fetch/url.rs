@@ -49,7 +49,7 @@ impl Place {
         let name = match self {
             Self::Http(url) => {
                 let last = url.path.rsplit('/').next().unwrap_or_default();
-                String::from_utf8_lossy(&decode(last)).into_owned()
+                String::from_utf8_lossy(&percent_decoded(last)).into_owned()
             }
             Self::File(path) => {
                 path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
@@ -71,7 +71,7 @@ impl Url {
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, rest) = rest.split_at(end);
         let (user, authority) = match authority.rsplit_once('@') {
-            Some((user, authority)) => (Some(decode(user)), authority),
+            Some((user, authority)) => (Some(percent_decoded(user)), authority),
             None => (None, authority),
         };
         if authority.is_empty() || authority.starts_with(':') {
@@ -180,15 +180,15 @@ fn file_path(rest: &str) -> Result<PathBuf, &'static str> {
     if !path.starts_with('/') {
         return Err("a `file` URL must hold an absolute path: `file:///path`");
     }
-    let bytes = decode(path);
+    let bytes = percent_decoded(path);
     if bytes.contains(&0) {
         return Err("it holds a NUL byte");
     }
     Ok(PathBuf::from(OsString::from_vec(bytes)))
 }
 
-/// Undoes percent encoding; what is no encoding stays as it is.
-fn decode(text: &str) -> Vec<u8> {
+/// Undoes percent encoding (RFC 3986, 2.1); what is no encoding stays as it is.
+pub fn percent_decoded(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {

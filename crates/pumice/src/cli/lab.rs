@@ -5,12 +5,22 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, Subcommand};
 use pumice_types::ByteSize;
 
-use super::{Format, LavaRunArgs};
+use super::{Format, LavaRunArgs, ModelArgs};
 
 const SUBMIT_EXAMPLES: &str = "Examples:
   pumice submit job.yaml                  prints the job's number
   pumice submit job.yaml --wait           ends as `pumice run` would: 0 when all tests passed
-  pumice submit job.yaml --format json | jq .submitted";
+  pumice submit job.yaml --format json | jq .submitted
+  pumice submit job.yaml --upload         sends the files of this host that the job names
+  pumice submit --model A15x1 --axf x.axf --kernel zImage --test smoke --wait
+
+With --upload, an address that begins with `file:` is a file of this host, and one without a scheme (`./zImage`)
+a path from the directory of the job. What the server has from an earlier time is not sent again; a command that
+was interrupted goes on where it was. Without --upload the text is sent as it is: `file:` then means the worker's.";
+
+const UPLOADS_EXAMPLES: &str = "Examples:
+  pumice uploads
+  pumice uploads remove zImage            by name, by digest, or by the beginning of a digest";
 
 const JOBS_EXAMPLES: &str = "Examples:
   pumice jobs --state-is Running
@@ -26,6 +36,9 @@ const TOKENS_EXAMPLES: &str = "Examples:
   pumice tokens create ci --scope submit --days 90       prints the secret, this once
   pumice tokens end 7";
 
+/// LAVA's states of a job (lava-compat 6.1).
+const STATES: [&str; 6] = ["Submitted", "Scheduling", "Scheduled", "Running", "Canceling", "Finished"];
+
 /// What there is to do with a lab.
 #[derive(Debug, Subcommand)]
 pub(crate) enum LabCommand {
@@ -39,9 +52,9 @@ pub(crate) enum LabCommand {
     Restore(BackupArgs),
     /// Start a worker, for our server or for a LAVA server
     Worker(WorkerArgs),
-    /// Submit a job
+    /// Submit a job, with the files it names where they are on this host
     #[command(after_help = SUBMIT_EXAMPLES)]
-    Submit(SubmitArgs),
+    Submit(Box<SubmitArgs>),
     /// List jobs, the newest first
     #[command(after_help = JOBS_EXAMPLES)]
     Jobs(JobsArgs),
@@ -68,12 +81,17 @@ pub(crate) enum LabCommand {
     Devices(LabArgs),
     /// List workers
     Workers(LabArgs),
+    /// List and remove files that were sent for jobs
+    #[command(after_help = UPLOADS_EXAMPLES)]
+    Uploads(UploadsArgs),
     /// List, make and end tokens
     #[command(after_help = TOKENS_EXAMPLES)]
     Tokens(TokensArgs),
     /// Runs the job in a worker's directory (docs/protocol/job-directory.md).
     #[command(name = "__job", hide = true)]
     Job {
+        #[command(flatten)]
+        server: JobServer,
         /// The job's directory.
         directory: PathBuf,
     },
@@ -86,6 +104,17 @@ pub(crate) enum LabCommand {
     /// LAVA's runner, for a worker of a LAVA server.
     #[command(name = "__lava-run", hide = true)]
     LavaRun(LavaRunArgs),
+}
+
+/// The server that a job came from: its files are fetched there, whatever the operator says of other addresses.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct JobServer {
+    /// Its address.
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// Certificates to trust for it, PEM.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_cert: Option<PathBuf>,
 }
 
 /// Where a lab keeps everything.
@@ -126,6 +155,15 @@ pub(crate) struct ServerArgs {
     /// Remove jobs, with their logs, results and files, so many days after they ended
     #[arg(long, value_name = "DAYS")]
     pub(crate) keep_days: Option<u32>,
+    /// Take files for jobs of at most this size
+    #[arg(long, value_name = "SIZE", default_value = "16 GiB")]
+    pub(crate) upload_limit: ByteSize,
+    /// Let the files for jobs of one user take at most this much
+    #[arg(long, value_name = "SIZE", default_value = "64 GiB")]
+    pub(crate) upload_quota: ByteSize,
+    /// Remove files for jobs so many days after they were used last
+    #[arg(long, value_name = "DAYS", default_value_t = 14)]
+    pub(crate) keep_uploads: u32,
     /// Show nothing to people who are not logged in
     #[arg(long)]
     pub(crate) require_login: bool,
@@ -211,19 +249,25 @@ pub(crate) struct LabArgs {
 #[derive(Args, Debug)]
 pub(crate) struct SubmitArgs {
     /// The job definition
-    pub(crate) job: PathBuf,
+    #[arg(required_unless_present = "model")]
+    pub(crate) job: Option<PathBuf>,
+    /// Send the files of this host that the job names, by `file:` URL or by path from the job's directory
+    #[arg(long, conflicts_with = "model")]
+    pub(crate) upload: bool,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
     /// Wait for its end, and end as `pumice run` would
     #[arg(long, short)]
     pub(crate) wait: bool,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Options")]
     pub(crate) lab: LabArgs,
 }
 
 /// Arguments of `pumice jobs`.
 #[derive(Args, Debug)]
 pub(crate) struct JobsArgs {
-    /// Only jobs in this state: Submitted, Scheduling, Scheduled, Running, Canceling, Finished
-    #[arg(long)]
+    /// Only jobs in this state
+    #[arg(long, value_name = "STATE", value_parser = STATES)]
     pub(crate) state_is: Option<String>,
     /// Only jobs with this, by LAVA's names: `submitter=ann`, `end_time__gt=2026-11-01T00:00:00Z`, `metadata__branch=main`
     #[arg(long = "where", value_name = "FIELD=VALUE")]
@@ -254,6 +298,28 @@ pub(crate) struct CompareArgs {
     pub(crate) after: i64,
     #[command(flatten)]
     pub(crate) lab: LabArgs,
+}
+
+/// Arguments of `pumice uploads`.
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct UploadsArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<UploadsCommand>,
+    #[command(flatten)]
+    pub(crate) lab: LabArgs,
+}
+
+/// What `pumice uploads` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum UploadsCommand {
+    /// Remove a file that no job needs which has not ended
+    Remove {
+        /// Its name, its digest, or the beginning of its digest
+        file: String,
+        #[command(flatten)]
+        lab: LabArgs,
+    },
 }
 
 /// Arguments of `pumice tokens`.

@@ -6,14 +6,19 @@ use serde_json::json;
 use crate::{
     cli::{Format, lab::JobArgs},
     exit::Exit,
-    lab::{self, asked, connect},
+    lab::{self, asked_of, connect},
     terminal::{print, print_error},
 };
 
 pub(crate) fn main(args: &JobArgs) -> Exit {
     let ask = || {
-        asked(connect(&args.lab)?.cancel(JobId(args.id)))?;
+        let (client, id) = (connect(&args.lab)?, JobId(args.id));
+        let job = asked_of(id, client.job(id))?;
+        asked_of(id, client.cancel(id))?;
         match args.lab.format {
+            Format::Text if job.is_finished() => {
+                print_error(&format!("job {id} has ended already: {}", job.health));
+            }
             Format::Text => print_error(&format!("job {} is being cancelled", args.id)),
             Format::Json => print(&json!({ "cancelled": args.id }).to_string()),
         }

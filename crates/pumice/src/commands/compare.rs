@@ -7,8 +7,8 @@ use serde_json::json;
 use crate::{
     cli::{Format, lab::CompareArgs},
     exit::Exit,
-    lab::{self, asked, connect},
-    terminal::print,
+    lab::{self, asked, asked_of, connect},
+    terminal::{print, print_error},
 };
 
 pub(crate) fn main(args: &CompareArgs) -> Exit {
@@ -16,7 +16,14 @@ pub(crate) fn main(args: &CompareArgs) -> Exit {
 }
 
 fn compare(args: &CompareArgs) -> Result<Exit, Failure> {
-    let found = asked(connect(&args.lab)?.compare(JobId(args.before), JobId(args.after)))?;
+    let client = connect(&args.lab)?;
+    for id in [args.before, args.after].map(JobId) {
+        let job = asked_of(id, client.job(id))?;
+        if !job.is_finished() {
+            print_error(&format!("job {id} has not ended: it is {}", job.state));
+        }
+    }
+    let found = asked(client.compare(JobId(args.before), JobId(args.after)))?;
     match args.lab.format {
         Format::Json => print(&json!(found).to_string()),
         Format::Text => show(&found),

@@ -6,8 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use pumice_network::{
+    Reach,
+    namespace::{self, Namespace},
+};
 use pumice_platform::container::find_engine;
-use pumice_types::Deadline;
+use pumice_process::Guard;
+use pumice_types::{Deadline, Failure};
 
 use crate::{
     cli::{DoctorArgs, Places},
@@ -84,7 +89,8 @@ pub(crate) fn main(args: &DoctorArgs) -> Exit {
         ),
         is_needed: false,
     });
-    findings.push(Finding { what: "network mode tap".to_owned(), outcome: tap(), is_needed: false });
+    let outcome = tap(&args.places, &config);
+    findings.push(Finding { what: "network mode tap".to_owned(), outcome, is_needed: false });
     let mut exit = Exit::Success;
     for finding in findings {
         match finding.outcome {
@@ -99,37 +105,70 @@ pub(crate) fn main(args: &DoctorArgs) -> Exit {
     exit
 }
 
-/// Whether a machine can have a tap device in a network namespace of its own: one is made, and gone at once.
-fn tap() -> Result<String, String> {
-    let search_path = std::env::var("PATH").unwrap_or_default();
-    let own = std::env::current_exe().map_err(|error| error.to_string())?;
-    match pumice_network::namespace::try_it(&own, &search_path) {
-        Ok(true) => Ok("works, in a user namespace".to_owned()),
-        Ok(false) => Ok("works".to_owned()),
-        Err((message, hint)) => Err(if hint.is_empty() { message } else { format!("{message}; {hint}") }),
+/// Whether a machine can have a tap device in a network namespace of its own, and the way out of it that the operator
+/// lets it have: one is made, and gone at once.
+fn tap(places: &Places, config: &Config) -> Result<String, String> {
+    let networks = config.networks();
+    let directory = tempfile::Builder::new().prefix("pmc").tempdir().map_err(|error| error.to_string())?;
+    let made = guarded(places, async |guard, deadline| {
+        let plan = namespace::Plan {
+            helper: &host::network_helper(),
+            tap: "pmctry",
+            forwards: &[],
+            reach: &networks.reach,
+            directory: directory.path(),
+            search_path: &host::search_path(),
+        };
+        let made = Namespace::make(&guard, plan, deadline).await.map_err(told)?;
+        let is_users_own = made.has_user();
+        made.end(deadline).await.map_err(told)?;
+        Ok(is_users_own)
+    })?;
+    let out = match &networks.reach {
+        Reach::Everything => "with a way out",
+        reach if reach.is_nothing() => "with no way out, as configured",
+        Reach::Only(_) => "with a way out to the networks that are configured",
+    };
+    Ok(format!("works{}, {out}", if made { " in a user namespace" } else { "" }))
+}
+
+/// A failure and what to do, on one line.
+fn told(failure: Failure) -> String {
+    let evidence = failure.evidence.map(|evidence| evidence.text.trim().replace('\n', "; "));
+    let message = [Some(failure.message), evidence].into_iter().flatten().collect::<Vec<_>>().join(": ");
+    match failure.hint.filter(|hint| !hint.is_empty()) {
+        Some(hint) => format!("{message}; {hint}"),
+        None => message,
     }
+}
+
+/// How long a look at the host may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Runs something that starts processes; what is left of them is in the ledger, for the next start.
+fn guarded<T>(
+    places: &Places,
+    look: impl AsyncFnOnce(Guard, &Deadline) -> Result<T, String>,
+) -> Result<T, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("nothing can be looked at: {error}"))?;
+    runtime.block_on(async {
+        let guard = host::start_guard(&host::state_dir(places)).map_err(told)?;
+        let deadline = Deadline::after(Instant::now(), PATIENCE, "the look at this host");
+        let looked = look(guard.clone(), &deadline).await;
+        drop(guard.finish(&deadline).await);
+        looked
+    })
 }
 
 /// The container engine that jobs would get, or why there is none.
 fn container_engine(places: &Places, config: &Config) -> Result<String, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| format!("nothing can be looked at: {error}"))?;
-    runtime.block_on(async {
-        let guard = host::start_guard(&host::state_dir(places)).map_err(|failure| failure.message)?;
-        let looked = find_engine(&host::host(guard.clone(), None, config), None).await;
-        let deadline = Deadline::after(Instant::now(), Duration::from_secs(5), "the end of the look");
-        // What is left is in the ledger, for the next start.
-        drop(guard.finish(&deadline).await);
-        match looked {
-            Ok(engine) => {
-                Ok(format!("{} {}, {}", engine.name, engine.version, engine.call.program.display()))
-            }
-            Err(error) => {
-                let tried =
-                    error.tried.iter().map(|(name, why)| format!("{name}: {}", why.replace('\n', " ")));
-                let tried = tried.collect::<Vec<_>>().join("; ");
-                Err(format!("jobs in containers need docker or podman ({tried})"))
-            }
+    guarded(places, async |guard, _| match find_engine(&host::host(guard, None, config), None).await {
+        Ok(engine) => Ok(format!("{} {}, {}", engine.name, engine.version, engine.call.program.display())),
+        Err(error) => {
+            let tried = error.tried.iter().map(|(name, why)| format!("{name}: {}", why.replace('\n', " ")));
+            let tried = tried.collect::<Vec<_>>().join("; ");
+            Err(format!("jobs in containers need docker or podman ({tried})"))
         }
     })
 }

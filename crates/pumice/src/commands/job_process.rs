@@ -6,10 +6,13 @@ use clap::Parser as _;
 use pumice_api::worker::Outcome;
 
 use super::lava_run;
-use crate::{cli::LavaRunArgs, terminal::print_error};
+use crate::{
+    cli::{LavaRunArgs, lab::JobServer},
+    terminal::print_error,
+};
 
 /// Runs the job in `directory` and leaves its outcome there. The exit code says nothing to the worker.
-pub(crate) fn main(directory: &Path) -> ExitCode {
+pub(crate) fn main(directory: &Path, server: &JobServer) -> ExitCode {
     // `ID-FENCE`, as the document says.
     let name = directory.file_name().unwrap_or_default().to_string_lossy();
     let id = name.split_once('-').map_or(&*name, |(id, _)| id);
@@ -30,7 +33,7 @@ pub(crate) fn main(directory: &Path) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let outcome = match lava_run::run(&args, lava_run::Echo::Nowhere, Some(directory)) {
+    let outcome = match lava_run::run(&args, lava_run::Echo::Nowhere, Some(directory), Some(server)) {
         Ok(outcome) => Outcome { verdict: outcome.verdict, failure: outcome.failure },
         Err(failure) => {
             print_error(&failure.message);

@@ -14,7 +14,7 @@ use crate::{
     },
     exit::Exit,
     lab::{self, asked, connect},
-    terminal::print,
+    terminal::{Table, print, print_error},
 };
 
 /// The most devices or workers that are listed.
@@ -33,11 +33,19 @@ fn jobs(args: &JobsArgs) -> Result<Exit, Failure> {
         })?);
     }
     let page = asked(client.jobs(&filters, args.limit, 0))?;
-    list(&page.results, args.lab.format, |job| {
+    let row = |job: &pumice_client::Job| {
         let device = job.actual_device.as_deref().or(job.requested_device_type.as_deref()).unwrap_or("-");
-        let name = job.description.as_deref().unwrap_or_default();
-        format!("{:>6}  {:10} {:10} {device:20} {:12} {name}", job.id.0, job.state, job.health, job.submitter)
-    });
+        let name = job.description.clone().unwrap_or_default();
+        let (state, health) = (job.state.clone(), job.health.clone());
+        [job.id.to_string(), state, health, device.to_owned(), job.submitter.clone(), name]
+    };
+    let heads = ["job", "state", "health", "device", "submitter", "name"];
+    let none = if filters.is_empty() { "no job was submitted yet" } else { "no such jobs" };
+    list(&page.results, args.lab.format, heads, row, none);
+    let shown = page.results.len() as u64;
+    if args.lab.format == Format::Text && page.count > shown {
+        print_error(&format!("{shown} of {} jobs; --limit shows more", page.count));
+    }
     Ok(Exit::Success)
 }
 
@@ -47,15 +55,16 @@ pub(crate) fn devices(args: &LabArgs) -> Exit {
         let client = connect(args)?;
         let page = asked(client.devices(false, MANY, 0))?;
         let tag_names = tag_names(&client)?;
-        list(&page.results, args.format, |device| {
-            let worker = device.worker_host.as_deref().unwrap_or("-");
+        let row = |device: &pumice_client::Device| {
+            let worker = device.worker_host.clone().unwrap_or_else(|| "-".to_owned());
             let known = |key: &i64| tag_names.get(key).map_or("?", String::as_str);
             let tags = device.tags.iter().map(known).collect::<Vec<_>>().join(",");
-            format!(
-                "{:20} {:16} {:10} {:12} {worker:16} {tags}",
-                device.hostname, device.device_type, device.state, device.health
-            )
-        });
+            let (state, health) = (device.state.clone(), device.health.clone());
+            [device.hostname.clone(), device.device_type.clone(), state, health, worker, tags]
+        };
+        let heads = ["device", "type", "state", "health", "worker", "tags"];
+        let none = "no devices: a worker offers those of the simulators on its machine (`pumice worker`, `pumice doctor`)";
+        list(&page.results, args.format, heads, row, none);
         Ok(Exit::Success)
     };
     lab::exit(ask())
@@ -70,18 +79,36 @@ fn tag_names(client: &LabClient) -> Result<BTreeMap<i64, String>, Failure> {
 pub(crate) fn workers(args: &LabArgs) -> Exit {
     let ask = || {
         let page = asked(connect(args)?.workers(MANY, 0))?;
-        list(&page.results, args.format, |worker| {
-            let version = worker.version.as_deref().unwrap_or("-");
-            format!("{:20} {:10} {:12} {version}", worker.hostname, worker.state, worker.health)
-        });
+        let row = |worker: &pumice_client::Worker| {
+            let version = worker.version.clone().unwrap_or_else(|| "-".to_owned());
+            [worker.hostname.clone(), worker.state.clone(), worker.health.clone(), version]
+        };
+        list(
+            &page.results,
+            args.format,
+            ["worker", "state", "health", "version"],
+            row,
+            "no workers: `pumice worker` adds one",
+        );
         Ok(Exit::Success)
     };
     lab::exit(ask())
 }
 
-fn list<T: Serialize>(rows: &[T], format: Format, line: impl Fn(&T) -> String) {
-    match format {
-        Format::Json => print(&json!(rows).to_string()),
-        Format::Text => rows.iter().for_each(|row| print(line(row).trim_end())),
+fn list<T: Serialize, const COLUMNS: usize>(
+    things: &[T],
+    format: Format,
+    heads: [&'static str; COLUMNS],
+    row: impl Fn(&T) -> [String; COLUMNS],
+    none: &str,
+) {
+    if format == Format::Json {
+        print(&json!(things).to_string());
+        return;
     }
+    let mut table = Table::new(heads);
+    for thing in things {
+        table.row(row(thing));
+    }
+    table.print(none);
 }

@@ -18,7 +18,7 @@ use pumice_worker::FollowedLog;
 use pumice_yaml::Node;
 
 use crate::{
-    cli::{DeviceArgs, LavaRunArgs},
+    cli::{DeviceArgs, LavaRunArgs, lab::JobServer},
     execute::{Execution, written},
     input::Input,
     lab::asked,
@@ -46,7 +46,7 @@ pub(crate) fn main(args: &LavaRunArgs) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let ran = run(args, Echo::StandardError, None);
+    let ran = run(args, Echo::StandardError, None, None);
     if let Some(followed) = followed {
         followed.finish();
     }
@@ -94,8 +94,14 @@ impl Echo {
 
 /// Runs it, and leaves what LAVA's runner leaves.
 ///
-/// People reach its machines by a socket in `control_dir`, the output directory when none is given.
-pub(crate) fn run(args: &LavaRunArgs, echo: Echo, control_dir: Option<&Path>) -> Result<Outcome, Failure> {
+/// People reach its machines by a socket in `control_dir`, the output directory when none is given. A job that came from a
+/// `server` of ours fetches what the operator lets such jobs fetch.
+pub(crate) fn run(
+    args: &LavaRunArgs,
+    echo: Echo,
+    control_dir: Option<&Path>,
+    server: Option<&JobServer>,
+) -> Result<Outcome, Failure> {
     let output_dir = written(&args.output_dir, std::path::absolute(&args.output_dir))?;
     written(&output_dir, fs::create_dir_all(&output_dir))?;
     let platforms = pumice_platforms::all();
@@ -126,6 +132,7 @@ pub(crate) fn run(args: &LavaRunArgs, echo: Echo, control_dir: Option<&Path>) ->
         test_mounts: test_mounts(&settings),
         sinks: echo.sinks(),
         group: None,
+        server,
     };
     Ok(execution.run()?.outcome)
 }

@@ -10,8 +10,8 @@ use serde_json::json;
 use crate::{
     cli::{Format, lab::LogsArgs},
     exit::Exit,
-    lab::{self, asked, connect, wait_for_end},
-    terminal::print,
+    lab::{self, asked_of, connect, wait_for_end},
+    terminal::{print, print_error},
 };
 
 pub(crate) fn main(args: &LogsArgs) -> Exit {
@@ -20,11 +20,16 @@ pub(crate) fn main(args: &LogsArgs) -> Exit {
 
 fn logs(args: &LogsArgs) -> Result<Exit, Failure> {
     let client = connect(&args.lab)?;
-    let mut lines = Lines { rest: Vec::new(), format: args.lab.format };
+    let mut lines = Lines { rest: Vec::new(), any: false, format: args.lab.format };
     if args.follow {
         wait_for_end(&client, JobId(args.id), |piece| lines.take(piece))?;
     } else {
         so_far(&client, JobId(args.id), &mut lines)?;
+    }
+    if !lines.any {
+        let job = asked_of(JobId(args.id), client.job(JobId(args.id)))?;
+        let more = if job.is_finished() { "left no log" } else { "has no log yet" };
+        print_error(&format!("job {0} {more}: it is {1}; `pumice why {0}` says why", job.id, job.state));
     }
     Ok(Exit::Success)
 }
@@ -32,7 +37,7 @@ fn logs(args: &LogsArgs) -> Result<Exit, Failure> {
 fn so_far(client: &LabClient, id: JobId, lines: &mut Lines) -> Result<(), Failure> {
     let mut offset = 0;
     loop {
-        let piece = asked(client.log(id, offset, Duration::ZERO))?;
+        let piece = asked_of(id, client.log(id, offset, Duration::ZERO))?;
         lines.take(&piece.bytes);
         offset += piece.bytes.len() as u64;
         if piece.ended || piece.bytes.is_empty() {
@@ -44,11 +49,14 @@ fn so_far(client: &LabClient, id: JobId, lines: &mut Lines) -> Result<(), Failur
 /// Prints a log that comes in pieces, line by line.
 struct Lines {
     rest: Vec<u8>,
+    /// Whether anything came.
+    any: bool,
     format: Format,
 }
 
 impl Lines {
     fn take(&mut self, piece: &[u8]) {
+        self.any |= !piece.is_empty();
         self.rest.extend_from_slice(piece);
         let Some(end) = self.rest.iter().rposition(|byte| *byte == b'\n') else { return };
         let after = self.rest.split_off(end + 1);

@@ -26,6 +26,7 @@ pub(crate) mod show;
 pub(crate) mod submit;
 pub(crate) mod tokens;
 pub(crate) mod up;
+pub(crate) mod uploads;
 pub(crate) mod why;
 pub(crate) mod worker;
 
@@ -54,8 +55,9 @@ pub(crate) fn lab(command: &LabCommand) -> ExitCode {
         LabCommand::Reserve(args) => reserve::main(args),
         LabCommand::Devices(args) => jobs::devices(args),
         LabCommand::Workers(args) => jobs::workers(args),
+        LabCommand::Uploads(args) => uploads::main(args),
         LabCommand::Tokens(args) => tokens::main(args),
-        LabCommand::Job { directory } => return job_process::main(directory),
+        LabCommand::Job { server, directory } => return job_process::main(directory, server),
         LabCommand::Keep { directory } => {
             return pumice_worker::keeper_main(directory, vec![program(), OsString::from("__watch")]);
         }

@@ -49,6 +49,7 @@ fn write_step(step: &TreeStep<'_>, depth: usize, out: &mut String) {
     let from = match scope.timeout_from {
         TimeoutSource::Default => "default",
         TimeoutSource::JobAction => "timeouts.action",
+        TimeoutSource::Model => "model",
         TimeoutSource::DeviceNamed => "device",
         TimeoutSource::Block => "block",
         TimeoutSource::Share => "share of a try",

@@ -6,11 +6,12 @@ use pumice_types::Failure;
 use serde::Serialize;
 use serde_json::json;
 
+use super::why::devices;
 use crate::{
     cli::{Format, lab::QueueArgs},
     exit::Exit,
     lab::{self, asked, connect},
-    terminal::print,
+    terminal::{print, print_error},
 };
 
 /// A job that waits.
@@ -38,13 +39,16 @@ fn queue(args: &QueueArgs) -> Result<Exit, Failure> {
         print(&json!(waiting).to_string());
         return Ok(Exit::Success);
     }
+    if waiting.is_empty() {
+        print_error("no job waits");
+    }
     for Waiting { job, why } in &waiting {
         let kind = job.requested_device_type.as_deref().unwrap_or("-");
         let name = job.description.as_deref().unwrap_or_default();
         let line = format!("{:>6}  {:>3} {kind:20} {:12} {name}", job.id.0, job.priority, job.submitter);
         print(line.trim_end());
         for obstacle in &why.obstacles {
-            print(&format!("        {} ({} devices): {}", obstacle.what, obstacle.devices, obstacle.remedy));
+            print(&format!("        {} ({}): {}", obstacle.what, devices(obstacle.devices), obstacle.remedy));
         }
     }
     if total > waiting.len() as u64 {

@@ -9,8 +9,8 @@ use serde::Serialize;
 use crate::{
     cli::{Format, lab::ResultsArgs},
     exit::Exit,
-    lab::{self, asked, connect},
-    terminal::print,
+    lab::{self, asked_of, connect},
+    terminal::{print, print_error},
 };
 
 /// The suite of what the runner did itself.
@@ -37,11 +37,18 @@ fn results(args: &ResultsArgs) -> Result<Exit, Failure> {
     let client = connect(&args.lab)?;
     let id = JobId(args.id);
     if let Some(kind) = &args.export {
-        let report = asked(client.export(id, kind))?;
+        let report = asked_of(id, client.export(id, kind))?;
         // Nobody to tell when standard output is gone.
         drop(std::io::stdout().write_all(&report));
     } else {
-        show(&all(&client, id)?, args.lab.format);
+        let cases = all(&client, id)?;
+        show(&cases, args.lab.format);
+        let job = asked_of(id, client.job(id))?;
+        if !job.is_finished() {
+            print_error(&format!("job {id} has not ended: it is {}", job.state));
+        } else if cases.is_empty() {
+            print_error(&format!("job {id} left no results; `pumice why {id}` says why"));
+        }
     }
     Ok(Exit::Success)
 }
@@ -50,7 +57,7 @@ fn results(args: &ResultsArgs) -> Result<Exit, Failure> {
 pub(crate) fn all(client: &LabClient, id: JobId) -> Result<Vec<Case>, Failure> {
     let mut cases = Vec::new();
     loop {
-        let page = asked(client.results(id, PAGE, cases.len() as u64))?;
+        let page = asked_of(id, client.results(id, PAGE, cases.len() as u64))?;
         let is_last = page.results.is_empty();
         cases.extend(page.results.into_iter().map(|case| Case {
             suite: suite(case.metadata.as_deref().unwrap_or_default()),

@@ -79,6 +79,7 @@ pub(crate) fn main(args: &RunArgs) -> Exit {
         test_mounts: Vec::new(),
         sinks: vec![Box::new(Watcher::new(args, &output_dir))],
         group: None,
+        server: None,
     };
     execute(execution, args)
 }
@@ -146,6 +147,7 @@ fn run_node(args: &RunArgs, file: &Path) -> Exit {
         sinks: vec![Box::new(Watcher::new(args, &node.output_dir))],
         test_mounts: Vec::new(),
         group: Some(node.group),
+        server: None,
     };
     execute(execution, args)
 }

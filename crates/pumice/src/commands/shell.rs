@@ -13,11 +13,20 @@ use crate::{
 };
 
 /// Prints a shell's completions.
-pub(crate) fn completions(mut command: Command, shell: Shell) -> Exit {
+pub(crate) fn completions(command: &Command, shell: Shell) -> Exit {
     let mut text = Vec::new();
-    clap_complete::generate(shell, &mut command, "pumice", &mut text);
+    clap_complete::generate(shell, &mut shown(command), "pumice", &mut text);
     print(String::from_utf8_lossy(&text).trim_end());
     Exit::Success
+}
+
+/// The same without the commands that are hidden: `clap_complete` offers those too.
+fn shown(command: &Command) -> Command {
+    let commands = command.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
+    Command::new("pumice")
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(command.get_arguments().cloned())
+        .subcommands(commands)
 }
 
 /// Writes a manual page for the program and each of its commands into a directory.

@@ -6,8 +6,8 @@ use serde_json::json;
 use crate::{
     cli::{Format, lab::JobArgs},
     exit::Exit,
-    lab::{self, asked, connect},
-    terminal::print,
+    lab::{self, asked, asked_of, connect},
+    terminal::{self, print},
 };
 
 pub(crate) fn main(args: &JobArgs) -> Exit {
@@ -15,7 +15,8 @@ pub(crate) fn main(args: &JobArgs) -> Exit {
 }
 
 fn show(args: &JobArgs) -> Result<Exit, Failure> {
-    let job = asked(connect(&args.lab)?.job(JobId(args.id)))?;
+    let (client, id) = (connect(&args.lab)?, JobId(args.id));
+    let job = asked_of(id, client.job(id))?;
     if args.lab.format == Format::Json {
         print(&json!(job).to_string());
         return Ok(Exit::Success);
@@ -33,9 +34,12 @@ fn show(args: &JobArgs) -> Result<Exit, Failure> {
         ("submitted", text(&job.submit_time)),
         ("started", text(&job.start_time)),
         ("ended", text(&job.end_time)),
-        ("failure", text(&job.failure_comment)),
+        ("comment", text(&job.failure_comment)),
     ] {
         print(&format!("{what:12} {value}"));
+    }
+    if job.is_finished() && job.health != "Complete" {
+        asked(client.why(id))?.failure.iter().for_each(terminal::show_failure);
     }
     Ok(Exit::Success)
 }

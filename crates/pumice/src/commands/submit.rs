@@ -1,9 +1,10 @@
 //! `pumice submit` and `pumice resubmit`.
 
-use std::fs;
+use std::{fs, path::Path};
 
+use pumice_api::ProblemCode;
 use pumice_client::{LabClient, Submitted};
-use pumice_types::{Cause, Failure, JobId};
+use pumice_types::{Blame as _, Cause, Failure, JobId};
 use serde_json::json;
 
 use super::results;
@@ -13,8 +14,10 @@ use crate::{
         lab::{JobArgs, SubmitArgs},
     },
     exit::Exit,
-    lab::{self, asked, connect, wait_for_end},
+    lab::{self, asked, asked_of, connect, host_refused, wait_for_end},
+    model_job,
     terminal::{self, print, print_error},
+    upload,
 };
 
 pub(crate) fn main(args: &SubmitArgs) -> Exit {
@@ -25,18 +28,39 @@ pub(crate) fn main(args: &SubmitArgs) -> Exit {
 pub(crate) fn again(args: &JobArgs) -> Exit {
     let ask = || {
         let client = connect(&args.lab)?;
-        tell(&asked(client.resubmit(JobId(args.id)))?, args.lab.format);
+        let id = JobId(args.id);
+        tell(&asked_of(id, client.resubmit(id))?, args.lab.format);
         Ok(Exit::Success)
     };
     lab::exit(ask())
 }
 
 fn submit(args: &SubmitArgs) -> Result<Exit, Failure> {
-    let text = fs::read_to_string(&args.job).map_err(|error| {
-        Failure::new(Cause::InvalidDefinition, format!("cannot read `{}`: {error}", args.job.display()))
-    })?;
+    // Tests and directories of the command line are packed here.
+    let scratch = tempfile::tempdir().map_err(|error| host_refused("cannot make a directory", &error))?;
+    let (text, directory) = match (&args.model.model, &args.job) {
+        (Some(model), _) => (model_job::text(&args.model, model, scratch.path())?, Path::new("/")),
+        (None, Some(path)) => (read(path)?, path.parent().unwrap_or(Path::new("."))),
+        (None, None) => return Err(Failure::new(Cause::InvalidDefinition, "there is no job")),
+    };
+    if args.model.print_job {
+        print(text.trim_end());
+        return Ok(Exit::Success);
+    }
     let client = connect(&args.lab)?;
-    let submitted = asked(client.submit(&text))?;
+    let text = if args.upload || args.model.model.is_some() {
+        upload::send_named(&client, &text, directory, args.lab.format)?
+    } else {
+        upload::refuse_paths(&text)?;
+        text
+    };
+    let submitted = client.submit(&text).map_err(|error| match error.problem() {
+        Some(problem) if problem.code == ProblemCode::Invalid => {
+            Failure::new(Cause::InvalidDefinition, problem.message.clone())
+                .hint("`pumice check JOB` shows every mistake with its line and column")
+        }
+        _ => error.failure(),
+    })?;
     tell(&submitted, args.lab.format);
     if !args.wait {
         return Ok(Exit::Success);
@@ -47,6 +71,12 @@ fn submit(args: &SubmitArgs) -> Result<Exit, Failure> {
         exit = if exit == Exit::Success { ended } else { exit };
     }
     Ok(exit)
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    fs::read_to_string(path).map_err(|error| {
+        Failure::new(Cause::InvalidDefinition, format!("cannot read `{}`: {error}", path.display()))
+    })
 }
 
 fn tell(submitted: &Submitted, format: Format) {
@@ -60,7 +90,19 @@ fn tell(submitted: &Submitted, format: Format) {
 
 /// Waits for a job, prints its results, and says how `pumice run` would have ended.
 fn end(client: &LabClient, id: JobId, format: Format) -> Result<Exit, Failure> {
-    let job = wait_for_end(client, id, |_| ())?;
+    if format == Format::Text {
+        let waits = asked(client.why(id))?.obstacles;
+        if let Some(obstacle) = waits.first() {
+            print_error(&format!("job {id} waits: {}; {}", obstacle.what, obstacle.remedy));
+        }
+    }
+    let mut is_told = format == Format::Json;
+    let job = wait_for_end(client, id, |piece| {
+        if !is_told && !piece.is_empty() {
+            is_told = true;
+            print_error(&format!("job {id} runs; `pumice logs -f {id}` shows what it says"));
+        }
+    })?;
     let cases = results::all(client, id)?;
     results::show(&cases, format);
     let why = asked(client.why(id))?;

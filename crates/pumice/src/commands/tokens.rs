@@ -11,7 +11,7 @@ use crate::{
     },
     exit::Exit,
     lab::{self, asked, connect},
-    terminal::{print, print_error},
+    terminal::{Table, print, print_error},
 };
 
 pub(crate) fn main(args: &TokensArgs) -> Exit {
@@ -28,18 +28,25 @@ pub(crate) fn main(args: &TokensArgs) -> Exit {
 
 fn list(args: &LabArgs) -> Result<Exit, Failure> {
     let tokens = asked(connect(args)?.tokens())?;
-    match args.format {
-        Format::Json => print(&json!(tokens).to_string()),
-        Format::Text => tokens.iter().for_each(|token| print(&line(token))),
+    if args.format == Format::Json {
+        print(&json!(tokens).to_string());
+        return Ok(Exit::Success);
     }
+    let mut table = Table::new(["token", "may", "for", "last used", "ends"]);
+    for token in &tokens {
+        table.row(row(token));
+    }
+    table.print("you have no tokens");
     Ok(Exit::Success)
 }
 
-fn line(token: &Token) -> String {
+fn row(token: &Token) -> [String; 5] {
     let scopes = if token.scopes.is_empty() { "everything".to_owned() } else { token.scopes.join(",") };
-    let ends = token.expires.as_deref().map_or_else(String::new, |time| format!("  ends {time}"));
-    let used = token.last_used.as_deref().unwrap_or("never");
-    format!("{:>6}  {scopes:20} {}  used {used}{ends}", token.id, token.description)
+    let time = |time: &Option<String>, none: &str| {
+        time.as_deref().map_or(none, |time| time.split('.').next().unwrap_or(time)).to_owned()
+    };
+    let (used, ends) = (time(&token.last_used, "never"), time(&token.expires, "never"));
+    [token.id.to_string(), scopes, token.description.clone(), used, ends]
 }
 
 fn create(args: &LabArgs, new: &NewToken) -> Result<Exit, Failure> {

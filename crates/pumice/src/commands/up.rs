@@ -19,7 +19,6 @@ fn up(args: &UpArgs) -> Result<Exit, Failure> {
     let directory = LabDirectory::create(&args.server.state)?;
     let name = lab::worker_name(args.name.as_deref());
     let host = lab::look(&directory.worker(), &name)?;
-    let config = lab::worker_config(name.clone(), directory.worker(), host);
     let runtime = tokio::runtime::Runtime::new().map_err(|error| host_refused("cannot start", &error))?;
     runtime.block_on(async {
         let mut signals = Signals::listen().map_err(|error| host_refused("cannot start", &error))?;
@@ -29,6 +28,8 @@ fn up(args: &UpArgs) -> Result<Exit, Failure> {
         let address = asked(Address::parse(&server.url, PlainHttp::Loopback))?;
         let options = Options::new(address, Credentials::Bearer(token));
         let client = WorkerClient::new(asked(Connection::new(options))?);
+        let arguments = lab::job_arguments(&server.url, None);
+        let config = lab::worker_config(name.clone(), directory.worker(), host, arguments);
         let (agent, stop) = Agent::new(config, client).map_err(|error| error.failure())?;
         server.announce(&directory)?;
 

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::{
     cli::{Format, lab::JobArgs},
     exit::Exit,
-    lab::{self, asked, connect},
+    lab::{self, asked_of, connect},
     terminal::{self, print},
 };
 
@@ -14,8 +14,13 @@ pub(crate) fn main(args: &JobArgs) -> Exit {
     lab::exit(why(args))
 }
 
+/// `1 device`, `3 devices`
+pub(crate) fn devices(count: usize) -> String {
+    format!("{count} device{}", if count == 1 { "" } else { "s" })
+}
+
 fn why(args: &JobArgs) -> Result<Exit, Failure> {
-    let why = asked(connect(&args.lab)?.why(JobId(args.id)))?;
+    let why = asked_of(JobId(args.id), connect(&args.lab)?.why(JobId(args.id)))?;
     if args.lab.format == Format::Json {
         print(&json!(why).to_string());
         return Ok(Exit::Success);
@@ -25,7 +30,7 @@ fn why(args: &JobArgs) -> Result<Exit, Failure> {
         print(&format!("jobs before it: {ahead}"));
     }
     for obstacle in &why.obstacles {
-        print(&format!("{} ({} devices)", obstacle.what, obstacle.devices));
+        print(&format!("{} ({})", obstacle.what, devices(obstacle.devices)));
         print(&format!("  {}", obstacle.remedy));
     }
     if let Some(failure) = &why.failure {

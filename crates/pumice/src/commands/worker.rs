@@ -40,7 +40,10 @@ fn work(args: &WorkerArgs) -> Result<Exit, Failure> {
     let token = worker_token(&state, &name, joining.as_ref()).map_err(|error| error.failure())?;
     let client = WorkerClient::new(connection.with_credentials(Credentials::Bearer(token)));
     let host = lab::look(&state, &name)?;
-    let mut config = lab::worker_config(name, state, host);
+    // A job's process has another working directory.
+    let ca_cert = args.ca_cert.as_ref().map(std::path::absolute).transpose();
+    let ca_cert = ca_cert.map_err(|error| host_refused("cannot use the certificates", &error))?;
+    let mut config = lab::worker_config(name, state, host, lab::job_arguments(url, ca_cert.as_deref()));
     config.least_free = args.least_free;
     let (agent, stop) = Agent::new(config, client).map_err(|error| error.failure())?;
     until_signal(move || agent.run(), move |mode| stop.stop(mode))

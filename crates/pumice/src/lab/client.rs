@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 use pumice_client::{Address, Connection, Credentials, Job, LabClient, Options, PlainHttp};
 use pumice_types::{Cause, Failure, JobId};
 
-use super::{LabDirectory, asked};
+use super::{LabDirectory, asked, asked_of};
 use crate::cli::lab::LabArgs;
 
 /// How long one request waits for news.
@@ -41,11 +41,11 @@ pub(crate) fn wait_for_end(
 ) -> Result<Job, Failure> {
     let mut offset = 0;
     loop {
-        let log = asked(client.log(id, offset, PATIENCE))?;
+        let log = asked_of(id, client.log(id, offset, PATIENCE))?;
         offset += log.bytes.len() as u64;
         piece(&log.bytes);
         if log.ended {
-            return asked(client.job(id));
+            return asked_of(id, client.job(id));
         }
     }
 }

@@ -12,9 +12,11 @@ pub(crate) use directory::{LabDirectory, private_directory, write_private};
 pub(crate) use host::{Host, look, worker_name};
 pub(crate) use server::{Scheme, Server};
 pub(crate) use signals::Signals;
-pub(crate) use worker::{keeper, program, worker_config};
+pub(crate) use worker::{job_arguments, keeper, program, worker_config};
 
-use pumice_types::{Blame as _, Cause, Failure};
+use pumice_api::ProblemCode;
+use pumice_client::ClientError;
+use pumice_types::{Blame as _, Cause, Failure, JobId};
 
 use crate::{exit::Exit, terminal};
 
@@ -22,7 +24,11 @@ use crate::{exit::Exit, terminal};
 pub(crate) fn exit(result: Result<Exit, Failure>) -> Exit {
     result.unwrap_or_else(|failure| {
         terminal::show_failure(&failure);
-        Exit::of_fault(failure.fault)
+        match failure.cause {
+            // Nothing was started.
+            Cause::InvalidDefinition => Exit::BadDefinition,
+            _ => Exit::of_fault(failure.fault),
+        }
     })
 }
 
@@ -46,7 +52,18 @@ pub(crate) fn log_to_standard_error() {
         .init();
 }
 
+/// What a client's request about a job came to.
+pub(crate) fn asked_of<T>(id: JobId, result: Result<T, ClientError>) -> Result<T, Failure> {
+    match result {
+        Err(error) if error.code() == Some(ProblemCode::NotFound) => {
+            let message = format!("there is no job {id} in this lab");
+            Err(Failure::new(Cause::HostRefused, message).hint("`pumice jobs` lists those there are"))
+        }
+        other => asked(other),
+    }
+}
+
 /// What a client's request came to.
-pub(crate) fn asked<T>(result: Result<T, pumice_client::ClientError>) -> Result<T, Failure> {
+pub(crate) fn asked<T>(result: Result<T, ClientError>) -> Result<T, Failure> {
     result.map_err(|error| error.failure())
 }

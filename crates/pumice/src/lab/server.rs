@@ -72,6 +72,9 @@ impl Server {
         config.mail = mail.map(|(relay, from)| Mail { relay, from });
         let day = Duration::from_secs(24 * 3600);
         config.keep_jobs = args.keep_days.map(|days| day * days);
+        config.upload_limit = args.upload_limit;
+        config.upload_quota = args.upload_quota;
+        config.keep_uploads = day * args.keep_uploads;
         config.require_login = args.require_login;
         config.secure_cookies = url.starts_with("https://");
         let own = crate::config::Config::read(None)?;

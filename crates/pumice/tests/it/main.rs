@@ -9,3 +9,4 @@
 mod agreement;
 mod commands;
 mod editor;
+mod shell;

@@ -186,15 +186,33 @@ fn a_step_that_fails_and_a_link_that_leads_away_are_the_jobs_mistakes() {
 fn a_model_runs_in_the_container_that_the_job_names() {
     need!(ContainerEngine::find());
     let mut rig = Rig::new("docker");
+    model_image(&rig);
+    let text = model_job(&rig, "", "");
+    let ended = rig.run(&text);
+    assert!(ended.finished.status.success(), "{}{}", ended.finished.stdout, ended.finished.stderr);
+    let numbers = ended.results.tests();
+    assert!(numbers.contains(&"simulator/simulated-time pass".to_owned()), "not asked to stop: {numbers:?}");
+    let calls = rig.engine.calls();
+    assert!(calls.contains("--name model-pumice-"), "{calls}");
+    assert!(calls.contains("/opt/model/FVP_Base_RevC-2xAEMvA -C bp.terminal_0.start_telnet=0"), "{calls}");
+    assert!(ended.log.contains("Fast Models [11.31.28"), "{}", ended.log);
+}
+
+/// An image with the stand-in and a guest that logs in, and the job that runs it with `more` in its boot block.
+fn model_image(rig: &Rig) {
     let models = rig.sandbox.path().join("image");
     fs::create_dir_all(&models).unwrap();
     // A name of its own for the stand-in: links would lead out of the image.
     fs::copy(built("model-standin"), models.join("FVP_Base_RevC-2xAEMvA")).unwrap();
-    let script =
-        "say 0 \"Linux version 6.1\\r\\nguest login: \"\nexpect 0 \"root\"\nsay 0 \"root@guest:~# \"\n";
-    let script = rig.sandbox.write("image/guest.script", script);
-    assert!(script.is_file());
+    rig.sandbox.write(
+        "image/guest.script",
+        "say 0 \"Linux version 6.1\\r\\nguest login: \"\nexpect 0 \"root\"\nsay 0 \"root@guest:~# \"\n",
+    );
     rig.engine.publish("registry.example/fvp:11.31", &[(&models, "/opt/model")]);
+}
+
+/// A job for a model in that image.
+fn model_job(rig: &Rig, boot: &str, more: &str) -> String {
     let image = rig.sandbox.write("disk.img", vec![0_u8; 4096]);
     let blocks = format!(
         "- deploy:\n    to: fvp\n    images: {{disk: {{url: 'file://{}'}}}}\n\
@@ -204,17 +222,33 @@ fn a_model_runs_in_the_container_that_the_job_names() {
          console_string: 'terminal_0: Listening for serial connection on port (?P<PORT>\\d+)'\n    \
          environment: ['MODEL_STANDIN=guest=script:/opt/model/guest.script']\n    arguments:\n    \
          - '-C bp.terminal_0.start_telnet=0 -C bp.virtioblockdevice.image_path={{DISK}} --stat'\n    \
-         auto_login: {{login_prompt: 'login:', username: root}}\n    prompts: ['root@guest:~#']\n",
+         auto_login: {{login_prompt: 'login:', username: root}}\n    prompts: ['root@guest:~#']\n{boot}{more}",
         image.display()
     );
-    let ended = rig.run(&job("fvp", &[&blocks]));
-    assert!(ended.finished.status.success(), "{}{}", ended.finished.stdout, ended.finished.stderr);
-    let numbers = ended.results.tests();
-    assert!(numbers.contains(&"simulator/simulated-time pass".to_owned()), "not asked to stop: {numbers:?}");
-    let calls = rig.engine.calls();
-    assert!(calls.contains("--name model-pumice-"), "{calls}");
-    assert!(calls.contains("/opt/model/FVP_Base_RevC-2xAEMvA -C bp.terminal_0.start_telnet=0"), "{calls}");
-    assert!(ended.log.contains("Fast Models [11.31.28"), "{}", ended.log);
+    job("fvp", &[&blocks])
+}
+
+#[test]
+fn commands_run_beside_a_model_in_its_container_and_become_its_console() {
+    need!(ContainerEngine::find());
+    let mut rig = Rig::new("docker");
+    model_image(&rig);
+    // What one command exports the next sees; they see the image, and not this host.
+    let commands = "    commands:\n    - export SUITE=TEST\n    \
+                    - test -e /opt/model/guest.script && ! test -e $OUTSIDE\n    \
+                    - 'echo begins; echo \"$SUITE: send PASSED\"; echo \"$SUITE: receive FAILED\"; echo ends; cat'\n"
+        .replace("$OUTSIDE", &rig.sandbox.path().join("disk.img").display().to_string());
+    let monitors = "- test:\n    timeout: {seconds: 60}\n    monitors:\n    - name: beside\n      start: begins\n      \
+                    end: ends\n      pattern: 'TEST: (?P<test_case_id>\\S+) (?P<result>PASSED|FAILED)'\n      \
+                    fixupdict: {PASSED: pass, FAILED: fail}\n";
+    let text = model_job(&rig, &commands, monitors);
+    let ended = rig.run(&text);
+    assert_eq!(ended.results.failure(), None, "{}{}", ended.finished.stdout, ended.finished.stderr);
+    let tests = ended.results.tests();
+    for case in ["beside/send pass", "beside/receive fail"] {
+        assert!(tests.iter().any(|test| test.ends_with(case)), "{case}: {tests:?}\n{}", ended.log);
+    }
+    assert!(ended.log.contains("run-fvp-shell-commands"), "{}", ended.log);
 }
 
 #[test]

@@ -5,3 +5,4 @@ mod hands;
 mod lava_worker;
 mod models;
 mod rig;
+mod uploads;

@@ -1,12 +1,12 @@
-//! Patterns for files inside an image, as a shell would read them.
+//! Patterns for files inside an image, as a shell would read them: jobs have them, and readers of images look by them.
 
-use std::{fmt, str::FromStr};
+use core::{fmt, str::FromStr};
 
 /// A path or a pattern: `*` and `?` stand for characters of one name, `[a-z]` for one of a set (`[!…]` for
 /// one that is not), `**` for any number of directories. With a `/` in it the pattern begins at the root of
 /// the file system; without one it is a file's name, wherever the file stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pattern {
+pub struct FilePattern {
     text: String,
     names: Vec<Name>,
 }
@@ -29,16 +29,23 @@ enum Token {
 }
 
 /// The text is no pattern.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a path or pattern in an image: {why}")]
-pub struct InvalidPattern {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidFilePattern {
     text: String,
     why: &'static str,
 }
 
+impl fmt::Display for InvalidFilePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is not a path or pattern in an image: {}", self.text, self.why)
+    }
+}
+
+impl core::error::Error for InvalidFilePattern {}
+
 /// How upper and lower case compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Case {
+pub enum LetterCase {
     /// They differ, as in ext4.
     Sensitive,
     /// They are the same, as in FAT.
@@ -48,11 +55,11 @@ pub enum Case {
 /// The longest pattern taken, in bytes; a path is not longer.
 const LONGEST: usize = 4096;
 
-impl FromStr for Pattern {
-    type Err = InvalidPattern;
+impl FromStr for FilePattern {
+    type Err = InvalidFilePattern;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let invalid = |why| InvalidPattern { text: text.chars().take(100).collect(), why };
+        let invalid = |why| InvalidFilePattern { text: text.chars().take(100).collect(), why };
         if text.len() > LONGEST {
             return Err(invalid("it is too long"));
         }
@@ -110,9 +117,9 @@ fn tokens(name: &str) -> Result<Vec<Token>, &'static str> {
     Ok(tokens)
 }
 
-impl Pattern {
+impl FilePattern {
     /// Whether the file at `path`, with or without a leading `/`, is meant.
-    pub fn matches(&self, path: &str, case: Case) -> bool {
+    pub fn matches(&self, path: &str, case: LetterCase) -> bool {
         let path: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
         matches_path(&self.names, &path, case)
     }
@@ -132,7 +139,7 @@ impl Pattern {
     }
 
     /// Whether a directory at `path` may hold what is meant, so that it is worth a look.
-    pub fn may_be_below(&self, path: &str, case: Case) -> bool {
+    pub fn may_be_below(&self, path: &str, case: LetterCase) -> bool {
         let path: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
         for (index, directory) in path.iter().enumerate() {
             match self.names.get(index) {
@@ -145,7 +152,7 @@ impl Pattern {
     }
 }
 
-impl fmt::Display for Pattern {
+impl fmt::Display for FilePattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
@@ -153,7 +160,7 @@ impl fmt::Display for Pattern {
 
 /// Matches whole paths. Works backwards through a table, so that no pattern takes more than its length times
 /// that of the path.
-fn matches_path(names: &[Name], path: &[&str], case: Case) -> bool {
+fn matches_path(names: &[Name], path: &[&str], case: LetterCase) -> bool {
     // `after[i]`: whether the names looked at so far match `path[i..]`.
     let mut after: Vec<bool> = (0..=path.len()).map(|index| index == path.len()).collect();
     for name in names.iter().rev() {
@@ -172,10 +179,10 @@ fn matches_path(names: &[Name], path: &[&str], case: Case) -> bool {
 }
 
 /// Matches one name, in the same way.
-fn matches_name(tokens: &[Token], name: &str, case: Case) -> bool {
+fn matches_name(tokens: &[Token], name: &str, case: LetterCase) -> bool {
     let fold = |c: char| match case {
-        Case::Sensitive => c,
-        Case::Insensitive => c.to_lowercase().next().unwrap_or(c),
+        LetterCase::Sensitive => c,
+        LetterCase::Insensitive => c.to_lowercase().next().unwrap_or(c),
     };
     let name: Vec<char> = name.chars().map(fold).collect();
     let mut after: Vec<bool> = (0..=name.len()).map(|index| index == name.len()).collect();
@@ -205,10 +212,13 @@ mod tests {
 
     #[track_caller]
     fn check(pattern: &str, path: &str, expected: bool) {
-        let pattern: Pattern = pattern.parse().unwrap();
-        assert_eq!(pattern.matches(path, Case::Sensitive), expected, "`{pattern}` and `{path}`");
+        let pattern: FilePattern = pattern.parse().unwrap();
+        assert_eq!(pattern.matches(path, LetterCase::Sensitive), expected, "`{pattern}` and `{path}`");
         if expected && let Some((directory, _)) = path.rsplit_once('/') {
-            assert!(pattern.may_be_below(directory, Case::Sensitive), "`{pattern}` below `{directory}`");
+            assert!(
+                pattern.may_be_below(directory, LetterCase::Sensitive),
+                "`{pattern}` below `{directory}`"
+            );
         }
     }
 
@@ -232,21 +242,21 @@ mod tests {
 
     #[test]
     fn case_counts_where_the_file_system_says_so() {
-        let pattern: Pattern = "/EFI/*.efi".parse().unwrap();
-        assert!(pattern.matches("/efi/BOOTAA64.EFI", Case::Insensitive));
-        assert!(!pattern.matches("/efi/BOOTAA64.EFI", Case::Sensitive));
+        let pattern: FilePattern = "/EFI/*.efi".parse().unwrap();
+        assert!(pattern.matches("/efi/BOOTAA64.EFI", LetterCase::Insensitive));
+        assert!(!pattern.matches("/efi/BOOTAA64.EFI", LetterCase::Sensitive));
     }
 
     #[test]
     fn a_pattern_that_costs_others_exponential_time_costs_us_none() {
-        let pattern: Pattern = format!("{}b", "*a".repeat(200)).parse().unwrap();
-        assert!(!pattern.matches(&"a".repeat(2000), Case::Sensitive));
+        let pattern: FilePattern = format!("{}b", "*a".repeat(200)).parse().unwrap();
+        assert!(!pattern.matches(&"a".repeat(2000), LetterCase::Sensitive));
     }
 
     #[test]
     fn directories_that_cannot_hold_it_are_not_looked_at() {
         let below = |pattern: &str, path: &str| {
-            pattern.parse::<Pattern>().unwrap().may_be_below(path, Case::Sensitive)
+            pattern.parse::<FilePattern>().unwrap().may_be_below(path, LetterCase::Sensitive)
         };
         assert!(below("/boot/x", "/") && below("/boot/x", "/boot") && below("x", "/any/where"));
         assert!(!below("/boot/x", "/usr") && !below("/boot/x", "/boot/x"));
@@ -254,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_path_is_told_from_a_pattern() {
-        let path = |text: &str| text.parse::<Pattern>().unwrap().as_path();
+        let path = |text: &str| text.parse::<FilePattern>().unwrap().as_path();
         assert_eq!(path("boot/zImage").as_deref(), Some("/boot/zImage"));
         assert_eq!(path("zImage"), None);
         assert_eq!(path("/boot/*"), None);
@@ -263,7 +273,7 @@ mod tests {
     #[test]
     fn what_is_no_pattern_is_said_so() {
         for bad in ["", "/a/**", "a/../b", "[a", "\\", "**"] {
-            assert!(bad.parse::<Pattern>().is_err(), "{bad}");
+            assert!(bad.parse::<FilePattern>().is_err(), "{bad}");
         }
     }
 }

@@ -1,0 +1,131 @@
+//! Answering with a file of the store: in pieces, so that no file is ever in memory as a whole.
+
+use std::{
+    io::{self, Read as _},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use futures_core::Stream;
+use tokio::sync::mpsc;
+
+use crate::{refusal::Refusal, storage::Stored};
+
+/// How much is read at once.
+const PIECE: usize = 256 << 10;
+
+/// Pieces that wait for a slow client.
+const AHEAD: usize = 4;
+
+/// Pieces as another thread reads them.
+struct Pieces(mpsc::Receiver<io::Result<Bytes>>);
+
+impl Stream for Pieces {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_recv(context)
+    }
+}
+
+/// What `open` gives from a byte on, as the answer to a request for it; `None` when there is no such file. `Range: bytes=N-` is
+/// honoured, which is what going on with a download that broke off needs (RFC 9110, section 14), unless `If-Range` names
+/// another version than `version`.
+pub(crate) async fn answer(
+    headers: &HeaderMap,
+    version: Option<&str>,
+    open: impl FnOnce(u64) -> io::Result<Option<Stored>> + Send + 'static,
+) -> Result<Option<Response>, Refusal> {
+    let etag = version.map(|version| format!("\"{version}\""));
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let is_same = text(header::IF_RANGE).is_none_or(|wanted| Some(wanted) == etag.as_deref());
+    let first = text(header::RANGE).filter(|_| is_same).and_then(first_byte);
+    let opened = tokio::task::spawn_blocking(move || open(first.unwrap_or(0))).await;
+    let stored = opened.map_err(|error| Refusal::Internal(error.to_string()))??;
+    let Some(Stored { size, rest }) = stored else { return Ok(None) };
+    let mut response = match first {
+        Some(first) if first >= size => {
+            let range = [(header::CONTENT_RANGE, format!("bytes */{size}"))];
+            return Ok(Some((StatusCode::RANGE_NOT_SATISFIABLE, range).into_response()));
+        }
+        Some(first) => {
+            let range = [(header::CONTENT_RANGE, format!("bytes {first}-{}/{size}", size - 1))];
+            (StatusCode::PARTIAL_CONTENT, range, body(rest)).into_response()
+        }
+        None => body(rest).into_response(),
+    };
+    let length = size.saturating_sub(first.unwrap_or(0));
+    let told = response.headers_mut();
+    told.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    told.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    told.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    if let Some(etag) = etag.and_then(|etag| etag.parse().ok()) {
+        told.insert(header::ETAG, etag);
+    }
+    Ok(Some(response))
+}
+
+/// Where `bytes=N-` begins: the one form that resuming needs.
+fn first_byte(range: &str) -> Option<u64> {
+    range.trim().strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()
+}
+
+fn body(mut rest: Box<dyn io::Read + Send>) -> Body {
+    let (sender, pieces) = mpsc::channel(AHEAD);
+    tokio::task::spawn_blocking(move || {
+        loop {
+            let mut piece = Vec::with_capacity(PIECE);
+            let read = (&mut rest).take(PIECE as u64).read_to_end(&mut piece);
+            let is_last = !matches!(read, Ok(count) if count > 0);
+            let told = match read {
+                Ok(0) => return,
+                Ok(_) => sender.blocking_send(Ok(Bytes::from(piece))),
+                Err(error) => sender.blocking_send(Err(error)),
+            };
+            // Nobody listens any more.
+            if told.is_err() || is_last {
+                return;
+            }
+        }
+    });
+    Body::from_stream(Pieces(pieces))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn check(range: &[(HeaderName, &str)], status: u16, content_range: &str, expected: &str) {
+        let headers = range.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
+        let open = |from: u64| {
+            let rest = b"hello".get(usize::try_from(from).unwrap()..).unwrap_or_default().to_vec();
+            Ok(Some(Stored { size: 5, rest: Box::new(io::Cursor::new(rest)) }))
+        };
+        let response = answer(&headers, Some("v1"), open).await.unwrap().unwrap();
+        let told = |name| response.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
+        let found = (response.status().as_u16(), told(header::CONTENT_RANGE));
+        let body = axum::body::to_bytes(response.into_body(), 100).await.unwrap();
+        assert_eq!((found.0, found.1.as_str(), &body[..]), (status, content_range, expected.as_bytes()));
+    }
+
+    #[tokio::test]
+    async fn a_download_that_broke_off_goes_on_where_it_was() {
+        let range = |value| (header::RANGE, value);
+        check(&[], 200, "", "hello").await;
+        check(&[range("bytes=2-")], 206, "bytes 2-4/5", "llo").await;
+        check(&[range("bytes=0-1")], 200, "", "hello").await;
+        check(&[range("bytes=5-")], 416, "bytes */5", "").await;
+        check(&[range("bytes=2-"), (header::IF_RANGE, "\"v1\"")], 206, "bytes 2-4/5", "llo").await;
+        check(&[range("bytes=2-"), (header::IF_RANGE, "\"v0\"")], 200, "", "hello").await;
+    }
+
+    #[tokio::test]
+    async fn what_is_not_there_is_no_answer() {
+        assert!(answer(&HeaderMap::new(), None, |_| Ok(None)).await.unwrap().is_none());
+    }
+}
