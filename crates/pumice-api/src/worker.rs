@@ -113,6 +113,13 @@ pub struct Versioned {
     pub version: String,
 }
 
+impl Versioned {
+    /// The tag by which a job asks for this version of a model: `A15x1-11.27.19`. `None` when the version is unknown.
+    pub fn tag(&self) -> Option<String> {
+        (!self.version.is_empty()).then(|| format!("{}-{}", self.name, self.version))
+    }
+}
+
 /// A virtual device that the worker can make without anybody writing a dictionary.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfferedDevice {
@@ -259,6 +266,9 @@ pub struct JobPackage {
     /// Environment of the guest, YAML.
     #[serde(default)]
     pub env_dut: String,
+    /// Whether it is a node of a MultiNode job, whose words are to be passed on (`jobs/ID/group`).
+    #[serde(default)]
+    pub is_node: bool,
 }
 
 /// Never shows the definition: its secrets are filled in.
@@ -405,6 +415,7 @@ mod tests {
             dispatcher: String::new(),
             env: String::new(),
             env_dut: String::new(),
+            is_node: false,
         };
         assert!(!format!("{package:?}").contains("hunter2"));
         let registered = Registered { name: "w".into(), token: "hunter2".into() };

@@ -106,6 +106,20 @@ impl WorkerClient {
         self.0.send("PUT", &file_path(job, file, Some(offset)), Body::Bytes(piece), NO_WAIT)?.json()
     }
 
+    /// Says what a node of a MultiNode job says, from `offset` on; answers how much of it the server has. Whole lines are
+    /// taken. An empty piece asks for the position.
+    pub fn group_send(&self, job: JobRef, offset: u64, piece: &[u8]) -> Result<Position, ClientError> {
+        let path = format!("{PREFIX}jobs/{}/group?fence={}&offset={offset}", job.job, job.fence.0);
+        self.0.send("PUT", &path, Body::Bytes(piece), NO_WAIT)?.json()
+    }
+
+    /// Waits for what a node of a MultiNode job is told, from `offset` on; empty when nothing came in time.
+    pub fn group_receive(&self, job: JobRef, offset: u64, wait: Duration) -> Result<Vec<u8>, ClientError> {
+        let (fence, wait_ms) = (job.fence.0, wait.as_millis());
+        let path = format!("{PREFIX}jobs/{}/group?fence={fence}&offset={offset}&wait_ms={wait_ms}", job.job);
+        Ok(self.0.send("GET", &path, Body::None, wait)?.body)
+    }
+
     /// Says that a job is over and everything was sent.
     pub fn finish(&self, job: JobRef, finish: &Finish) -> Result<(), ClientError> {
         self.tell(&format!("jobs/{}/finish", job.job), finish)

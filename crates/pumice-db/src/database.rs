@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use sqlx::{
     Any, Connection as _, Executor as _, Pool,
     any::{AnyPoolOptions, install_default_drivers},
+    pool::PoolConnection,
 };
 use tokio::sync::Mutex;
 
@@ -20,10 +21,12 @@ pub enum Engine {
 }
 
 /// The lab's database: a pool of connections. Cheap to clone.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Database {
     pool: Pool<Any>,
     engine: Engine,
+    /// SQLite's file.
+    file: Option<String>,
     /// SQLite's one writer.
     turn: Arc<Mutex<()>>,
 }
@@ -56,6 +59,7 @@ impl Database {
             Some(("postgres" | "postgresql", _)) => (Engine::Postgres, url.to_owned()),
             _ => return Err(DbError::UnknownEngine(url.to_owned())),
         };
+        let file = address.strip_prefix("sqlite:").and_then(|path| path.split('?').next()).map(str::to_owned);
         let options = AnyPoolOptions::new()
             .acquire_timeout(PATIENCE)
             .max_connections(match engine {
@@ -73,7 +77,8 @@ impl Database {
                     Ok(())
                 })
             });
-        let database = Self { pool: options.connect(&address).await?, engine, turn: Arc::default() };
+        let pool = options.connect(&address).await?;
+        let database = Self { pool, engine, file, turn: Arc::default() };
         migrate::run(&database, version).await?;
         Ok(database)
     }
@@ -83,9 +88,19 @@ impl Database {
         self.engine
     }
 
+    /// The file of an SQLite database.
+    pub(crate) fn file(&self) -> Option<&str> {
+        self.file.as_deref()
+    }
+
+    /// A connection, for what needs one of its own.
+    pub(crate) async fn connection(&self) -> Result<PoolConnection<Any>, DbError> {
+        Ok(self.pool.acquire().await?)
+    }
+
     /// A connection to read from.
     pub async fn read(&self) -> Result<Reader, DbError> {
-        Ok(Reader::new(self.pool.acquire().await?))
+        Ok(Reader::new(self.connection().await?))
     }
 
     /// A transaction. On SQLite this waits until the writer before has finished.

@@ -104,6 +104,14 @@ impl Writer {
         Ok(())
     }
 
+    /// Why a job that has not ended will not be complete, as JSON of a failure. The first reason counts, until its end
+    /// says better.
+    pub async fn set_job_failure(&mut self, id: JobId, failure: &str) -> Result<(), DbError> {
+        let sql = "UPDATE jobs SET failure = $1 WHERE id = $2 AND end_time IS NULL AND failure IS NULL";
+        self.execute(sql, params![failure, id]).await?;
+        Ok(())
+    }
+
     /// What somebody, or the log, has to say about a failure.
     pub async fn set_failure_comment(&mut self, id: JobId, comment: &str) -> Result<bool, DbError> {
         let sql = "UPDATE jobs SET failure_comment = $1 WHERE id = $2";

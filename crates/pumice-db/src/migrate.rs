@@ -20,6 +20,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 4, name: "results", sql: include_str!("../migrations/0004_results.sql") },
     Migration { version: 5, name: "journal", sql: include_str!("../migrations/0005_journal.sql") },
     Migration { version: 6, name: "uploads", sql: include_str!("../migrations/0006_uploads.sql") },
+    Migration { version: 7, name: "group words", sql: include_str!("../migrations/0007_group_words.sql") },
 ];
 
 /// Every step, oldest first.

@@ -79,6 +79,11 @@ async fn ask(host: &Host, path: &Path, arguments: &[String]) -> Result<String, S
     probe_output(host, path, &words, PATIENCE).await.map_err(|error| error.to_string())
 }
 
+/// The version that a model's program prints; `None` when it prints none that is known.
+pub async fn version(host: &Host, program: &Path) -> Option<String> {
+    version_in(&ask(host, program, &["--version".to_owned()]).await.ok()?, None)
+}
+
 fn missing(names: &[String]) -> Availability {
     let looked = names.join("`, `");
     Availability::Missing {

@@ -35,7 +35,7 @@ mod ledger;
 mod lifeline;
 mod output;
 mod procfs;
-mod readiness;
+pub mod readiness;
 mod reconcile;
 mod spawn;
 mod terminal;

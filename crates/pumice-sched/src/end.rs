@@ -18,7 +18,8 @@ impl Lab {
         self.end(job_ref.job, verdict, FinishReason::Reported, fault, actions);
     }
 
-    pub(crate) fn cancel(&mut self, id: JobId, actions: &mut Vec<Action>) {
+    /// Ends a job gently; `because` is the member of its group that makes it so, where one does.
+    pub(crate) fn cancel(&mut self, id: JobId, because: Option<JobId>, actions: &mut Vec<Action>) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
         match job.state {
             JobState::Submitted => {
@@ -28,13 +29,21 @@ impl Lab {
                 job.state = JobState::Cancelling;
                 let (job_ref, spreads) = (job.job_ref(), breaks_its_group(job));
                 if let Some(giving) = &job.given {
-                    actions.push(Action::TellWorkerCancel { job: job_ref, worker: giving.worker.clone() });
+                    let worker = giving.worker.clone();
+                    actions.push(Action::TellWorkerCancel { job: job_ref, worker, because });
                 }
                 if spreads {
-                    self.cancel_group_of(id, actions);
+                    self.cancel_group_of(id, because.unwrap_or(id), actions);
                 }
             }
             JobState::Cancelling | JobState::Finished(_) => {}
+        }
+    }
+
+    pub(crate) fn member_failed(&mut self, job_ref: JobRef, actions: &mut Vec<Action>) {
+        let is_essential = |job: &mut Job| job.request.member().is_some_and(|member| member.essential);
+        if self.current(job_ref).is_some_and(is_essential) {
+            self.cancel_group_of(job_ref.job, job_ref.job, actions);
         }
     }
 
@@ -78,27 +87,27 @@ impl Lab {
                 self.groups.remove(&member.group);
             } else if breaks {
                 for other in rest {
-                    self.break_off(other, actions);
+                    self.break_off(other, id, actions);
                 }
             }
         }
     }
 
     /// Ends a member because its group is broken.
-    fn break_off(&mut self, id: JobId, actions: &mut Vec<Action>) {
+    fn break_off(&mut self, id: JobId, because: JobId, actions: &mut Vec<Action>) {
         if self.job(id).is_some_and(|job| job.state == JobState::Submitted) {
             self.end(id, Verdict::Cancelled, FinishReason::GroupBroken, None, actions);
         } else {
-            self.cancel(id, actions);
+            self.cancel(id, Some(because), actions);
         }
     }
 
-    fn cancel_group_of(&mut self, id: JobId, actions: &mut Vec<Action>) {
+    fn cancel_group_of(&mut self, id: JobId, because: JobId, actions: &mut Vec<Action>) {
         let group = self.job(id).and_then(|job| job.request.member()).map(|member| member.group.clone());
         let members = group.and_then(|group| self.groups.get(&group).cloned()).unwrap_or_default();
         for other in members {
             if other != id {
-                self.break_off(other, actions);
+                self.break_off(other, because, actions);
             }
         }
     }

@@ -73,6 +73,8 @@ pub enum Event {
     },
     /// A worker hands a job back that it has not started.
     JobReturned(JobRef),
+    /// A member of a group has said that it failed; its end is yet to come. Where it is essential, the others end now.
+    MemberFailed(JobRef),
     /// A worker lost a job: it was cut off for too long, or the host went down under it. Nothing of the job runs
     /// any more, so that it need not wait for the end of its lease.
     JobLost(JobRef),
@@ -115,6 +117,8 @@ pub enum Action {
         job: JobRef,
         /// The worker.
         worker: WorkerName,
+        /// The member of its group that breaks the group; `None` when somebody wants the end of this very job.
+        because: Option<JobId>,
     },
     /// The job is over.
     FinishJob {

@@ -93,7 +93,7 @@ impl Lab {
         self.advance(now);
         match event {
             Event::Submit(requests) => self.submit(requests, &mut actions),
-            Event::Cancel(job) => self.cancel(job, &mut actions),
+            Event::Cancel(job) => self.cancel(job, None, &mut actions),
             Event::GiveUp(job) => self.give_up(job, &mut actions),
             Event::SetPriority(job, priority) => self.set_priority(job, priority),
             Event::PutDeviceType(name, device_type) => {
@@ -116,6 +116,7 @@ impl Lab {
             Event::JobStarted(job) => self.started(job, &mut actions),
             Event::JobFinished { job, verdict, fault } => self.finished(job, verdict, fault, &mut actions),
             Event::JobReturned(job) => self.returned(job, &mut actions),
+            Event::MemberFailed(job) => self.member_failed(job, &mut actions),
             Event::JobLost(job) => self.lost(job, &mut actions),
             Event::Tick => self.tick(&mut actions),
         }

@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, serve::Listener};
-use pumice_db::{Database, DbError, NewUser};
+use pumice_db::{ClaimError, Database, DbError, NewUser};
 use tokio::{
     net::TcpListener,
     sync::{Notify, watch},
@@ -13,9 +13,12 @@ use tokio::{
 use crate::{
     Config,
     access::Limiter,
+    claim,
     clock::Clock,
     events::EventBus,
-    front, lab, notify, pages, purge,
+    front,
+    groups::Groups,
+    lab, notify, pages, purge,
     refusal::{Refusal, with_sources},
     results::LogBook,
     scheduler::{self, Scheduler},
@@ -44,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) channels: worker_api::Channels,
     /// Workers as the database knew them last.
     pub(crate) known_workers: worker_api::KnownWorkers,
+    /// The MultiNode groups that run.
+    pub(crate) groups: Groups,
     /// What machines of each device type take.
     pub(crate) needs: lab::needs::OfTypes,
     /// Requests from each address.
@@ -56,6 +61,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Lets the server go down.
+    pub(crate) fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
     /// Returns when the server goes down.
     pub(crate) async fn stopping(&self) {
         let mut stop = self.stop.subscribe();
@@ -70,6 +80,9 @@ pub enum StartError {
     /// The database.
     #[error("failed to read the lab from the database")]
     Database(#[from] DbError),
+    /// Another server has the database.
+    #[error("failed to take the database")]
+    Claim(#[from] ClaimError),
     /// The state directory.
     #[error("failed to use the state directory")]
     State(#[from] io::Error),
@@ -109,7 +122,11 @@ impl App {
         fs_err::create_dir_all(&config.state)?;
         let key = ServerKey::open(&config.state.join("server.key"))?;
         let clock = Clock::new();
+        let claim = database.claim().await?;
         lab::library::fill(&database, &config.library).await?;
+        let mut writer = database.write().await?;
+        writer.remove_words_of_ended_groups().await?;
+        writer.commit().await?;
         let (scheduler, unstarted) = scheduler::start(&database, config.policy.clone(), clock).await?;
         let second = Duration::from_secs(1);
         let shared = Arc::new(Shared {
@@ -123,6 +140,7 @@ impl App {
             logs: LogBook::new(),
             channels: worker_api::Channels::default(),
             known_workers: worker_api::KnownWorkers::default(),
+            groups: Groups::default(),
             uploads: tokio::sync::RwLock::default(),
             needs: lab::needs::OfTypes::default(),
             pages: pages::Templates::new(),
@@ -139,6 +157,7 @@ impl App {
             unstarted.run(Arc::clone(&shared)),
             notify::spawn_delivery(Arc::clone(&shared)),
             purge::spawn(Arc::clone(&shared)),
+            claim::spawn(Arc::clone(&shared), claim),
         ];
         Ok(Self { shared, tasks })
     }
@@ -240,6 +259,6 @@ pub struct Stopper(Arc<Shared>);
 impl Stopper {
     /// Asks the server to go down; requests in flight are answered.
     pub fn stop(&self) {
-        self.0.stop.send_replace(true);
+        self.0.stop();
     }
 }

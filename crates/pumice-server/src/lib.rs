@@ -6,6 +6,7 @@
 //!   what is allowed;
 //! * the doors: `xmlrpc` and `rest` are LAVA's APIs, `lava_worker` its worker protocol, `worker_api` ours, `pages` the
 //!   web pages, `events` the stream of what happens;
+//! * `groups` passes the words of MultiNode jobs' nodes on;
 //! * `scheduler` drives `pumice-sched`, which decides; `results` reads logs; `notify` calls back; `storage` keeps
 //!   logs and files.
 //!
@@ -13,10 +14,12 @@
 
 mod access;
 mod app;
+mod claim;
 mod clock;
 mod config;
 mod events;
 mod front;
+mod groups;
 mod lab;
 mod lava_worker;
 mod notify;

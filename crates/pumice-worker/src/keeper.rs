@@ -14,7 +14,7 @@ use std::{
 use fs_err as fs;
 use pumice_process::{Child, Command, Guard, GuardOptions, Signal, Stdio};
 use pumice_types::Deadline;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
 use crate::{
     clock::boot_millis,
@@ -79,8 +79,10 @@ fn run(directory: &Directory, watcher: Vec<OsString>) -> io::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let guard = Guard::start(&options).map_err(io::Error::other)?;
+        // Listened to before there is a job: a signal that came between would kill us.
+        let signals = Signals::listen()?;
         let child = guard.spawn(&command(directory, &start)?).map_err(io::Error::other)?;
-        let reason = watch(directory, &child).await;
+        let reason = watch(directory, &child, signals).await;
         let deadline = Deadline::after(Instant::now(), KILL_TIME, "keeper");
         let exit = child.kill_all(&deadline).await.map_err(io::Error::other)?;
         guard.finish(&deadline).await.map_err(io::Error::other)?;
@@ -100,10 +102,20 @@ fn command(directory: &Directory, start: &StartRecord) -> io::Result<Command> {
         .stderr(Stdio::File(directory.file("stderr"))))
 }
 
+/// What tells a keeper to end its job.
+struct Signals {
+    cancel: Stream,
+    kill: Stream,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self { cancel: signal(SignalKind::terminate())?, kill: signal(SignalKind::quit())? })
+    }
+}
+
 /// Waits for the job's end, or ends it. Says why it is over.
-async fn watch(directory: &Directory, child: &Child) -> io::Result<ExitReason> {
-    let mut cancel = signal(SignalKind::terminate())?;
-    let mut kill = signal(SignalKind::quit())?;
+async fn watch(directory: &Directory, child: &Child, mut signals: Signals) -> io::Result<ExitReason> {
     let mut asked: Option<(Instant, Duration)> = None;
     let mut asked_again = false;
     let mut stopping = false;
@@ -118,8 +130,8 @@ async fn watch(directory: &Directory, child: &Child) -> io::Result<ExitReason> {
                     ExitReason::Ended
                 });
             }
-            _ = kill.recv() => return Ok(ExitReason::Cancelled),
-            _ = cancel.recv() => {
+            _ = signals.kill.recv() => return Ok(ExitReason::Cancelled),
+            _ = signals.cancel.recv() => {
                 let wish: Option<Cancel> = read_json(&directory.file("cancel.json"));
                 let kill_after = wish.map_or(KILL_AFTER, |wish| Duration::from_millis(wish.kill_after_ms));
                 asked.get_or_insert((Instant::now(), kill_after));

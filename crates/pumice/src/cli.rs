@@ -360,6 +360,14 @@ pub(crate) struct ModelArgs {
     pub(crate) print_job: bool,
 }
 
+impl ModelArgs {
+    /// Whether it says what the model runs.
+    pub(crate) fn has_images(&self) -> bool {
+        let single = [&self.axf, &self.kernel, &self.dtb, &self.initrd, &self.rootfs];
+        single.iter().any(|path| path.is_some()) || !self.image.is_empty() || !self.data.is_empty()
+    }
+}
+
 /// Arguments of `pumice check`.
 #[derive(Args, Debug)]
 pub(crate) struct CheckArgs {

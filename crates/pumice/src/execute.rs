@@ -51,11 +51,35 @@ pub(crate) struct Execution<'a> {
 
 /// Where the group of a MultiNode job is.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
-pub(crate) struct GroupPlace {
-    /// The socket of whoever runs it.
-    pub(crate) socket: PathBuf,
-    /// The socket of the switch that the machines share.
-    pub(crate) lan: PathBuf,
+pub(crate) enum GroupPlace {
+    /// On this host.
+    Here {
+        /// The socket of whoever runs it.
+        socket: PathBuf,
+        /// The socket of the switch that the machines share.
+        lan: PathBuf,
+    },
+    /// In a lab: a worker passes on what stands in files of this directory. The machines share no network.
+    Lab(PathBuf),
+}
+
+impl GroupPlace {
+    async fn join(&self, node: &str) -> Result<Peers, Failure> {
+        let joined = match self {
+            Self::Here { socket, .. } => Peers::join(socket, node).await,
+            Self::Lab(directory) => Peers::join_elsewhere(directory, node).await,
+        };
+        joined.map_err(|error| {
+            Failure::new(Cause::PeerFailed, format!("this node cannot join its group: {error}"))
+        })
+    }
+
+    fn lan(&self) -> Option<PathBuf> {
+        match self {
+            Self::Here { lan, .. } => Some(lan.clone()),
+            Self::Lab(_) => None,
+        }
+    }
 }
 
 /// What came of it.
@@ -89,12 +113,8 @@ impl Execution<'_> {
             prepared.limit_downloads(config.downloads(server))?;
         }
         if let Some(group) = &self.group {
-            let node = self.job_id.to_string();
-            let joined = Peers::join(&group.socket, &node).await.map_err(|error| {
-                Failure::new(Cause::PeerFailed, format!("this node cannot join its group: {error}"))
-            })?;
-            prepared.host.peers = Some(joined);
-            prepared.host.lan = Some(group.lan.clone());
+            prepared.host.peers = Some(group.join(&self.job_id.to_string()).await?);
+            prepared.host.lan = group.lan();
         }
         let peers = prepared.host.peers.clone();
         let started = now();

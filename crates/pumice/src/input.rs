@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use pumice_device::{Device, RenderError, RenderRequest, plain_dictionary};
-use pumice_job::{Action, Job};
+use pumice_job::{Action, Job, Rules};
 use pumice_multinode::Member;
 use pumice_plan::{MachinePlanner, Plan, PlanOptions, plan};
 use pumice_platform::Platform;
@@ -69,6 +69,32 @@ impl Input {
         }
     }
 
+    /// Reads a job that a server gave to a worker, for the device that came with it: one node of a MultiNode job says so
+    /// itself.
+    pub(crate) fn read_assigned(
+        job: &Path,
+        args: &DeviceArgs,
+        job_id: JobId,
+        platforms: &[std::rc::Rc<dyn Platform>],
+    ) -> Self {
+        let mut unread = Self::default();
+        let Some(text) = unread.text(job) else { return unread };
+        let rules = Rules { is_assigned: true, ..Rules::default() };
+        Self::of_text_by(&rules, &job.display().to_string(), &text, args, job_id, platforms)
+    }
+
+    /// Refuses a node of a MultiNode job where nobody passes on what it says: it would wait for the others for ever.
+    pub(crate) fn refuse_node(&mut self) {
+        let Some(node) = self.job.as_ref().and_then(|job| job.node.as_ref()) else { return };
+        let message = format!(
+            "this job is node `{}` of a MultiNode job, and nothing here leads to the others",
+            node.role
+        );
+        let help = "submit it to a lab of pumice, or run the whole job with `pumice run`; LAVA's coordinator is not spoken";
+        self.diagnostics.push(Diagnostic::error(UNSUPPORTED, None, message).help(help));
+        self.plan = None;
+    }
+
     /// Reads `path` as what it is: a job, a test definition, or a device.
     pub(crate) fn read_any(
         path: &Path,
@@ -122,9 +148,20 @@ impl Input {
         job_id: JobId,
         platforms: &[std::rc::Rc<dyn Platform>],
     ) -> Self {
+        Self::of_text_by(&Rules::default(), name, text, args, job_id, platforms)
+    }
+
+    fn of_text_by(
+        rules: &Rules,
+        name: &str,
+        text: &str,
+        args: &DeviceArgs,
+        job_id: JobId,
+        platforms: &[std::rc::Rc<dyn Platform>],
+    ) -> Self {
         let mut input = Self::default();
         let source = input.sources.add(name, text);
-        let (job, found) = pumice_job::parse(text, source);
+        let (job, found) = pumice_job::parse_by(text, source, rules);
         let Some(job) = job else {
             input.diagnostics = found;
             return input;

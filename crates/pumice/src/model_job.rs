@@ -174,8 +174,11 @@ fn archived(directory: &Path, name: &str, to: &Path) -> Result<PathBuf, Failure>
     Ok(archive)
 }
 
-/// A `file:` URL of a path, which must be there.
+/// A `file:` URL of a path, which must be there; what is a URL already stays as it is.
 fn url(path: &Path) -> Result<String, Failure> {
+    if let Some(url) = path.to_str().filter(|text| text.contains("://")) {
+        return Ok(url.to_owned());
+    }
     let path =
         fs::canonicalize(path).map_err(|error| bad(&format!("cannot read `{}`: {error}", path.display())))?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
@@ -237,6 +240,7 @@ mod tests {
         let args = ModelArgs {
             axf: Some(file("boot.axf")),
             kernel: Some(file("a kernel")),
+            initrd: Some("https://files.example.org/initrd?x=1".into()),
             append: Some("console=ttyAMA0 root=\"x\"".to_owned()),
             set: vec!["a.b=1".to_owned()],
             test: vec![test.display().to_string()],
@@ -253,6 +257,7 @@ mod tests {
             text.contains("/a%20kernel\"") && text.contains("\"console=ttyAMA0 root=\\\"x\\\"\""),
             "{text}"
         );
+        assert!(text.contains("url: \"https://files.example.org/initrd?x=1\""), "{text}");
         assert!(directory.path().join("tests/own.tar").is_file());
         // The model's own time, unless the command line says another.
         assert!(text.contains("model: \"A15x1\"\n    append"), "{text}");

@@ -8,7 +8,7 @@ use serde_json::Value;
 const LIMIT: Duration = Duration::from_secs(290);
 
 /// A job of two nodes, `server`, which may be essential, and `client`, which run these steps.
-fn group(guest: &Guest, essential: bool, server: &[&str], client: &[&str]) -> String {
+pub(crate) fn group(guest: &Guest, essential: bool, server: &[&str], client: &[&str]) -> String {
     let one = Job::arm64(guest);
     let mut text = "job_name: two nodes\nvisibility: public\n\
          timeouts: {job: {minutes: 12}, action: {minutes: 4}, connection: {minutes: 4}}\n\

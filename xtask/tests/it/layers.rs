@@ -53,7 +53,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("client", &["types", "api"]),
     ("worker", &["types", "yaml", "api", "process", "client"]),
     ("db", &["types", "sched"]),
-    ("server", &["types", "yaml", "job", "device", "guest", "record", "api", "plan", "sched", "db"]),
+    (
+        "server",
+        &["types", "yaml", "job", "device", "guest", "record", "api", "plan", "sched", "multinode", "db"],
+    ),
 ];
 
 /// Crates that put the rest together, or only help tests: they may use everything.

@@ -1,4 +1,6 @@
-use pumice_db::{Condition, Database, JobEnd, JobHold, NewJob, Order, Page, Viewer, Visibility};
+use pumice_db::{
+    Condition, Database, GroupWord, GroupWordKind, JobEnd, JobHold, NewJob, Order, Page, Viewer, Visibility,
+};
 use pumice_types::{JobId, JobState, Verdict};
 use serde_json::json;
 
@@ -164,4 +166,28 @@ pub(crate) async fn writers_take_turns(url: String) {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), 20);
+}
+
+pub(crate) async fn the_words_of_a_group_come_back_in_order(url: String) {
+    let database = small_lab(&url).await;
+    let word = |node: &str, kind, line: &str| GroupWord { node: node.into(), kind, line: line.into() };
+    let words = [
+        word("2", GroupWordKind::Heard, "{}\n"),
+        word("1", GroupWordKind::Said, "it's\n"),
+        word("1", GroupWordKind::Gone, ""),
+    ];
+    let mut writer = database.write().await.unwrap();
+    let grouped = NewJob { group: Some(("g".into(), 0, "server".into())), ..job(2, "of a group") };
+    writer.insert_jobs(&[grouped], NOW).await.unwrap();
+    for group in ["g", "over"] {
+        writer.add_group_words(group, &words[..1]).await.unwrap();
+        writer.add_group_words(group, &words[1..]).await.unwrap();
+    }
+    assert_eq!(writer.group_words("g").await.unwrap(), words);
+    writer.remove_words_of_ended_groups().await.unwrap();
+    assert_eq!(writer.group_words("over").await.unwrap(), [], "no job of it goes on");
+    assert_eq!(writer.group_words("g").await.unwrap().len(), 3);
+    writer.remove_group_words("g").await.unwrap();
+    assert_eq!(writer.group_words("g").await.unwrap(), []);
+    writer.commit().await.unwrap();
 }

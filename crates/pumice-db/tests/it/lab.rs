@@ -1,5 +1,8 @@
-use pumice_db::{Condition, DbError, DeviceState, JobHold, ObjectKind, Page, Viewer};
+use pumice_db::{
+    ClaimError, Condition, Database, DbError, DeviceState, Engine, JobHold, ObjectKind, Page, Viewer,
+};
 use pumice_types::Verdict;
+use sqlx::{Connection as _, Executor as _};
 
 use crate::{NOW, job, small_lab};
 
@@ -58,4 +61,33 @@ pub(crate) async fn what_is_referred_to_cannot_be_removed(url: String) {
     let mut writer = database.write().await.unwrap();
     writer.insert_alias("virt", "virtual").await.unwrap();
     assert!(matches!(writer.insert_alias("v", "none").await, Err(DbError::StillReferenced)));
+}
+
+pub(crate) async fn a_database_is_one_servers_alone(url: String) {
+    let first = Database::open(&url).await.unwrap();
+    let mut claim = first.claim().await.unwrap();
+    claim.check().await.unwrap();
+    let second = Database::open(&url).await.unwrap();
+    let refused = second.claim().await.unwrap_err();
+    assert!(matches!(refused, ClaimError::Taken), "{refused}");
+    claim.check().await.unwrap();
+    if first.engine() == Engine::Postgres {
+        // Its connection breaks, and is made again; it breaks once more, and another is faster.
+        break_claim(&url).await;
+        claim.check().await.unwrap();
+        break_claim(&url).await;
+        let taken = second.claim().await.unwrap();
+        assert!(matches!(claim.check().await, Err(ClaimError::Taken)));
+        drop(taken);
+    }
+    drop(claim);
+    let mut claim = second.claim().await.unwrap();
+    claim.check().await.unwrap();
+}
+
+async fn break_claim(url: &str) {
+    let mut connection = sqlx::AnyConnection::connect(url).await.unwrap();
+    let sql =
+        "SELECT pg_terminate_backend(pid)::TEXT FROM pg_locks WHERE locktype = 'advisory' AND objid = 657";
+    connection.execute(sql).await.unwrap();
 }

@@ -39,6 +39,8 @@ facts! {
     migrations::each_step_keeps_what_was_there,
     migrations::opening_again_changes_nothing,
     migrations::a_database_of_the_future_is_refused,
+    lab::a_database_is_one_servers_alone,
+    jobs::the_words_of_a_group_come_back_in_order,
     accounts::a_name_is_unique_and_a_change_leaves_the_rest,
     accounts::a_token_is_found_by_its_hash_with_its_owner,
     accounts::permissions_come_from_the_user_and_its_groups,

@@ -15,6 +15,8 @@ use pumice_platform::Host;
 pub use beliefs::examine;
 pub use description::{Description, describe};
 
+pub use crate::probe::version;
+
 /// A program to look at, and what it needs to run.
 #[derive(Clone, Debug)]
 pub struct Subject {

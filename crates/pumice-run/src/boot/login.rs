@@ -30,7 +30,7 @@ pub(crate) async fn run(plan: &Login, booted: &mut Booted, cx: &StepCx) -> Resul
         wait_for_kernel(plan, booted, cx).await?;
         cx.step(&plan.login_scope, Cause::NoPrompt, async |cx| {
             let began = Instant::now();
-            let outcome = log_in(plan, &prompts, booted, cx).await;
+            let outcome = log_in(plan, booted, cx).await;
             report_kernel(plan, booted, began, outcome.as_ref().err(), cx);
             outcome?;
             for command in plan.auto_login.iter().flat_map(|login| &login.login_commands) {
@@ -62,7 +62,7 @@ async fn wait_for_kernel(plan: &Login, booted: &mut Booted, cx: &StepCx) -> Resu
 }
 
 /// Answers the login's prompts until a shell's prompt is there.
-async fn log_in(plan: &Login, prompts: &Patterns, booted: &mut Booted, cx: &StepCx) -> Result<(), Failure> {
+async fn log_in(plan: &Login, booted: &mut Booted, cx: &StepCx) -> Result<(), Failure> {
     let shell = plan.prompts.len();
     let mut texts: Vec<&str> = plan.prompts.iter().map(|prompt| prompt.value.as_str()).collect();
     texts.extend(REFUSED);
@@ -70,7 +70,6 @@ async fn log_in(plan: &Login, prompts: &Patterns, booted: &mut Booted, cx: &Step
         texts.push(&login.login_prompt.value);
     }
     let all = patterns(texts)?;
-    let _ = prompts;
     loop {
         let index = expect_nudging(&all, booted, cx).await?;
         if index < shell {

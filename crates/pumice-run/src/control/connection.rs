@@ -234,6 +234,9 @@ impl Client {
             return Ok(Err(refused));
         }
         let path = self.scratch.join(announced.to_string());
+        let coming = self.hands.take_over(sha256);
+        let _turn = coming.turn.lock().await;
+        let replaced = coming.replaced.notified();
         let mut file = OpenOptions::new().create(true).read(true).append(true).open(&path).await?;
         let mut there = file.metadata().await?.len();
         if there > size {
@@ -242,10 +245,15 @@ impl Client {
         }
         self.say(&Answer::Ok(Done::From(there))).await?;
         let mut rest = (&mut self.reader).take(size - there);
-        if let Err(error) = tokio::io::copy(&mut rest, &mut file).await {
+        let copied = tokio::select! {
+            copied = tokio::io::copy(&mut rest, &mut file) => copied,
+            () = replaced => Err(io::Error::other("it is brought again over another connection")),
+        };
+        // Also when it was cut: nothing of it may come later.
+        file.flush().await?;
+        if let Err(error) = copied {
             return Ok(Err(Refused::new(format!("the file cannot be taken: {error}"))));
         }
-        file.flush().await?;
         let received = file.metadata().await?.len();
         if received < size {
             let message = format!("{received} of {size} bytes came");
@@ -269,12 +277,12 @@ impl Client {
     ) -> io::Result<()> {
         let file = self.scratch.join(format!("pulled-{}", Digest::of(path.as_bytes())));
         let work = Work::Pull { path, file: file.clone() };
-        if let Err(refused) = self.hands.ask(machine, work).await {
-            return self.refuse(refused).await;
-        }
-        let sha256 = digest(&file).await?;
+        let (size, sha256) = match self.hands.ask(machine, work).await {
+            Ok(Done::File { size, sha256, .. }) => (size, sha256),
+            Ok(_) => return self.refuse(Refused::new("the run fetched no file")).await,
+            Err(refused) => return self.refuse(refused).await,
+        };
         let mut opened = File::open(&file).await?;
-        let size = opened.metadata().await?.len();
         let offset = if known == Some(sha256.as_str()) && offset <= size { offset } else { 0 };
         self.say(&Answer::Ok(Done::File { size, sha256, offset })).await?;
         opened.seek(io::SeekFrom::Start(offset)).await?;

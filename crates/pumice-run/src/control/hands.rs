@@ -10,7 +10,7 @@ use std::{
 use pumice_api::control::{Done, MachineFacts, Overview, Place, Refused, Said};
 use pumice_console::Sender;
 use pumice_platform::{Buttons, MachineState};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 /// The machines of a run that people can reach. Copies share it.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +20,17 @@ pub struct Hands(Arc<Mutex<Inner>>);
 struct Inner {
     machines: BTreeMap<String, Arc<Reach>>,
     hold: Option<Hold>,
+    /// Files on their way in, by digest.
+    coming: BTreeMap<String, Arc<Coming>>,
+}
+
+/// A file on its way in. One connection at a time brings it: the newest, because one that is cut is seldom heard of.
+#[derive(Debug, Default)]
+pub(super) struct Coming {
+    /// Rings when another connection brings it.
+    pub(super) replaced: Notify,
+    /// Held while bytes are written.
+    pub(super) turn: tokio::sync::Mutex<()>,
 }
 
 /// A hold that is going on.
@@ -63,7 +74,7 @@ pub(crate) enum Work {
         to: Place,
         executable: bool,
     },
-    /// Fetches a file of the guest to this host.
+    /// Fetches a file of the guest to this host. Done, it says size and digest.
     Pull {
         path: String,
         file: PathBuf,
@@ -169,6 +180,13 @@ impl Hands {
         let reach = Arc::new(reach);
         self.inner().machines.insert(namespace.to_owned(), Arc::clone(&reach));
         Registered { hands: self.clone(), namespace: namespace.to_owned(), reach }
+    }
+
+    /// The file of this digest, on its way in. Whoever brought it before stops.
+    pub(super) fn take_over(&self, sha256: &str) -> Arc<Coming> {
+        let coming = Arc::clone(self.inner().coming.entry(sha256.to_owned()).or_default());
+        coming.replaced.notify_waiters();
+        coming
     }
 
     /// Begins or ends a hold.

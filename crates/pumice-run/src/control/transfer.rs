@@ -316,17 +316,24 @@ async fn must(booted: &mut Booted, line: &str) -> Result<(), Failure> {
     Err(Failure::new(Cause::CommandFailed, message).evidence(booted.console.name(), said))
 }
 
-/// Fetches a file of the guest to this host.
-pub(crate) async fn pull(booted: &mut Booted, path: &str, file: &Path, cx: &StepCx) -> Result<(), Failure> {
+/// Fetches a file of the guest to this host. Returns its size in bytes and its SHA-256, which is that of the guest's.
+pub(crate) async fn pull(
+    booted: &mut Booted,
+    path: &str,
+    file: &Path,
+    cx: &StepCx,
+) -> Result<(u64, String), Failure> {
     at_prompt(booted).await?;
     let wanted = digest(booted, path).await?;
     let unwritten = |error: std::io::Error| {
         Failure::new(Cause::HostRefused, format!("cannot write `{}`: {error}", file.display()))
     };
     let mut target = std::fs::File::create(file).map_err(unwritten)?;
+    let mut size = 0;
     for number in 0_u64.. {
         let bytes = piece(booted, path, number).await?;
         target.write_all(&bytes).map_err(unwritten)?;
+        size += bytes.len() as u64;
         if bytes.len() < PIECE {
             break;
         }
@@ -338,7 +345,7 @@ pub(crate) async fn pull(booted: &mut Booted, path: &str, file: &Path, cx: &Step
         return Err(Failure::new(Cause::ConsoleLost, message).hint("pull it again"));
     }
     cx.report().info(format!("`{path}` was fetched from the guest"));
-    Ok(())
+    Ok((size, wanted))
 }
 
 /// The bytes of one piece of a file; fewer than [`PIECE`] at its end. It is asked for until it comes twice the same, or once

@@ -47,8 +47,7 @@ pub(crate) fn as_typed(request: &MultiNode, answer: Option<&Answer>) -> Option<S
 pub(crate) fn failure_of(request: &Request, refusal: &Refusal) -> Failure {
     let message = format!("`{request}` can never end: {refusal}");
     match refusal {
-        Refusal::Ended { .. } => Failure::new(Cause::PeerFailed, message)
-            .hint("look at that node's own log: its directory lies beside this one"),
+        Refusal::Ended { .. } => Failure::new(Cause::PeerFailed, message).hint("look at that node's own log"),
         Refusal::UnknownRole { .. } => Failure::new(Cause::InvalidDefinition, message),
         Refusal::Full => Failure::new(Cause::PeerFailed, message).blame(Fault::Test),
         Refusal::Stranger { .. } => Failure::new(Cause::Bug, message),

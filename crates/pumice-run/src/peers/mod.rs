@@ -6,9 +6,12 @@
 //!  a step ───────┘          ▲             ◀ line ─┘
 //!                           └ answers by number
 //! ```
+//!
+//! In a lab there are two files instead of the socket: the worker passes them on to the server, which runs the group.
 
 mod answer;
 mod coordinator;
+mod lines;
 #[cfg(test)]
 mod tests;
 mod variables;
@@ -30,13 +33,14 @@ use pumice_multinode::{
 };
 use pumice_types::{Cause, Deadline, Failure};
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
     net::UnixStream,
     sync::{mpsc, oneshot, watch},
 };
 
 pub(crate) use answer::{as_typed, asked, failure_of};
 pub use coordinator::{Coordinator, Left};
+use lines::{LinesIn, LinesOut};
 pub(crate) use variables::{make, read};
 
 /// A node's way to the others. Copies share it.
@@ -97,13 +101,32 @@ impl Peers {
     /// # Errors
     /// Nobody listens there, or it does not speak our version.
     pub async fn join(socket: &Path, node: &str) -> io::Result<Self> {
-        let stream = UnixStream::connect(socket).await?;
-        let (reader, mut writer) = stream.into_split();
+        let (reader, writer) = UnixStream::connect(socket).await?.into_split();
+        Self::over(LinesIn::Socket(BufReader::new(reader)), LinesOut::Socket(writer), node).await
+    }
+
+    /// Joins a group elsewhere, by way of the files `out` and `in` of `directory`, which a worker passes on
+    /// (docs/protocol/job-directory.md). Waits for as long as nobody answers. To be called inside the runtime.
+    ///
+    /// # Errors
+    /// The files cannot be used, or the group does not speak our version.
+    pub async fn join_elsewhere(directory: &Path, node: &str) -> io::Result<Self> {
+        let (lines, writer) = lines::files(directory)?;
+        Self::over(LinesIn::File(lines), LinesOut::File(writer), node).await
+    }
+
+    async fn over(mut lines: LinesIn, mut writer: LinesOut, node: &str) -> io::Result<Self> {
         let hello = FromNode::Hello { version: wire::VERSION, node: node.to_owned() };
-        writer.write_all(&wire::line(&hello)?).await?;
-        let mut lines = BufReader::new(reader);
-        let Some(ToNode::Welcome { members }) = next(&mut lines).await? else {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the group did not answer as ours do"));
+        writer.write(&wire::line(&hello)?).await?;
+        let members = match lines.next().await? {
+            Some(ToNode::Welcome { members }) => members,
+            Some(ToNode::End { failure }) => return Err(io::Error::other(failure.message)),
+            _ => {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "the group did not answer as ours do",
+                ));
+            }
         };
         let (sender, mut words) = mpsc::unbounded_channel::<Outgoing>();
         let (tell, told) = watch::channel(None);
@@ -119,7 +142,7 @@ impl Peers {
         tokio::spawn(async move {
             while let Some(outgoing) = words.recv().await {
                 let Ok(line) = wire::line(&outgoing.word) else { continue };
-                if writer.write_all(&line).await.is_err() {
+                if writer.write(&line).await.is_err() {
                     return;
                 }
                 if let Some(written) = outgoing.written {
@@ -131,7 +154,7 @@ impl Peers {
         let weak = Arc::downgrade(&inner);
         tokio::spawn(async move {
             let failure = loop {
-                match next(&mut lines).await {
+                match lines.next().await {
                     Ok(Some(ToNode::Answer { number, answer })) => {
                         let Some(inner) = weak.upgrade() else { return };
                         let waiting = inner.open().remove(&number);

@@ -111,3 +111,25 @@ async fn a_group_that_is_gone_ends_its_nodes_and_a_stranger_is_not_let_in() {
     let nobody = world.directory.path().join("nobody");
     assert!(Peers::join(&nobody, "1").await.is_err());
 }
+
+#[tokio::test]
+async fn a_group_elsewhere_is_reached_by_two_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let tell = |line: &str| {
+        let path = directory.path().join("in");
+        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
+        std::io::Write::write_all(&mut file, format!("{line}\n").as_bytes()).unwrap();
+    };
+    // Whoever passes the words on may be faster, and was there before.
+    tell(r#"{"say":"welcome","members":[{"id":"1","name":"server","role":"server"}]}"#);
+    let peers = Peers::join_elsewhere(directory.path(), "1").await.unwrap();
+    assert_eq!(peers.members().len(), 1);
+    let deadline = soon();
+    let answer = async { tell(r#"{"say":"answer","number":1,"answer":{"answer":"done"}}"#) };
+    let (met, ()) = tokio::join!(peers.ask(sync(), &deadline), answer);
+    assert_eq!(met.unwrap(), Answer::Done);
+    peers.leave(None).await;
+    let said = std::fs::read_to_string(directory.path().join("out")).unwrap();
+    let words: Vec<_> = said.lines().filter_map(|line| line.split('"').nth(3)).collect();
+    assert_eq!(words, ["hello", "ask", "leave"], "{said}");
+}

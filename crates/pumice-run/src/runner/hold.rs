@@ -91,8 +91,9 @@ impl Runner<'_> {
             Work::Push { file, to: Place::Image(label), .. } => self.replace_image(machine, &label, file, cx),
             Work::Pull { path, file } => {
                 let booted = self.booted(machine)?;
-                pull(booted, &path, &file, cx).await.map_err(|failure| refused(&failure))?;
-                Ok(Done::Done)
+                let pulled = pull(booted, &path, &file, cx).await;
+                let (size, sha256) = pulled.map_err(|failure| refused(&failure))?;
+                Ok(Done::File { size, sha256, offset: 0 })
             }
             Work::Release => Ok(Done::Done),
         }

@@ -1,6 +1,6 @@
 //! MultiNode groups: all or none, without deadlock or starvation.
 
-use pumice_sched::{Event, FinishReason, JobKind, JobRequest, Member, Policy};
+use pumice_sched::{Action, Event, FinishReason, JobKind, JobRequest, Member, Policy};
 use pumice_types::{Fault, JobId, JobState, Verdict};
 
 use crate::floor::{Floor, ended, given, job, job_of, member, seconds};
@@ -125,6 +125,31 @@ fn only_the_failure_of_an_essential_member_ends_the_others() {
     check_spread(true, Verdict::Incomplete, true);
     check_spread(true, Verdict::Complete, false);
     check_spread(false, Verdict::Incomplete, false);
+}
+
+/// The first of two members that run says that it failed. Is the second cancelled because of it?
+#[track_caller]
+fn check_failed(essential: bool, expected: Option<i64>) {
+    let mut floor = Floor::new(&["d1 qemu w1", "d2 qemu w2"]);
+    let jobs = vec![member(1, "qemu", "g", essential), member(2, "qemu", "g", false)];
+    floor.step(Event::Submit(jobs));
+    floor.pass(2);
+    let failed = floor.lab.job(JobId(1)).expect("the first runs").job_ref();
+    let actions = floor.step(Event::MemberFailed(failed));
+    let because = actions.iter().find_map(|action| match action {
+        Action::TellWorkerCancel { job, because, .. } if job.job == JobId(2) => *because,
+        _ => None,
+    });
+    assert_eq!(because, expected.map(JobId), "{actions:?}");
+    let state = floor.lab.job(JobId(1)).map(|job| job.state);
+    assert_eq!(state, Some(JobState::Running), "its own end is yet to come");
+    assert_eq!(floor.step(Event::MemberFailed(failed)), [], "said once is enough");
+}
+
+#[test]
+fn an_essential_member_that_says_it_failed_ends_the_others_before_its_own_end() {
+    check_failed(true, Some(1));
+    check_failed(false, None);
 }
 
 #[test]

@@ -185,7 +185,10 @@ fn check_cancel(taken: bool) {
     let held: &[_] = if taken { &[job_ref(1, 1)] } else { &[] };
     floor.poll("w1", held);
     let actions = floor.step(Event::Cancel(JobId(1)));
-    assert_eq!(actions, [Action::TellWorkerCancel { job: job_ref(1, 1), worker: "w1".into() }]);
+    assert_eq!(
+        actions,
+        [Action::TellWorkerCancel { job: job_ref(1, 1), worker: "w1".into(), because: None }]
+    );
     assert_eq!(floor.step(Event::Cancel(JobId(1))), []);
     let orders = floor.orders("w1", held);
     assert_eq!((orders.offers, orders.cancel), (vec![], vec![job_ref(1, 1)]));

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use pumice_api::worker::{OfferedDevice, Versioned};
 use pumice_db::{DbError, Device, DeviceChange, DeviceHealth, NewDevice, Reader, Writer};
 use pumice_sched::Event;
 use pumice_types::DeviceName;
@@ -252,11 +253,13 @@ pub(crate) async fn refresh_all(shared: &Arc<Shared>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Makes sure that a device a worker offers is there, and as the worker says; what an operator wrote is left alone.
+/// Makes sure that a device a worker offers is there, and as the worker says; what an operator wrote is left alone. `before`
+/// are the models that the worker had: tags of versions that are gone are taken off.
 pub(crate) async fn offered(
     writer: &mut Writer,
     worker: &str,
-    device: &pumice_api::worker::OfferedDevice,
+    device: &OfferedDevice,
+    before: &[Versioned],
 ) -> Result<bool, Refusal> {
     valid_name("device", &device.name)?;
     if writer.device_type(&device.device_type).await?.is_none() {
@@ -287,6 +290,11 @@ pub(crate) async fn offered(
                     is_offered: true,
                 })
                 .await?;
+        }
+    }
+    for gone in before.iter().filter_map(Versioned::tag).filter(|tag| !device.tags.contains(tag)) {
+        if let Some(tag) = writer.tag(&gone).await? {
+            writer.untag_device(&device.name, tag.id).await?;
         }
     }
     for tag in &device.tags {

@@ -1,15 +1,16 @@
 //! What the scheduler decided, written in one transaction, then told.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use pumice_db::{AuditEntry, DbError, DeviceChange, JobEnd, JobHold, Timestamp, WorkerState, Writer};
 use pumice_sched::{Action, FinishReason, HealthReason, RequeueReason};
-use pumice_types::{DeviceName, Failure, JobId, Verdict};
+use pumice_types::{Cause, DeviceName, Failure, JobId, JobState, Verdict};
 
 use super::{record::health_for_database, round::Round};
 use crate::{
     app::Shared,
     events::{self, device_event, job_event, worker_event},
+    groups,
     lab::SERVER,
     notify,
 };
@@ -19,17 +20,22 @@ use crate::{
 pub(super) struct Told {
     events: Vec<events::Draft>,
     bells: BTreeSet<String>,
+    /// MultiNode groups that have lost a member.
+    groups: BTreeSet<String>,
     has_callbacks: bool,
 }
 
 impl Told {
-    pub(super) fn tell(self, shared: &Shared) {
+    pub(super) fn tell(self, shared: &Arc<Shared>) {
         let now = shared.clock.now();
         for draft in self.events {
             shared.events.publish(draft, now);
         }
         for worker in self.bells {
             shared.scheduler.ring(&worker);
+        }
+        for group in self.groups {
+            groups::member_over(Arc::clone(shared), group);
         }
         if self.has_callbacks {
             shared.callbacks_wait.notify_one();
@@ -79,8 +85,11 @@ impl Applying<'_> {
                 self.job_changed(*job).await
             }
             Action::Requeue { job, reason } => self.requeue(*job, *reason).await,
-            Action::TellWorkerCancel { job, worker } => {
+            Action::TellWorkerCancel { job, worker, because } => {
                 self.writer.cancel_job(job.job).await?;
+                if let Some(culprit) = because {
+                    self.blame(job.job, *culprit).await?;
+                }
                 self.told.bells.insert(worker.to_string());
                 self.job_changed(job.job).await
             }
@@ -123,10 +132,15 @@ impl Applying<'_> {
         end: Option<&JobEnd>,
     ) -> Result<(), DbError> {
         let Some(job) = self.writer.job(id).await? else { return Ok(()) };
-        let end = match end {
+        let mut end = match end {
             Some(end) => JobEnd { verdict, ..end.clone() },
             None => ended_by_the_lab(verdict, reason),
         };
+        if verdict == Verdict::Cancelled && job.state == JobState::Cancelling && job.failure.is_some() {
+            // Why it was cancelled is known better than by its worker: see `blame`.
+            end.failure.clone_from(&job.failure);
+        }
+        self.told.groups.extend(job.target_group.clone());
         if !self.writer.finish_job(id, job.state, &end, self.now).await? {
             return Ok(());
         }
@@ -138,6 +152,18 @@ impl Applying<'_> {
         let device = job.actual_device.map(DeviceName);
         self.device_changed(device.as_ref(), Some(id)).await?;
         self.job_changed(id).await
+    }
+
+    /// Notes on a job that is to end which member of its group is to blame.
+    async fn blame(&mut self, id: JobId, culprit: JobId) -> Result<(), DbError> {
+        let Some(culprit) = self.writer.job(culprit).await? else { return Ok(()) };
+        let why = groups::failure_of(&culprit)
+            .map_or_else(|| "it was cancelled".to_owned(), |failure| failure.message);
+        let role = culprit.role.clone().unwrap_or_default();
+        let message =
+            format!("job {} ({role}), without which this group is none: {why}", culprit.display_id());
+        let failure = Failure::new(Cause::PeerFailed, message);
+        self.writer.set_job_failure(id, &serde_json::to_string(&failure).unwrap_or_default()).await
     }
 
     async fn health(

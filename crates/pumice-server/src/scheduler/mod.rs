@@ -9,7 +9,7 @@ mod task;
 
 pub(crate) use handle::Scheduler;
 pub(crate) use record::{
-    access_of_devices, device_for_scheduler, health_for_scheduler, type_for_scheduler, worker_for_scheduler,
-    worker_health_for_scheduler,
+    access_of_devices, device_for_scheduler, health_for_scheduler, job_ref, type_for_scheduler,
+    worker_for_scheduler, worker_health_for_scheduler,
 };
 pub(crate) use task::start;

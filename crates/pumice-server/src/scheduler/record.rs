@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use pumice_api::worker::{Epoch, Fence, HostFacts};
+use pumice_api::worker::{Epoch, Fence, HostFacts, JobRef};
 use pumice_db::{
     Condition, DbError, Device, DeviceType, Job, ObjectKind, ObjectPermission, Page, Reader, Viewer, Worker,
 };
@@ -45,6 +45,11 @@ pub(super) async fn record(reader: &mut Reader, now: Time) -> Result<Record, DbE
             .collect(),
         jobs: jobs.iter().filter_map(|job| job_for_scheduler(job, now)).collect(),
     })
+}
+
+/// The present giving of a job.
+pub(crate) fn job_ref(job: &Job) -> JobRef {
+    JobRef { job: job.id, fence: Fence(u64::try_from(job.fence).unwrap_or(0)) }
 }
 
 fn epoch(worker: &Worker) -> Epoch {

@@ -201,7 +201,7 @@ impl Task {
     }
 }
 
-async fn until_written(round: &Round, shared: &Shared) {
+async fn until_written(round: &Round, shared: &Arc<Shared>) {
     loop {
         match apply::apply(round, shared).await {
             Ok(told) => return told.tell(shared),

@@ -18,8 +18,11 @@ use tokio::{sync::Notify, time::Instant};
 use super::answer::Refused;
 use crate::secrets;
 
-/// A person who does not ask for this long is gone.
-const PERSON_GONE_AFTER: Duration = Duration::from_secs(120);
+/// A person who does not ask for this long is gone: a client asks again every 20 s.
+const PERSON_GONE_AFTER: Duration = Duration::from_secs(60);
+
+/// One whose connection was closed while it waited for bytes has this long to come back.
+const COMES_BACK_WITHIN: Duration = Duration::from_secs(3);
 
 /// How long an answer to a piece is held back while the other side has not taken what it has.
 const HOLD_BACK: Duration = Duration::from_secs(20);
@@ -44,13 +47,15 @@ struct Channel {
     worker: WorkerName,
     owner: i64,
     streams: Mutex<Streams>,
-    changed: Notify,
+    changed: Arc<Notify>,
 }
 
 struct Streams {
     to_job: Stream,
     to_person: Stream,
     person_seen: Instant,
+    /// When its connection was closed.
+    person_left: Option<Instant>,
 }
 
 /// Bytes on their way: those from number `begin` on.
@@ -90,8 +95,9 @@ impl Channels {
                 to_job: Stream::default(),
                 to_person: Stream::default(),
                 person_seen: Instant::now(),
+                person_left: None,
             }),
-            changed: Notify::new(),
+            changed: Arc::default(),
         };
         let mut channels = self.lock();
         channels.retain(|_, channel| !channel.is_abandoned());
@@ -136,7 +142,10 @@ impl Channels {
         end: bool,
     ) -> Result<Position, Refused> {
         let channel = self.find(id, |channel| as_whom.owns(channel))?;
-        channel.send(as_whom.sends(), offset, bytes, end).await
+        let waiting = matches!(as_whom, Party::Person(_)).then(|| Waiting(&channel));
+        let sent = channel.send(as_whom.sends(), offset, bytes, end).await;
+        std::mem::forget(waiting);
+        sent
     }
 
     /// Waits for bytes for a person or for the worker.
@@ -148,7 +157,11 @@ impl Channels {
         wait: Duration,
     ) -> Result<Read, Refused> {
         let channel = self.find(id, |channel| as_whom.owns(channel))?;
-        let read = channel.receive(as_whom.receives(), offset, wait).await?;
+        // Nobody drops a request that waits, but a connection that is closed.
+        let waiting = matches!(as_whom, Party::Person(_)).then(|| Waiting(&channel));
+        let read = channel.receive(as_whom.receives(), offset, wait).await;
+        std::mem::forget(waiting);
+        let read = read?;
         if read.ended && channel.is_over() {
             self.lock().remove(id);
         }
@@ -187,7 +200,34 @@ impl Party {
     }
 }
 
+/// A person who waits for an answer. Dropped, the person's connection was closed.
+struct Waiting<'a>(&'a Channel);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.lock().person_left = Some(Instant::now());
+        let changed = Arc::clone(&self.0.changed);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                tokio::time::sleep(COMES_BACK_WITHIN).await;
+                changed.notify_waiters();
+            });
+        }
+    }
+}
+
 impl Streams {
+    /// The person did something.
+    fn see_person(&mut self) {
+        self.person_seen = Instant::now();
+        self.person_left = None;
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.person_seen.elapsed() > PERSON_GONE_AFTER
+            || self.person_left.is_some_and(|left| left.elapsed() >= COMES_BACK_WITHIN)
+    }
+
     fn stream(&mut self, way: Way) -> &mut Stream {
         match way {
             Way::ToJob => &mut self.to_job,
@@ -202,7 +242,7 @@ impl Channel {
     }
 
     fn is_abandoned(&self) -> bool {
-        self.lock().person_seen.elapsed() > PERSON_GONE_AFTER
+        self.lock().is_abandoned()
     }
 
     fn is_over(&self) -> bool {
@@ -217,7 +257,7 @@ impl Channel {
         let position = {
             let mut streams = self.lock();
             if way == Way::ToJob {
-                streams.person_seen = Instant::now();
+                streams.see_person();
             }
             let stream = streams.stream(way);
             let have = stream.end();
@@ -244,7 +284,7 @@ impl Channel {
         {
             let mut streams = self.lock();
             if way == Way::ToPerson {
-                streams.person_seen = Instant::now();
+                streams.see_person();
             }
             let stream = streams.stream(way);
             let taken = offset.checked_sub(stream.begin).filter(|_| offset <= stream.end());
@@ -261,6 +301,8 @@ impl Channel {
         }
         self.changed.notify_waiters();
         self.wait_until(wait.min(HOLD_BACK), |streams| {
+            // Nothing follows from a person who is gone: the job need not keep the right to type for them.
+            streams.to_job.ended |= way == Way::ToJob && streams.is_abandoned();
             let stream = streams.stream(way);
             !stream.bytes.is_empty() || stream.ended
         })

@@ -8,7 +8,7 @@ use axum::{
 };
 use pumice_api::{
     ProblemCode,
-    worker::{Fence, Finish, JobPackage, JobRef, Return, Started},
+    worker::{Finish, JobPackage, Return, Started},
 };
 use pumice_db::{Attachment, Job, JobEnd};
 use pumice_sched::Event;
@@ -22,6 +22,7 @@ use crate::{
     origin::Origin,
     refusal::Refusal,
     results,
+    scheduler::job_ref,
     storage::Place,
 };
 
@@ -41,10 +42,6 @@ pub(super) async fn lent(shared: &Shared, worker: &AsWorker, id: i64, fence: u64
     }
     let message = format!("job {id} is not lent to {} under fence {fence}", worker.0.hostname);
     Err(Refused::new(ProblemCode::StaleFence, message))
-}
-
-fn job_ref(job: &Job) -> JobRef {
-    JobRef { job: job.id, fence: Fence(u64::try_from(job.fence).unwrap_or(0)) }
 }
 
 pub(super) async fn package(
@@ -70,6 +67,7 @@ pub(super) async fn package(
         dispatcher: given.dispatcher,
         env: given.env,
         env_dut: given.env_dut,
+        is_node: job.target_group.is_some(),
     }))
 }
 

@@ -4,6 +4,7 @@
 mod answer;
 mod channel;
 mod files;
+mod group;
 mod job;
 mod known;
 mod people;

@@ -9,7 +9,7 @@ use axum::{
 };
 use pumice_api::{people, worker};
 
-use super::{files, job, people as persons, session, uploads};
+use super::{files, group, job, people as persons, session, uploads};
 use crate::app::Shared;
 
 /// The routes of all three.
@@ -27,6 +27,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route(&of_workers("jobs/{id}/finish"), post(job::finish))
         .route(&of_workers("jobs/{id}/log"), get(files::log_position).put(files::append_log))
         .route(&of_workers("jobs/{id}/files/{name}"), get(files::file_position).put(files::append_file))
+        .route(&of_workers("jobs/{id}/group"), get(group::said).put(group::hear))
         .route(&of_workers("channels/{id}"), put(persons::worker_send).get(persons::worker_receive))
         .route(&of_people("jobs/{id}/why"), get(persons::why))
         .route(&of_people("jobs/{id}/log"), get(persons::log))

@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use axum::{Json, extract::State, http::HeaderMap};
 use pumice_api::{
     ProblemCode,
-    worker::{Goodbye, Hello, MAX_PIECE_BYTES, Orders, PROTOCOL, Poll, Registered, Registration, Welcome},
+    worker::{
+        Goodbye, Hello, HostFacts, MAX_PIECE_BYTES, Orders, PROTOCOL, Poll, Registered, Registration, Welcome,
+    },
 };
 use pumice_db::WorkerState;
 use pumice_sched::Event;
@@ -71,10 +73,12 @@ pub(super) async fn session(
     writer.ping_worker(&hostname, WorkerState::Online, &hello.version, Some(&offer), now).await?;
     let limit = hello.job_limit.map(i64::from).filter(|_| worker.job_limit == 0);
     writer.update_worker(&hostname, None, None, limit).await?;
+    let before = worker.offer.as_deref().and_then(|offer| serde_json::from_str::<HostFacts>(offer).ok());
+    let before = before.map(|host| host.models).unwrap_or_default();
     let mut offered = Vec::new();
     if shared.config.offered_devices {
         for device in &hello.devices {
-            if devices::offered(&mut writer, &hostname, device).await? {
+            if devices::offered(&mut writer, &hostname, device, &before).await? {
                 offered.push(device.name.clone());
             }
         }

@@ -6,6 +6,7 @@
 mod access;
 mod browser;
 mod callbacks;
+mod claims;
 mod clients;
 mod exchange;
 mod hostile;

@@ -1,5 +1,10 @@
 //! Our worker's protocol (`docs/protocol/worker.md`).
 
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+};
+
 use serde_json::{Value, json};
 
 use crate::lab::Lab;
@@ -154,6 +159,52 @@ fn a_channel_carries_bytes_both_ways() {
         b"",
     );
     assert_eq!(status, 404, "a channel is its owner's alone");
+}
+
+#[test]
+fn a_person_whose_program_is_killed_is_gone_at_once() {
+    let lab = Lab::start();
+    lab.with_device();
+    let worker = joined(&lab);
+    worker.post("session", &hello("a"));
+    let id = lab.submit("tags: [fast]\n");
+    worker.post("poll", &json!({"epoch": 1, "sequence": 1, "held": []}));
+    worker.post(&format!("jobs/{id}/started"), &json!({"fence": 1}));
+    let authorization = format!("Token {}", lab.token);
+    let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
+    let (_, opened) = lab.send("POST", &format!("/api/pumice/v1/jobs/{id}/channels"), &headers, b"{}");
+    let channel = serde_json::from_str::<Value>(&opened).unwrap()["channel"].as_str().unwrap().to_owned();
+    // Takes as much as the server keeps, and is killed while it waits for more: that the server has its second request shows
+    // in the worker's being let go on.
+    let piece = vec![b'x'; 1 << 20];
+    let path = format!("channels/{channel}?epoch=1&offset=0");
+    std::thread::scope(|scope| {
+        let sent = scope.spawn(|| worker.ask("PUT", &path, &piece).0);
+        let mut killed = TcpStream::connect(lab.url.trim_start_matches("http://")).unwrap();
+        let ask = |mut connection: &TcpStream, offset: usize| {
+            let path = format!("/api/pumice/v1/channels/{channel}?offset={offset}&wait_ms=60000");
+            let head = format!("GET {path} HTTP/1.1\r\nHost: lab\r\nAuthorization: {authorization}\r\n\r\n");
+            connection.write_all(head.as_bytes()).unwrap();
+        };
+        ask(&killed, 0);
+        let (mut answer, mut some) = (Vec::new(), vec![0; 1 << 16]);
+        while answer
+            .windows(4)
+            .position(|end| end == b"\r\n\r\n")
+            .is_none_or(|head| answer.len() < head + 4 + piece.len())
+        {
+            let count = killed.read(&mut some).unwrap();
+            assert_ne!(count, 0);
+            answer.extend_from_slice(&some[..count]);
+        }
+        ask(&killed, piece.len());
+        assert_eq!(sent.join().unwrap(), 200);
+    });
+    // The job hears that nothing follows, long before its own wait is over, and may say no more.
+    worker.ask("GET", &format!("channels/{channel}?epoch=1&offset=0&wait_ms=20000"), b"");
+    let path = format!("channels/{channel}?epoch=1&offset={}", piece.len());
+    let (status, said) = worker.ask("PUT", &path, b"more");
+    assert_eq!((status, &said["code"]), (409, &json!("conflict")), "{said}");
 }
 
 #[test]

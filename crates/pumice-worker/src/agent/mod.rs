@@ -3,6 +3,7 @@
 mod channel;
 mod main_loop;
 mod poller;
+mod relay;
 mod ship;
 mod task;
 mod token;

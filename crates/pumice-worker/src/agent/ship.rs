@@ -2,8 +2,8 @@
 
 use std::{
     fmt::Write as _,
-    io::{Read as _, Seek as _, SeekFrom},
-    path::PathBuf,
+    io::{self, Read as _, Seek as _, SeekFrom},
+    path::{Path, PathBuf},
 };
 
 use fs_err as fs;
@@ -70,19 +70,14 @@ impl Shipper {
     }
 
     fn read(&self, offset: u64, all: bool) -> Vec<u8> {
-        let mut piece = Vec::new();
-        let read = fs::File::open(&self.log).and_then(|mut log| {
-            log.seek(SeekFrom::Start(offset))?;
-            log.take(self.piece as u64).read_to_end(&mut piece)
-        });
-        if let Err(error) = read {
+        let read = read_piece(&self.log, offset, self.piece);
+        let mut piece = read.unwrap_or_else(|error| {
             // What cannot be read now may be later; the end of the job waits for it.
             tracing::error!(job = self.job.job.0, "the log cannot be read: {error}");
-            return Vec::new();
-        }
+            Vec::new()
+        });
         if !all && piece.len() < self.piece {
-            let whole = piece.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-            piece.truncate(whole);
+            cut_to_lines(&mut piece);
         }
         piece
     }
@@ -147,6 +142,27 @@ impl Shipper {
     }
 }
 
+/// At most `most` bytes of a file, from `offset` on.
+fn read_piece(path: &Path, offset: u64, most: usize) -> io::Result<Vec<u8>> {
+    let mut file = fs::File::open(path)?;
+    file.seek(SeekFrom::Start(offset))?;
+    let mut piece = Vec::new();
+    file.take(most as u64).read_to_end(&mut piece)?;
+    Ok(piece)
+}
+
+fn cut_to_lines(piece: &mut Vec<u8>) {
+    let whole = piece.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    piece.truncate(whole);
+}
+
+/// The whole lines among the bytes of a file from `offset` on, at most `most` bytes of them.
+pub(super) fn whole_lines(path: &Path, offset: u64, most: usize) -> io::Result<Vec<u8>> {
+    let mut piece = read_piece(path, offset, most)?;
+    cut_to_lines(&mut piece);
+    Ok(piece)
+}
+
 /// The files that a job left: regular ones in `output` and `output/files`, links not followed, by the name they have
 /// there. Two of one name cannot be told apart at the server; the first counts.
 pub(crate) fn files(directory: &Directory, largest: ByteSize) -> Vec<Source> {
@@ -180,7 +196,7 @@ pub(crate) fn files(directory: &Directory, largest: ByteSize) -> Vec<Source> {
 }
 
 /// Size and SHA-256 of a file, the latter in lower-case hexadecimal.
-fn digest(path: &std::path::Path) -> std::io::Result<(u64, String)> {
+fn digest(path: &Path) -> io::Result<(u64, String)> {
     let mut file = fs::File::open(path)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 16];

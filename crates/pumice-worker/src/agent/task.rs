@@ -17,6 +17,7 @@ use pumice_types::{Blame as _, Cause, Failure};
 
 use super::{
     main_loop::Event,
+    relay::{Relay, Words},
     ship::{Shipper, files},
 };
 use crate::{
@@ -147,6 +148,13 @@ impl Task {
             Err(Halt::Returned(failure)) => self.hand_back(&failure),
             Err(Halt::Ended(ended)) => Err(ended),
         };
+        if matches!(ended, Err(Ended::Stale)) {
+            tracing::warn!(
+                job = self.job.job.0,
+                fence = self.job.fence.0,
+                "this job was not ours any more; it was killed and forgotten"
+            );
+        }
         if !matches!(ended, Err(Ended::Detached)) {
             drop(self.events.send(Event::Over(self.job)));
         }
@@ -155,6 +163,10 @@ impl Task {
     /// Until nothing of the job runs any more. Answers how it ended.
     fn live(&mut self) -> Result<Outcome, Halt> {
         let mut keeper = self.keeper()?;
+        let _relay = Relay::start(&self.client, self.job, &self.directory).unwrap_or_else(|error| {
+            tracing::error!(job = self.job.job.0, "the words of this node cannot be passed on: {error}");
+            None
+        });
         let wait = Wait::new(&self.directory);
         let mut shipper = Shipper::new(self.client.clone(), self.job, &self.directory, self.max_piece);
         let mut told_to_cancel = false;
@@ -218,6 +230,9 @@ impl Task {
                 env: &package.env,
                 env_dut: &package.env_dut,
             };
+            if package.is_node {
+                self.directory.make_group().map_err(|error| Halt::Returned(error.failure()))?;
+            }
             prepare(&self.directory, &texts, self.argv()).map_err(|error| Halt::Returned(error.failure()))?;
         }
         while !self.directory.lease().is_some_and(|lease| lease.is_valid()) {
@@ -285,8 +300,11 @@ impl Task {
         drop(self.events.send(Event::Phase(self.job, Phase::Shipping)));
         let mut shipper = Shipper::new(self.client.clone(), self.job, &self.directory, self.max_piece);
         let files = files(&self.directory, self.config.largest_file);
+        let mut words = Words::of(&self.client, self.job, &self.directory);
         loop {
-            let sent = shipper.ship(true).and_then(|()| shipper.ship_files(&files)).and_then(|files| {
+            // What a node said is heard before its end.
+            let said = words.as_mut().map_or(Ok(()), Words::send).and_then(|()| shipper.ship(true));
+            let sent = said.and_then(|()| shipper.ship_files(&files)).and_then(|files| {
                 let finish = Finish {
                     fence: self.job.fence,
                     outcome: outcome.clone(),
@@ -339,6 +357,6 @@ impl Task {
 }
 
 /// Whether the server says that the job is not ours.
-fn is_stale(error: &ClientError) -> bool {
+pub(super) fn is_stale(error: &ClientError) -> bool {
     matches!(error.code(), Some(ProblemCode::StaleFence | ProblemCode::NotFound))
 }

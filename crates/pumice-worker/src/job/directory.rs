@@ -247,6 +247,16 @@ impl Directory {
         drop(std::fs::remove_file(self.file("room")));
     }
 
+    /// Where a node of a MultiNode job says what it says to the others; `None` for a job that is none.
+    pub(crate) fn group(&self) -> Option<PathBuf> {
+        Some(self.file("group")).filter(|path| path.is_dir())
+    }
+
+    /// The job is a node of a MultiNode job.
+    pub(crate) fn make_group(&self) -> Result<(), JobDirError> {
+        Ok(fs::create_dir_all(self.file("group"))?)
+    }
+
     /// Whether the job's texts are there.
     pub(crate) fn is_prepared(&self) -> bool {
         self.file("start.json").exists()

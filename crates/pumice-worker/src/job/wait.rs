@@ -1,6 +1,6 @@
 //! What a job's thread waits for: the keeper's end, something new in the output, the agent's bell.
 
-use std::{os::fd::OwnedFd, time::Duration};
+use std::{os::fd::OwnedFd, path::Path, time::Duration};
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -28,13 +28,18 @@ pub(crate) struct Wait {
 }
 
 impl Wait {
-    /// Looks at the job's output directory. Where the host has no watches left, it is looked at now and then.
+    /// Looks at the job's output directory.
     pub(crate) fn new(directory: &Directory) -> Self {
+        Self::on(&directory.output())
+    }
+
+    /// Looks at a directory. Where the host has no watches left, it is looked at now and then.
+    pub(crate) fn on(directory: &Path) -> Self {
         let flags = inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC;
         let writes = inotify::init(flags).ok().filter(|watch| {
             let what =
                 inotify::WatchFlags::MODIFY | inotify::WatchFlags::CREATE | inotify::WatchFlags::MOVED_TO;
-            inotify::add_watch(watch, directory.output(), what).is_ok()
+            inotify::add_watch(watch, directory, what).is_ok()
         });
         Self { writes }
     }

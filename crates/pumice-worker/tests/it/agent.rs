@@ -285,6 +285,31 @@ fn a_job_that_was_given_away_is_killed_and_forgotten() {
 }
 
 #[test]
+fn the_words_of_a_node_are_passed_on_whatever_agent_is_there() {
+    let script = "echo hello >> group/out; printf half >> group/out
+        until grep -qx one group/in; do sleep 0.05; done
+        echo ' of it' >> group/out
+        until grep -qx two group/in; do sleep 0.05; done
+        echo bye >> group/out; echo '{\"verdict\": \"complete\"}' > output/outcome.json";
+    let (world, server) = (World::new(script), Server::start(LONG));
+    server.with(|memory| memory.are_nodes = true);
+    let first = Running::start(world.config(), &server);
+    server.submit(7);
+    until("the first word", || server.with(|memory| memory.heard == b"hello\n"));
+    first.end(StopMode::Detach);
+    server.with(|memory| memory.said.extend(b"one\n"));
+    let second = Running::start(world.config(), &server);
+    until("the second word", || server.with(|memory| memory.heard == b"hello\nhalf of it\n"));
+    server.cut(true);
+    server.with(|memory| memory.said.extend(b"two\n"));
+    server.cut(false);
+    assert_eq!(server.verdict(7), Verdict::Complete);
+    let heard = server.with(|memory| String::from_utf8(memory.heard.clone()).unwrap());
+    assert_eq!(heard, "hello\nhalf of it\nbye\n", "and before its end");
+    second.end(StopMode::Drain);
+}
+
+#[test]
 fn a_channel_copies_bytes_both_ways_between_a_person_and_the_job() {
     let script = "exec python3 -c '
 import socket

@@ -43,6 +43,11 @@ pub(crate) struct Memory {
     pub(crate) verdicts: BTreeMap<JobId, Verdict>,
     pub(crate) not_ready: Option<String>,
     pub(crate) channels: Vec<OpenChannel>,
+    /// Whether jobs are nodes of MultiNode jobs.
+    pub(crate) are_nodes: bool,
+    /// What a node has said, and what it is told.
+    pub(crate) heard: Vec<u8>,
+    pub(crate) said: Vec<u8>,
     pub(crate) up: Vec<u8>,
     pub(crate) up_ended: bool,
     pub(crate) down: Vec<u8>,
@@ -117,6 +122,9 @@ impl Server {
             verdicts: BTreeMap::new(),
             not_ready: None,
             channels: Vec::new(),
+            are_nodes: false,
+            heard: Vec::new(),
+            said: Vec::new(),
             up: Vec::new(),
             up_ended: false,
             down: Vec::new(),
@@ -281,6 +289,7 @@ fn job(shared: &Shared, request: &Request, id: i64, method: &str, rest: &[&str])
             dispatcher: String::new(),
             env: "overrides: {FROM_SERVER: 'yes'}\n".to_owned(),
             env_dut: String::new(),
+            is_node: memory.are_nodes,
         }),
         ("POST", ["started"]) => {
             memory.step(Event::JobStarted(job));
@@ -296,6 +305,14 @@ fn job(shared: &Shared, request: &Request, id: i64, method: &str, rest: &[&str])
             shared.changed.notify_all();
             result.map_or_else(|refusal| refusal, |offset| say(&Position { offset, complete: false }))
         }
+        ("PUT", ["group"]) => {
+            let max = memory.max_piece;
+            let result = store(&mut memory.heard, request, max);
+            drop(memory);
+            shared.changed.notify_all();
+            result.map_or_else(|refusal| refusal, |offset| say(&Position { offset, complete: false }))
+        }
+        ("GET", ["group"]) => told(shared, memory, request),
         (_, ["files", name]) => file(&mut memory, request, job, name, method),
         ("POST", ["finish"]) => {
             let finish: Finish = read(request);
@@ -323,6 +340,21 @@ fn job(shared: &Shared, request: &Request, id: i64, method: &str, rest: &[&str])
             say(&serde_json::json!({}))
         }
         other => panic!("the worker asked {other:?}"),
+    }
+}
+
+/// Waits until a node is told something, as the server does.
+fn told(shared: &Shared, mut memory: MutexGuard<'_, Memory>, request: &Request) -> Answer {
+    let offset: usize = request.field("offset").and_then(|offset| offset.parse().ok()).expect("an offset");
+    let until = Instant::now() + Duration::from_secs(5);
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        // One byte at a time: a line may be cut anywhere.
+        let body: Vec<u8> = memory.said.get(offset..).unwrap_or_default().iter().take(1).copied().collect();
+        if !body.is_empty() || left.is_zero() {
+            return Answer { status: 200, headers: Vec::new(), body };
+        }
+        memory = shared.changed.wait_timeout(memory, left).unwrap_or_else(PoisonError::into_inner).0;
     }
 }
 

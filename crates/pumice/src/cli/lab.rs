@@ -76,7 +76,7 @@ pub(crate) enum LabCommand {
     /// Say what a job waits for, or why it failed
     Why(JobArgs),
     /// Get a machine for yourself, for a while
-    Reserve(ReserveArgs),
+    Reserve(Box<ReserveArgs>),
     /// List devices
     Devices(LabArgs),
     /// List workers
@@ -394,10 +394,12 @@ pub(crate) struct ResultsArgs {
 #[derive(Args, Debug)]
 pub(crate) struct ReserveArgs {
     /// A job definition: what it deploys and boots is held for you; its tests are left out
+    #[arg(required_unless_present = "model")]
     pub(crate) job: Option<PathBuf>,
-    /// A model of the library or a device type; it boots what its health check boots
-    #[arg(long, required_unless_present = "job", conflicts_with = "job")]
-    pub(crate) model: Option<String>,
+    // Files are sent to the lab; URLs are what its worker can reach. Without any of them the lab boots what the health check
+    // of the model's device type boots, and `--model` may name a device type, too.
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
     /// Tags that its device must have
     #[arg(long = "tag", requires = "model")]
     pub(crate) tags: Vec<String>,

@@ -19,7 +19,7 @@ use pumice_yaml::Node;
 
 use crate::{
     cli::{DeviceArgs, LavaRunArgs, lab::JobServer},
-    execute::{Execution, written},
+    execute::{Execution, GroupPlace, written},
     input::Input,
     lab::asked,
     terminal::print_error,
@@ -106,7 +106,12 @@ pub(crate) fn run(
     written(&output_dir, fs::create_dir_all(&output_dir))?;
     let platforms = pumice_platforms::all();
     let device = DeviceArgs { device: Some(args.device.clone()), ..DeviceArgs::default() };
-    let input = Input::read(&args.job, &device, JobId(args.job_id), &platforms);
+    let mut input = Input::read_assigned(&args.job, &device, JobId(args.job_id), &platforms);
+    // Where a worker of ours made it, it passes the words of the node on.
+    let group = control_dir.map(|directory| directory.join("group")).filter(|directory| directory.is_dir());
+    if group.is_none() {
+        input.refuse_node();
+    }
     let (Some(job), Some(plan)) = (&input.job, &input.plan) else {
         return refuse(&input, &output_dir, echo);
     };
@@ -118,6 +123,7 @@ pub(crate) fn run(
     }
     let settings = dispatcher(args);
     let scratch = settings.get("dispatcher_download_dir").and_then(Node::as_str).map(PathBuf::from);
+    let group = group.filter(|_| job.node.is_some()).map(GroupPlace::Lab);
     let control_dir = control_dir.unwrap_or(&output_dir);
     let execution = Execution {
         job,
@@ -131,7 +137,7 @@ pub(crate) fn run(
         control_dir,
         test_mounts: test_mounts(&settings),
         sinks: echo.sinks(),
-        group: None,
+        group,
         server,
     };
     Ok(execution.run()?.outcome)

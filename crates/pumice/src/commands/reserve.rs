@@ -1,6 +1,6 @@
 //! `pumice reserve`: a machine for a person.
 
-use std::{fs, thread, time::Duration};
+use std::{fs, path::Path, thread, time::Duration};
 
 use pumice_api::{
     control::{Done, Wish},
@@ -16,8 +16,10 @@ use crate::{
     },
     exit::Exit,
     hands,
-    lab::{self, asked, connect},
+    lab::{self, asked, connect, host_refused},
+    model_job,
     terminal::{print, print_error},
+    upload,
 };
 
 /// How often it is looked whether a machine is there yet.
@@ -28,18 +30,23 @@ pub(crate) fn main(args: &ReserveArgs) -> Exit {
 }
 
 fn reserve(args: &ReserveArgs) -> Result<Exit, Failure> {
-    let definition = args.job.as_ref().map(|path| {
-        fs::read_to_string(path).map_err(|error| {
-            Failure::new(Cause::InvalidDefinition, format!("cannot read `{}`: {error}", path.display()))
-        })
-    });
+    // Directories of the command line are packed here.
+    let scratch = tempfile::tempdir().map_err(|error| host_refused("cannot make a directory", &error))?;
+    let mut definition = definition(args, scratch.path())?;
+    if args.model.print_job {
+        print(definition.unwrap_or_default().trim_end());
+        return Ok(Exit::Success);
+    }
+    let client = connect(&args.lab)?;
+    if let Some(text) = definition.as_mut().filter(|_| args.job.is_none()) {
+        *text = upload::send_named(&client, text, Path::new("/"), args.lab.format)?;
+    }
     let reservation = Reservation {
-        model: args.model.clone().unwrap_or_default(),
+        model: args.model.model.clone().unwrap_or_default(),
         tags: args.tags.clone(),
         seconds: args.time.as_secs(),
-        definition: definition.transpose()?,
+        definition,
     };
-    let client = connect(&args.lab)?;
     let reserved = asked(client.reserve(&reservation))?;
     match args.lab.format {
         Format::Text => {
@@ -64,6 +71,20 @@ fn reserve(args: &ReserveArgs) -> Result<Exit, Failure> {
         }
         thread::sleep(LOOK);
     }
+}
+
+/// What is to be booted: a job's text, or one that is made of a model and its images. `None` leaves it to the lab.
+fn definition(args: &ReserveArgs, scratch: &Path) -> Result<Option<String>, Failure> {
+    if let Some(path) = &args.job {
+        let text = fs::read_to_string(path).map_err(|error| {
+            Failure::new(Cause::InvalidDefinition, format!("cannot read `{}`: {error}", path.display()))
+        });
+        return text.map(Some);
+    }
+    let Some(model) = args.model.model.as_ref().filter(|_| args.model.has_images()) else { return Ok(None) };
+    let text = model_job::text(&args.model, model, scratch)?;
+    let tags = (!args.tags.is_empty()).then(|| format!("tags: {}\n", json!(args.tags)));
+    Ok(Some(text + &tags.unwrap_or_default()))
 }
 
 fn is_held(job: JobId, lab: &LabArgs) -> bool {

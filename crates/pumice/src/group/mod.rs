@@ -71,14 +71,15 @@ impl GroupRun<'_> {
         let prepared =
             Prepared::new(&self.args.places, Vec::new(), self.output_dir, None, Vec::new(), &config)?;
         let work_dir = prepared.host.work_dir.clone();
-        let place = GroupPlace { socket: work_dir.join("group"), lan: work_dir.join("lan") };
+        let (socket, lan) = (work_dir.join("group"), work_dir.join("lan"));
         let members: Vec<Member> = self.nodes.iter().map(|node| node.member.clone()).collect();
-        let coordinator = Coordinator::listen(&place.socket, members).map_err(|error| {
+        let coordinator = Coordinator::listen(&socket, members).map_err(|error| {
             Failure::new(Cause::HostRefused, format!("cannot listen for the nodes: {error}"))
         })?;
         let refused =
             |error| Failure::new(Cause::NetworkSetup, format!("cannot make the shared network: {error}"));
-        let _switch = Switch::listen(&place.lan).map_err(refused)?;
+        let _switch = Switch::listen(&lan).map_err(refused)?;
+        let place = GroupPlace::Here { socket, lan };
         let mut nodes = Vec::new();
         for (index, input) in self.nodes.iter().enumerate() {
             let file = NodeFile {

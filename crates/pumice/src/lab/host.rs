@@ -8,10 +8,7 @@ use pumice_types::{Failure, Name, Sources, WorkerName};
 
 use super::{host_refused, private_directory};
 use crate::{
-    cli::Places,
-    config::Config,
-    host::{Prepared, find_program},
-    library::Library,
+    cli::Places, commands::model::program as model_program, config::Config, host::Prepared, library::Library,
     models,
 };
 
@@ -45,7 +42,7 @@ pub(crate) fn look(directory: &Path, name: &WorkerName) -> Result<Host, Failure>
         .enable_all()
         .build()
         .map_err(|error| host_refused("cannot start", &error))?;
-    let platforms = runtime.block_on(async {
+    let (platforms, models) = runtime.block_on(async {
         let prepared =
             Prepared::new(&Places::default(), pumice_platforms::all(), directory, None, Vec::new(), &config)?;
         let mut ready = Vec::new();
@@ -58,10 +55,10 @@ pub(crate) fn look(directory: &Path, name: &WorkerName) -> Result<Host, Failure>
                 ready.push(Versioned { name: platform.name().to_owned(), version });
             }
         }
+        let models = models_here(&config, &prepared.host.host).await;
         prepared.finish().await?;
-        Ok::<_, Failure>(ready)
+        Ok::<_, Failure>((ready, models))
     })?;
-    let models = models_here(&config);
     let library = Library::default();
     // What runs here: platforms that need no model, and those of the models.
     let kinds: BTreeSet<&str> = platforms
@@ -77,7 +74,8 @@ pub(crate) fn look(directory: &Path, name: &WorkerName) -> Result<Host, Failure>
         device_type: kind.to_owned(),
         // A machine takes a core or more: the lab counts what each takes.
         slots: cores,
-        tags: Vec::new(),
+        // So that a job may ask for a version of a model.
+        tags: models.iter().filter(|(_, of)| of == kind).filter_map(|(model, _)| model.tag()).collect(),
     });
     Ok(Host {
         devices: devices.collect(),
@@ -93,17 +91,23 @@ pub(crate) fn look(directory: &Path, name: &WorkerName) -> Result<Host, Failure>
 }
 
 /// The models of the library whose program is here, each with its platform.
-fn models_here(config: &Config) -> Vec<(Versioned, String)> {
+async fn models_here(config: &Config, host: &pumice_platform::Host) -> Vec<(Versioned, String)> {
     let (library, _) = models::read(&config.models, &mut Sources::default());
-    let is_here = |model: &&pumice_device::Model| {
-        model.binaries.iter().any(|binary| find_program(binary, config).is_some())
-            || find_program(model.name.as_str(), config).is_some()
-    };
-    let shown = |model: &pumice_device::Model| {
-        let model_here = Versioned { name: model.name.to_string(), version: String::new() };
-        (model_here, model.platform.clone())
-    };
-    library.iter().filter(is_here).map(shown).collect()
+    let mut here = Vec::new();
+    for model in library.iter() {
+        let Some(program) = model_program(model, config) else { continue };
+        let said = pumice_platforms::examine::version(host, &program).await.unwrap_or_default();
+        let version = number(&said).unwrap_or_default().to_owned();
+        here.push((Versioned { name: model.name.to_string(), version }, model.platform.clone()));
+    }
+    here
+}
+
+/// The number in what a model says of its version: `11.27.19` of `Fast Models [11.27.19 (Aug 29 2024)]`.
+fn number(said: &str) -> Option<&str> {
+    let is_number = |word: &&str| word.contains('.') && word.starts_with(|c: char| c.is_ascii_digit());
+    let words = said.split(|c: char| !c.is_ascii_digit() && c != '.');
+    words.map(|word| word.trim_matches('.')).find(is_number)
 }
 
 /// `MemTotal` of `/proc/meminfo`, which is in KiB (`proc_meminfo(5)`).
@@ -112,4 +116,18 @@ fn memory_mib() -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
     let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
     kib.unwrap_or_default() / 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_models_version_is_a_number() {
+        let check = |said, expected| assert_eq!(number(said), expected);
+        check("Fast Models [11.24.12 (Dec  4 2023)]", Some("11.24.12"));
+        check("platform build 11.2.33", Some("11.2.33"));
+        check("Model Shell 11", None);
+        check("", None);
+    }
 }

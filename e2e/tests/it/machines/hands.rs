@@ -1,6 +1,12 @@
 //! Hands on a machine that a worker elsewhere hosts: through the server, as a person uses them.
 
-use std::{fs::File, io::Write as _, process::Stdio, time::Duration};
+use std::{
+    fs::File,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 
 use e2e::{Finished, Running, Signal, need};
 use fs_err as fs;
@@ -17,6 +23,7 @@ const DICTIONARY: &str = "{% extends 'command.jinja2' %}\n{% set command = {'pro
 
 const JOB: &str = "job_name: a shell\ndevice_type: command\nvisibility: public\n\
     timeouts: {job: {minutes: 5}, action: {minutes: 2}, connection: {minutes: 1}}\nactions:\n\
+    - deploy: {to: tmpfs, images: {blob: {url: 'file://BLOB'}}}\n\
     - boot: {method: command, prompts: ['root@guest:~# '], parameters: {kernel-start-message: ''}}\n\
     - test:\n    interactive:\n    - {name: left-out, prompts: ['# '], script: [{command: 'false'}]}\n";
 
@@ -70,7 +77,8 @@ fn reserved() -> Result<Hands, e2e::Missing> {
         &json!({"hostname": "shell", "device_type": "command", "worker_host": "w1", "health": "Good"}),
     );
     lab.post("devices/shell/dictionary/", &json!({"dictionary": DICTIONARY}));
-    let path = lab.sandbox.write("job.yaml", JOB);
+    let blob = lab.sandbox.write("blob", "x");
+    let path = lab.sandbox.write("job.yaml", JOB.replace("BLOB", blob.to_str().unwrap()));
     let job = lab.ask(&["reserve", path.to_str().unwrap(), "--for", "4m", "--wait"])["job"].to_string();
     Ok(Hands { lab, job })
 }
@@ -124,6 +132,76 @@ fn files_go_both_ways_whole_over_a_link_that_breaks() {
     hands.must(&["pull", there.to_str().unwrap(), back.to_str().unwrap()]);
     assert_eq!(fs::read(&back).unwrap(), content);
     hands.refused(&["pull", "/no/such"], "cannot read");
+    end(hands);
+}
+
+/// A file as it is on its way into a job, on the worker's host.
+fn staged(sandbox: &Path, sha256: &str) -> Option<PathBuf> {
+    let mut directories = vec![sandbox.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).ok()?.flatten() {
+            let path = entry.path();
+            if path.file_name().is_some_and(|name| name == sha256) && path.parent()?.ends_with("hands") {
+                return Some(path);
+            }
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                directories.push(path);
+            }
+        }
+    }
+    None
+}
+
+#[test]
+fn a_file_goes_on_where_it_was_cut_and_a_damaged_one_is_refused() {
+    let hands = need!(reserved());
+    let sandbox = hands.lab.sandbox.path().to_owned();
+    let content = vec![7_u8; 48 << 20];
+    let sha256 = pumice_store::Digest::of(&content).to_string();
+    let local = sandbox.join("image");
+    fs::write(&local, &content).unwrap();
+    let words = ["push", local.to_str().unwrap(), "--image", "blob"];
+    let push = ["machine", "push", &hands.job, words[1], words[2], words[3]];
+    let pushing = hands.lab.start(&push);
+    hands.lab.wait_until("the first bytes", || {
+        staged(&sandbox, &sha256).is_some_and(|path| fs::metadata(path).unwrap().len() > 0)
+    });
+    // The link and the person's program are gone in the middle.
+    hands.lab.network.link(1, false);
+    pushing.signal(Signal::KILL);
+    drop(pushing.wait(PATIENCE));
+    hands.lab.network.link(1, true);
+    let part = staged(&sandbox, &sha256).unwrap();
+    assert!(fs::metadata(&part).unwrap().len() < content.len() as u64, "it was cut in the middle");
+
+    // What came first is damaged where it lies: that shows, and the next try begins anew.
+    let mut file = fs::OpenOptions::new().write(true).open(&part).unwrap();
+    file.write_all(b"damaged").unwrap();
+    let damaged = hands.machine(&words);
+    assert!(!damaged.status.success(), "{}", damaged.stderr);
+    assert!(damaged.stderr.contains("are there already"), "{}", damaged.stderr);
+    assert!(damaged.stderr.contains("not those that were announced"), "{}", damaged.stderr);
+    let pushed = hands.machine(&words);
+    assert!(pushed.status.success(), "{}", pushed.stderr);
+    assert!(!pushed.stderr.contains("are there already"), "{}", pushed.stderr);
+
+    // The same the other way: half of a file is here, of the digest that stands beside it.
+    let there = sandbox.join("there");
+    let content: Vec<u8> = (0..40_000_u32).flat_map(u32::to_le_bytes).collect();
+    fs::write(&there, &content).unwrap();
+    let sha256 = pumice_store::Digest::of(&content).to_string();
+    let back = sandbox.join("back");
+    let pull = |begun: &[u8]| {
+        fs::write(sandbox.join("back.pumice-part"), begun).unwrap();
+        fs::write(sandbox.join("back.pumice-sha256"), &sha256).unwrap();
+        hands.machine(&["pull", there.to_str().unwrap(), back.to_str().unwrap()])
+    };
+    let damaged = pull(&vec![0; content.len() / 2]);
+    assert!(damaged.stderr.contains("the file arrived damaged"), "it went on there: {}", damaged.stderr);
+    assert!(!back.exists());
+    let pulled = pull(&content[..content.len() / 2]);
+    assert!(pulled.status.success(), "{}", pulled.stderr);
+    assert_eq!(fs::read(&back).unwrap(), content);
     end(hands);
 }
 

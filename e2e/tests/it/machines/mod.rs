@@ -4,5 +4,6 @@ mod faults;
 mod hands;
 mod lava_worker;
 mod models;
+mod multinode;
 mod rig;
 mod uploads;

@@ -43,7 +43,13 @@ fn a_models_job_goes_to_the_worker_that_has_the_model_and_waits_for_a_seat() {
     lab.wait_until("the first job runs", || lab.ask(&["show", &first])["state"] == "Running");
     assert_eq!(lab.ask(&["show", &first])["actual_device"], "fvp-w2");
 
-    let second = lab.submit("second", &job(&lab, "second", ""));
+    // Workers tag what they offer with the versions of their models, so that a job may ask for one.
+    let tags = lab.get("tags/");
+    let names = tags["results"].as_array().unwrap().iter().filter_map(|tag| tag["name"].as_str());
+    let versions: Vec<_> = names.filter(|name| name.starts_with("A15x1-")).collect();
+    assert_eq!(versions.len(), 1, "{tags}");
+    let of_version = format!("tags: [{}]\n", versions[0]);
+    let second = lab.submit("second", &job(&lab, "second", &of_version));
     let why = lab.ask(&["why", &second]).to_string();
     assert!(why.contains("waits for 1 seats of licence fast-models"), "{why}");
     let licences = lab.ask(&["why", &first]);
