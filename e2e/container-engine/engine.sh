@@ -9,6 +9,7 @@
 #   STATE/registry/IMAGE/private   there when it can be pulled only after a login
 #   STATE/images/IMAGE             an image that was pulled
 #   STATE/containers/NAME/         a container that runs
+#   STATE/projects/NAME/           a composition whose services run
 #   STATE/calls                    every call of the client
 set -u
 program=$(basename "$0")
@@ -204,6 +205,25 @@ log_in() { # CONFIG
     echo "Login Succeeded"
 }
 
+# A composition: what its file says is kept, and printed by the service that it would be.
+compose() {
+    [ "$1" != version ] || { echo "Compose 2.0-stand-in"; return; }
+    [ "$1 $3" = '--project-name --file' ] || fail 125 "unknown flag: $*"
+    project=$state/projects/$2 file=$4
+    shift 4
+    [ -f "$file" ] || fail 14 "open $file: no such file or directory"
+    case $* in
+        up\ --detach*)
+            case "$(cat "$file")" in *refuse-to-start*) fail 1 "dependency failed to start" ;; esac
+            mkdir -p "$project" && cp "$file" "$project/file"
+            echo "${3-all} of $(basename "$file") in $PWD" > "$project/said"
+            echo " Container started" >&2 ;;
+        logs) cat "$project/said" ;;
+        'down --volumes --timeout 10') rm -rf "$project" ;;
+        *) fail 125 "unknown command: $*" ;;
+    esac
+}
+
 case ${1-} in
     daemon) state=$2; daemon ;;
     init) shift; init "$@" ;;
@@ -225,6 +245,7 @@ case $verb in
         [ "$1 $2" = '--force --volumes' ] || fail 125 "unknown flag: $*"
         remove "$3" ;;
     login) log_in "$config" ;;
+    compose) compose "$@" ;;
     pull)
         [ "$1" != --authfile ] || { config=$(dirname "$2"); shift 2; }
         pull "$config" "$1" ;;

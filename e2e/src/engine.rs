@@ -79,6 +79,12 @@ impl ContainerEngine {
         entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
     }
 
+    /// The compositions whose services run.
+    pub fn compositions(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.state.join("projects")).into_iter().flatten();
+        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
+    }
+
     /// Waits until there is none.
     ///
     /// # Panics

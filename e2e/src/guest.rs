@@ -42,6 +42,15 @@ impl Guest {
         self.directory.join("dtb")
     }
 
+    /// An archive with `kexec` and its libraries, to be laid over the root; only arm64 has it.
+    ///
+    /// # Errors
+    /// It was not made yet.
+    pub fn kexec(&self) -> Result<PathBuf, Missing> {
+        let path = self.directory.join("kexec.tar");
+        if path.exists() { Ok(path) } else { Err(Missing::set_up("kexec of the guest")) }
+    }
+
     /// The statically linked busybox of the root.
     pub fn busybox(&self) -> PathBuf {
         self.directory.join("busybox")

@@ -22,6 +22,7 @@ mod results;
 mod sandbox;
 mod shell_machine;
 mod small_disk;
+mod ssh_server;
 
 pub use engine::ContainerEngine;
 pub use guest::Guest;
@@ -36,3 +37,4 @@ pub use rustix::process::Signal;
 pub use sandbox::{Finished, Running, Sandbox};
 pub use shell_machine::ShellMachine;
 pub use small_disk::SmallDisk;
+pub use ssh_server::SshServer;

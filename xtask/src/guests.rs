@@ -2,9 +2,10 @@
 //!
 //! `kernel` and `initrd.cpio.gz` boot to `guest login:` (root, no password, then `root@guest:~# `) on the
 //! console that the kernel's command line names. armhf also has `dtb`, the device tree of `vexpress-a15`, and
-//! every guest its `busybox` by itself. `uml` has as its `kernel` the program that User-mode Linux is. Nothing is
-//! installed: the packages are downloaded and unpacked.
+//! every guest its `busybox` by itself. `uml` has as its `kernel` the program that User-mode Linux is. arm64 has
+//! `kexec.tar` beside its initramfs. Nothing is installed: the packages are downloaded and unpacked.
 
+mod kexec;
 mod modules;
 mod tree;
 
@@ -46,6 +47,8 @@ struct Guest {
     device_tree: Option<&'static str>,
     /// The hosts it can run on, where it does not run everywhere.
     hosts: Option<&'static [&'static str]>,
+    /// Whether it has `kexec.tar`.
+    has_kexec: bool,
 }
 
 const GUESTS: [Guest; 3] = [
@@ -55,6 +58,7 @@ const GUESTS: [Guest; 3] = [
         kernel: "linux-image-armmp",
         device_tree: Some("vexpress-v2p-ca15-tc1.dtb"),
         hosts: None,
+        has_kexec: false,
     },
     Guest {
         name: "arm64",
@@ -62,6 +66,7 @@ const GUESTS: [Guest; 3] = [
         kernel: "linux-image-arm64",
         device_tree: None,
         hosts: None,
+        has_kexec: true,
     },
     Guest {
         name: "uml",
@@ -69,6 +74,7 @@ const GUESTS: [Guest; 3] = [
         kernel: "user-mode-linux",
         device_tree: None,
         hosts: Some(&["amd64", "i386"]),
+        has_kexec: false,
     },
 ];
 
@@ -84,6 +90,10 @@ pub(crate) fn run(freshness: Freshness) -> Result<()> {
         let architecture = guest.architecture.unwrap_or(host.trim());
         make(guest, architecture, freshness)
             .with_context(|| format!("cannot make the guest {}", guest.name))?;
+        if guest.has_kexec {
+            make_kexec(guest, architecture, freshness)
+                .with_context(|| format!("cannot make kexec.tar of {}", guest.name))?;
+        }
     }
     Ok(())
 }
@@ -99,7 +109,7 @@ fn make(guest: &Guest, architecture: &str, freshness: Freshness) -> Result<()> {
         download(guest, architecture, &directory, &packages)?;
     }
     let stamp = directory.join("stamp");
-    let recipe = recipe(&packages)?;
+    let recipe = recipe(tree::FINGERPRINT, &packages)?;
     if fs::read_to_string(&stamp).is_ok_and(|made| made == recipe) {
         say(&format!("guests: {} is here", guest.name));
         return Ok(());
@@ -110,11 +120,39 @@ fn make(guest: &Guest, architecture: &str, freshness: Freshness) -> Result<()> {
     Ok(())
 }
 
-/// What a guest is made of: the recipe itself and the packages, whose file names carry their versions. Two
-/// equal texts make the same guest.
-fn recipe(packages: &Path) -> Result<String> {
-    let digest: Vec<String> =
-        Sha256::digest(tree::FINGERPRINT).iter().map(|byte| format!("{byte:02x}")).collect();
+/// Makes `kexec.tar`, as [`make`] makes the guest.
+fn make_kexec(guest: &Guest, architecture: &str, freshness: Freshness) -> Result<()> {
+    let directory = workspace::target().join("guests").join(guest.name);
+    let packages = directory.join("kexec-packages");
+    if freshness == Freshness::Newest {
+        remove_if_there(&packages)?;
+    }
+    if !packages.exists() {
+        say(&format!("guests: downloading Debian's {architecture} packages of kexec"));
+        let (incoming, state) = (directory.join("kexec-incoming"), directory.join("kexec-apt"));
+        remove_if_there(&incoming)?;
+        let apt = Apt::foreign(architecture, &state)?;
+        apt.update();
+        kexec::download(&apt, &incoming)?;
+        fs::rename(&incoming, &packages)?;
+        remove_if_there(&state)?;
+    }
+    let stamp = directory.join("kexec-stamp");
+    let recipe = recipe(kexec::FINGERPRINT, &packages)?;
+    if fs::read_to_string(&stamp).is_ok_and(|made| made == recipe) {
+        return Ok(());
+    }
+    let unpacked = directory.join("kexec-unpacked");
+    unpack(&packages, &unpacked)?;
+    publish(&kexec::archive(&unpacked)?, &directory.join("kexec.tar"))?;
+    remove_if_there(&unpacked)?;
+    Ok(fs::write(&stamp, recipe)?)
+}
+
+/// What something is made of: the recipe itself and the packages, whose file names carry their versions. Two
+/// equal texts make the same.
+fn recipe(fingerprint: &[u8], packages: &Path) -> Result<String> {
+    let digest: Vec<String> = Sha256::digest(fingerprint).iter().map(|byte| format!("{byte:02x}")).collect();
     let mut names = Vec::new();
     for entry in fs::read_dir(packages)? {
         names.push(entry?.file_name().to_string_lossy().into_owned());
@@ -150,11 +188,7 @@ fn remove_if_there(directory: &Path) -> Result<()> {
 /// Unpacks the packages and takes from them what a guest needs.
 fn assemble(guest: &Guest, directory: &Path, packages: &Path) -> Result<()> {
     let unpacked = directory.join("unpacked");
-    remove_if_there(&unpacked)?;
-    fs::create_dir_all(&unpacked)?;
-    for entry in fs::read_dir(packages)? {
-        program::read(command("dpkg-deb", ["--extract"]).arg(entry?.path()).arg(&unpacked))?;
-    }
+    unpack(packages, &unpacked)?;
     publish(&fs::read(kernel(&unpacked)?)?, &directory.join("kernel"))?;
     if let Some(device_tree) = guest.device_tree {
         let found = find_below(&unpacked.join("usr/lib"), device_tree)?
@@ -172,6 +206,16 @@ fn assemble(guest: &Guest, directory: &Path, packages: &Path) -> Result<()> {
     let image = tree::initramfs(busybox, &release, modules)?;
     publish(&image, &directory.join("initrd.cpio.gz"))?;
     remove_if_there(&unpacked)
+}
+
+/// Unpacks every package in `packages` into `unpacked`, which is made anew.
+fn unpack(packages: &Path, unpacked: &Path) -> Result<()> {
+    remove_if_there(unpacked)?;
+    fs::create_dir_all(unpacked)?;
+    for entry in fs::read_dir(packages)? {
+        program::read(command("dpkg-deb", ["--extract"]).arg(entry?.path()).arg(unpacked))?;
+    }
+    Ok(())
 }
 
 /// Writes a file that is whole whenever it is there: somebody may boot from the old one now.

@@ -11,6 +11,7 @@ mod guests;
 mod lava;
 mod library_tests;
 mod program;
+mod s3;
 mod setup;
 mod test;
 mod workspace;
@@ -23,6 +24,7 @@ cargo xtask test         set up, then everything CI checks; the test runner's su
 cargo xtask bench [NAME] the measurements of SPECIFICATION.md; without a name all, with --list their names
 cargo xtask fuzz [SECONDS] [TARGET]
                          the fuzz targets of fuzz/, a minute each if not told otherwise; without a name all
+cargo xtask s3           the tests of the feature `s3`, against a server that speaks S3
 cargo xtask tests        only build the tests for guests in target/tests, with Debian's cross compilers
 cargo xtask deb [PROGRAM] a Debian package in target/debian, of a program that was built or of one that is built now
 cargo xtask setup        only install what is missing
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         ["tests"] => setup::run().and_then(|()| library_tests::run()),
         ["test"] => test::run(),
         ["demo"] => demo::run(),
+        ["s3"] => s3::run(),
         ["deb"] => deb::run(None),
         ["deb", built] => deb::run(Some(built)),
         ["fuzz", rest @ ..] => fuzz(rest),

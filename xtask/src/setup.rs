@@ -311,18 +311,20 @@ fn python_programs() -> Result<()> {
         return Ok(());
     }
     say("set-up: installing Python programs into target/python");
-    let made = program::read(command("python3", ["-m", "venv", "--clear"]).arg(&directory)).and_then(|_| {
-        let wanted = workspace::root().join("xtask/python-requirements.txt");
-        let pip = directory.join("bin/pip");
-        program::read(
-            command(pip, ["install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(wanted),
-        )
-    });
-    match made {
-        Ok(_) => Ok(fs::write(stamp, REQUIREMENTS)?),
+    let wanted = workspace::root().join("xtask/python-requirements.txt");
+    match python_environment(&directory, &["--requirement", &wanted.display().to_string()]) {
+        Ok(()) => Ok(fs::write(stamp, REQUIREMENTS)?),
         Err(error) => {
             say(&format!("set-up: no Python programs, so the tests that drive them are skipped: {error:#}"));
             Ok(())
         }
     }
+}
+
+/// Makes a Python environment of its own with what `pip install` takes by these words.
+pub(crate) fn python_environment(directory: &Path, wanted: &[&str]) -> Result<()> {
+    program::read(command("python3", ["-m", "venv", "--clear"]).arg(directory))?;
+    let pip = directory.join("bin/pip");
+    let quietly = ["install", "--quiet", "--disable-pip-version-check"];
+    program::read(command(pip, quietly).args(wanted)).map(drop)
 }

@@ -73,11 +73,16 @@ impl fmt::Debug for Patterns {
 }
 
 /// The patterns as in a sentence: `a`, `b` or `c`.
+/// How many patterns a message names. Behind what is meant to come stands what may come instead: a boot loader's
+/// two dozen errors say nothing of a wait that was in vain.
+const NAMED: usize = 4;
+
 impl fmt::Display for Patterns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.inner.list.len();
         for (index, pattern) in self.inner.list.iter().enumerate() {
             match index {
+                NAMED if count > NAMED + 1 => return write!(f, " or one of {} others", count - NAMED),
                 0 => {}
                 _ if index + 1 == count => f.write_str(" or ")?,
                 _ => f.write_str(", ")?,

@@ -138,6 +138,27 @@ impl Device {
         self.node.at(&["actions", "boot", "methods", name])
     }
 
+    /// The same machine for a role that is a connection to it: reached over SSH, and nothing else (lava-compat 5.1).
+    /// Conventions of the guest and pauses are the machine's own; power, simulator and network are its host role's.
+    #[must_use]
+    pub fn reached_over_ssh(self) -> Self {
+        let ssh = self.deploy_method("ssh").map(Node::to_json).filter(serde_json::Value::is_object);
+        let node = serde_json::json!({"actions": {
+            "deploy": {"methods": {"ssh": ssh.unwrap_or_else(|| serde_json::json!({})), "overlay": null}},
+            "boot": {"methods": {"ssh": null}},
+        }});
+        Self {
+            commands: Commands { connections: self.commands.connections, ..Commands::default() },
+            available_architectures: Vec::new(),
+            model: None,
+            network: None,
+            licences: Vec::new(),
+            host: None,
+            node: Node::from_json(&node),
+            ..self
+        }
+    }
+
     /// The names of its ways to boot.
     pub fn boot_methods(&self) -> Vec<&str> {
         let methods = self.node.at(&["actions", "boot", "methods"]).and_then(Node::as_map);

@@ -23,7 +23,7 @@ use crate::{
 /// missing.
 pub(crate) fn check(node: &Node, rules: &Rules, complete: bool) -> Diagnostics {
     let mut checker = Checker { rules, complete, told: Told::default() };
-    let place = Place { name: "the job definition", key: None, cap: Severity::Error };
+    let place = Place { name: "the job definition", key: None, cap: Severity::Error, is_item: false };
     checker.object(node, &language::JOB, place);
     checker.told.into_list()
 }
@@ -37,9 +37,17 @@ struct Place<'n> {
     key: Option<Span>,
     /// How bad a mistake in it can be: warnings only, where submission does not look.
     cap: Severity,
+    /// Whether it is one of several in a list of that name.
+    is_item: bool,
 }
 
 impl Place<'_> {
+    /// What a sentence begins with.
+    fn subject(self) -> String {
+        let name = describe::quoted(self.name);
+        if self.is_item { format!("each of {name}") } else { name }
+    }
+
     fn capped(self, cap: Severity) -> Self {
         Self { cap: self.cap.min(cap), ..self }
     }
@@ -75,7 +83,7 @@ impl Checker<'_> {
     /// Whether a value has a shape. Only what submission would refuse counts.
     fn fits(&self, node: &Node, shape: Shape) -> bool {
         let mut scratch = Checker { rules: self.rules, complete: self.complete, told: Told::default() };
-        scratch.value(node, shape, Place { name: "", key: None, cap: Severity::Error });
+        scratch.value(node, shape, Place { name: "", key: None, cap: Severity::Error, is_item: false });
         !scratch.told.has_errors
     }
 
@@ -127,6 +135,11 @@ impl Checker<'_> {
             (Shape::Object(object), Value::Map(_)) => self.object(node, object, place),
             (Shape::ByWord(by), Value::Map(map)) => self.by_word(node, map, by, place),
             (Shape::ByKey(by), Value::Map(map)) => self.by_key(node, map, by, place),
+            (Shape::Either(shapes), Value::String(text)) if describe::is_quoted_number(shapes, text) => {
+                let message = format!("{} must be {}", place.subject(), describe::shape(shape));
+                let found = diagnostic(place.cap, WRONG_VALUE, node.span, message);
+                self.push(found.help("remove the quotes").suggest(Some(text.clone())));
+            }
             (Shape::Either(shapes), _) => {
                 match shapes.iter().find(|shape| accepts_kind(**shape, node)) {
                     Some(shape) => self.value(node, *shape, place),
@@ -139,7 +152,7 @@ impl Checker<'_> {
 
     fn items(&mut self, items: &[Node], shape: Shape, place: Place<'_>) {
         for item in items {
-            self.value(item, shape, Place { key: None, ..place });
+            self.value(item, shape, Place { key: None, is_item: true, ..place });
         }
     }
 
@@ -150,7 +163,7 @@ impl Checker<'_> {
             node.span
         };
         let expected = describe::shape(shape);
-        let message = format!("{} must be {expected}", describe::quoted(place.name));
+        let message = format!("{} must be {expected}", place.subject());
         let mut diagnostic =
             diagnostic(place.cap, WRONG_TYPE, span, message).label(format!("this is {}", node.kind()));
         if describe::wants_text(shape)
@@ -159,6 +172,11 @@ impl Checker<'_> {
             diagnostic = diagnostic.help("put it in quotes");
         } else if let (Shape::List(_), Value::String(_) | Value::Int(_)) = (shape, &node.value) {
             diagnostic = diagnostic.help("put it in brackets, or begin it with `- `");
+        } else if let Shape::Timeout = shape {
+            diagnostic = match describe::timeout(&node.value) {
+                Some(meant) => diagnostic.suggest(Some(meant)),
+                None => diagnostic.help("the units are `seconds`, `minutes`, `hours` and `days`"),
+            };
         } else if let (Shape::Whole(..) | Shape::Seconds | Shape::Boolean, Value::String(text)) =
             (shape, &node.value)
             && text.parse::<f64>().is_ok()
@@ -169,7 +187,7 @@ impl Checker<'_> {
     }
 
     fn wrong_value(&mut self, node: &Node, shape: Shape, place: Place<'_>, mended: Option<String>) {
-        let message = format!("{} must be {}", describe::quoted(place.name), describe::shape(shape));
+        let message = format!("{} must be {}", place.subject(), describe::shape(shape));
         self.push(diagnostic(place.cap, WRONG_VALUE, node.span, message).suggest(mended));
     }
 
@@ -179,7 +197,7 @@ impl Checker<'_> {
             return;
         }
         let likely = describe::likely(text, words.iter().map(|word| word.word));
-        let message = format!("{} must be {}", describe::quoted(place.name), describe::shape(shape));
+        let message = format!("{} must be {}", place.subject(), describe::shape(shape));
         let mut diagnostic = diagnostic(place.cap, WRONG_VALUE, node.span, message).suggest(likely);
         if let Some(likely) = likely {
             diagnostic = diagnostic.help(format!("did you mean `{likely}`?"));
@@ -287,7 +305,7 @@ impl Checker<'_> {
         }
         let Some(map) = node.as_map() else {
             let span = if node.is_null() { place.key.unwrap_or(node.span) } else { node.span };
-            let message = format!("{} must be a mapping", describe::quoted(place.name));
+            let message = format!("{} must be a mapping", place.subject());
             let label = format!("this is {}", node.kind());
             return self.push(diagnostic(place.cap, WRONG_TYPE, span, message).label(label));
         };
@@ -383,7 +401,9 @@ impl Checker<'_> {
         let is_needed = meant.is_some_and(|field| field.needed == Needed::Submission);
         let cap = if is_needed { Severity::Error } else { cap };
         let message = format!("unknown key `{}` in {}", describe::short(&entry.key), object.name);
-        let help = match (likely, describe::home_of(&entry.key)) {
+        // What another method of the same block has is not told to belong here.
+        let home = describe::home_of(&entry.key).filter(|home| *home != object.name);
+        let help = match (likely, home) {
             (Some(likely), _) => format!("did you mean `{likely}`?"),
             (None, Some(home)) => format!("`{}` belongs in {home}", entry.key),
             (None, None) => format!("known here: {}", describe::keys(object)),
@@ -414,7 +434,7 @@ impl Checker<'_> {
 }
 
 fn place_of<'n>(entry: &'n Entry, outer: Place<'_>) -> Place<'n> {
-    Place { name: &entry.key, key: Some(entry.key_span), cap: outer.cap }
+    Place { name: &entry.key, key: Some(entry.key_span), cap: outer.cap, is_item: false }
 }
 
 /// Where to say that something is missing in a mapping: at its key, else where it begins.

@@ -95,6 +95,17 @@ codes! {
          planned.";
 }
 
+/// The code of the same mistake where it refuses the job: what only LAVA's strict schema finds may end a run too.
+pub(crate) fn of_errors(code: Code) -> Code {
+    match code {
+        STRICT_UNKNOWN_KEY => UNKNOWN_KEY,
+        STRICT_WRONG_TYPE => WRONG_TYPE,
+        STRICT_WRONG_VALUE => WRONG_VALUE,
+        STRICT_MISSING_KEY => MISSING_KEY,
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

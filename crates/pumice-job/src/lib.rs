@@ -21,7 +21,7 @@ pub use named_files::{NamedFile, NamedFileKind, named_files, replace_addresses};
 pub use schema::{schema, test_definition_schema};
 pub use split::split;
 
-use pumice_types::{Diagnostics, Severity, SourceId};
+use pumice_types::{Diagnostic, Diagnostics, Severity, SourceId};
 use pumice_yaml::{Limits, Node};
 
 /// What an operator may set about the language.
@@ -65,17 +65,51 @@ pub fn check(node: &Node, rules: &Rules) -> (Option<Job>, Diagnostics) {
 }
 
 /// Everything that keeps a job from being run, and everything else that is wrong with it: its diagnostics and its
-/// defects, without a warning where a defect says the same.
+/// defects, each once. Where a warning tells of a defect, it is an error, in its own words: they know more of what was
+/// meant.
 pub fn for_planning(job: &Job, diagnostics: Diagnostics) -> Diagnostics {
-    let is_defect = |span| job.defects.iter().any(|defect| defect.span == span);
-    let rest = diagnostics
-        .into_iter()
-        .filter(|diagnostic| diagnostic.severity == Severity::Error || !is_defect(diagnostic.span));
-    let mut all: Diagnostics = rest.collect();
-    let told: Vec<_> =
-        all.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).map(|d| d.span).collect();
-    all.extend(job.defects.iter().filter(|defect| !told.contains(&defect.span)).cloned());
-    all.sorted()
+    let mut all: Vec<Diagnostic> = diagnostics.into_iter().collect();
+    let mut untold = Vec::new();
+    for defect in &job.defects {
+        if all.iter().any(|told| told.severity == Severity::Error && tells_of(told, defect)) {
+            continue;
+        }
+        match all.iter_mut().find(|told| tells_of(told, defect)) {
+            Some(told) => {
+                told.severity = Severity::Error;
+                told.code =
+                    if defect.code == codes::UNUSABLE { codes::of_errors(told.code) } else { defect.code };
+            }
+            None => untold.push(defect.clone()),
+        }
+    }
+    all.into_iter().chain(untold).collect::<Diagnostics>().sorted()
+}
+
+/// How far a mapping may begin behind its key: a line break, and the indentation of a job that nests deep.
+const NEAR_BYTES: usize = 120;
+
+/// Whether a reader of `told` has learned of `defect` too: it stands at the same place or, where a value is missing or
+/// is none, in it or at its key.
+fn tells_of(told: &Diagnostic, defect: &Diagnostic) -> bool {
+    let (Some(at), Some(place)) = (told.span, defect.span) else { return told.span == defect.span };
+    if at == place {
+        return true;
+    }
+    if defect.code != codes::UNUSABLE || at.source != place.source {
+        return false;
+    }
+    // `key:` and nothing behind it: the value is right behind the colon.
+    let is_its_key = place.start == place.end && at.end <= place.start && place.start - at.end <= 2;
+    let is_inside = place.start <= at.start && at.end <= place.end;
+    let names_it = || {
+        let meant =
+            told.suggestion.as_ref().map(|suggestion| format!("`{}` is missing", suggestion.replacement));
+        meant.is_some_and(|meant| meant == defect.message) || told.message.starts_with(&defect.message)
+    };
+    // What is missing in a mapping is told at its key, which stands a line before at most.
+    let is_before = at.end <= place.start && place.start - at.end <= NEAR_BYTES;
+    is_its_key || (is_inside && told.severity == Severity::Error) || ((is_inside || is_before) && names_it())
 }
 
 fn check_tree(node: &Node, rules: &Rules, complete: bool) -> (Option<Job>, Diagnostics) {

@@ -11,6 +11,8 @@ mod notify;
 mod test;
 mod top;
 
+pub(crate) use top::environment;
+
 use std::{num::NonZeroU32, time::Duration};
 
 use pumice_types::{Diagnostic, Diagnostics, Span, Spanned};

@@ -3,7 +3,7 @@
 use pumice_types::Diagnostics;
 use pumice_yaml::Map;
 
-use crate::{Action, Job, Member, MultinodeNode, Role, RoleKind, Variable};
+use crate::{Action, Job, Member, MultinodeNode, Role, RoleKind, read};
 
 /// The jobs of a MultiNode job, role by role, in the order of the roles; the job itself when it is for one machine.
 ///
@@ -63,13 +63,7 @@ fn part(job: &Job, role: &Role, node: MultinodeNode, defects: Diagnostics) -> Jo
         ..without_actions(job)
     };
     if let Some(environment) = &role.environment {
-        part.environment = environment
-            .iter()
-            .map(|entry| Variable {
-                name: pumice_types::Spanned::new(entry.key.clone(), entry.key_span),
-                value: pumice_types::Spanned::new(entry.value.text(), entry.value.span),
-            })
-            .collect();
+        part.environment = read::environment(environment);
     }
     match &role.kind {
         RoleKind::Device { device_type, device, worker } => {

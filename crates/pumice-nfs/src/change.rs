@@ -98,52 +98,41 @@ pub(crate) fn create(
     Ok(made(files, directory, file, results))
 }
 
-pub(crate) fn make_directory(
-    files: &mut Files,
-    caller: &Caller,
-    reader: &mut Reader<'_>,
-    results: &mut Writer,
-) -> Outcome {
-    let (directory, name) = place(reader)?;
-    let wanted = Wanted::read(reader)?;
-    let inode = wanted.inode(Kind::Directory(Names::new(directory)), caller);
-    let file = files.create(directory, name, inode);
-    Ok(made(files, directory, file, results))
+/// What is made: by MKDIR, by SYMLINK, by MKNOD (RFC 1813, 3.3.9 to 3.3.11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Made {
+    Directory,
+    Symlink,
+    Node,
 }
 
-pub(crate) fn make_symlink(
+/// Makes something that is no file.
+pub(crate) fn make(
     files: &mut Files,
+    what: Made,
     caller: &Caller,
     reader: &mut Reader<'_>,
     results: &mut Writer,
 ) -> Outcome {
     let (directory, name) = place(reader)?;
+    let node = if what == Made::Node { reader.u32()? } else { 0 };
     let wanted = Wanted::read(reader)?;
-    let target = reader.opaque(LONGEST_TARGET)?;
-    let file = files.create(directory, name, wanted.inode(Kind::Symlink(target.to_owned()), caller));
-    Ok(made(files, directory, file, results))
-}
-
-pub(crate) fn make_node(
-    files: &mut Files,
-    caller: &Caller,
-    reader: &mut Reader<'_>,
-    results: &mut Writer,
-) -> Outcome {
-    let (directory, name) = place(reader)?;
-    let kind = reader.u32()?;
-    let wanted = Wanted::read(reader)?;
-    let kind = match kind {
-        3 | 4 => {
-            let device = Device { major: reader.u32()?, minor: reader.u32()? };
-            if kind == 3 { Kind::Block(device) } else { Kind::Character(device) }
-        }
-        6 => Kind::Socket,
-        7 => Kind::Fifo,
-        _ => return Ok(made(files, directory, Err(Status::Invalid), results)),
+    let kind = match (what, node) {
+        (Made::Directory, _) => Kind::Directory(Names::new(directory)),
+        (Made::Symlink, _) => Kind::Symlink(reader.opaque(LONGEST_TARGET)?.to_owned()),
+        (Made::Node, 3) => Kind::Block(device(reader)?),
+        (Made::Node, 4) => Kind::Character(device(reader)?),
+        (Made::Node, 6) => Kind::Socket,
+        (Made::Node, 7) => Kind::Fifo,
+        (Made::Node, _) => return Ok(made(files, directory, Err(Status::Invalid), results)),
     };
     let file = files.create(directory, name, wanted.inode(kind, caller));
     Ok(made(files, directory, file, results))
+}
+
+/// The numbers of a device (`specdata3`).
+fn device(reader: &mut Reader<'_>) -> Result<Device, Malformed> {
+    Ok(Device { major: reader.u32()?, minor: reader.u32()? })
 }
 
 /// REMOVE, and RMDIR for directories.

@@ -1,7 +1,7 @@
 //! The procedures of NFS, version 3, by number (RFC 1813, 3.3).
 
 use crate::{
-    change,
+    change::{self, Made},
     files::{Files, Status},
     look,
     rpc::{Call, Refusal},
@@ -39,9 +39,9 @@ pub(crate) fn answer(call: &mut Call<'_>, files: &mut Files) -> Result<Writer, R
         6 => look::read(files, reader, body),
         7 => change::write(files, reader, body),
         8 => change::create(files, caller, reader, body),
-        9 => change::make_directory(files, caller, reader, body),
-        10 => change::make_symlink(files, caller, reader, body),
-        11 => change::make_node(files, caller, reader, body),
+        9 => change::make(files, Made::Directory, caller, reader, body),
+        10 => change::make(files, Made::Symlink, caller, reader, body),
+        11 => change::make(files, Made::Node, caller, reader, body),
         12 => change::remove(files, false, reader, body),
         13 => change::remove(files, true, reader, body),
         14 => change::rename(files, reader, body),

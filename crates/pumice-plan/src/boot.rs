@@ -81,7 +81,7 @@ pub enum BootKind {
     /// A login over SSH to a machine that runs.
     Ssh {
         /// Whom to reach.
-        target: SshTarget,
+        target: Box<SshTarget>,
         /// Copies what was deployed to it and unpacks it there, `scp-deploy`; `None` when nothing is.
         copy: Option<Scope>,
         /// Opens the session, `primary-ssh`.
@@ -92,8 +92,11 @@ pub enum BootKind {
 /// A machine that is reached over SSH, as the device's `actions.deploy.methods.ssh` says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SshTarget {
-    /// Its name or address.
+    /// Its name or address; empty where another node says it.
     pub host: String,
+    /// The message of another node of a MultiNode job that brings its address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<AddressMessage>,
     /// Its port.
     pub port: u16,
     /// Who logs in.
@@ -102,6 +105,16 @@ pub struct SshTarget {
     pub identity_file: Option<String>,
     /// Further arguments of the SSH program.
     pub options: Vec<String>,
+}
+
+/// The message by which one node of a MultiNode job tells another where its machine is (lava-compat 1.6, `hostID` and
+/// `host_key`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AddressMessage {
+    /// The message's id.
+    pub id: String,
+    /// The key of its data that holds the address.
+    pub key: String,
 }
 
 /// A machine that a platform starts.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use pumice_job::{Action, ProtocolRequest};
+use pumice_job::{Action, MultinodeNode, ProtocolRequest};
 use pumice_types::{Code, Diagnostic, Diagnostics, nearest};
 use serde::Serialize;
 
@@ -10,6 +10,9 @@ use crate::plan::optional_seconds;
 
 /// A request that no runner of this version makes, or that says too little.
 const BAD_REQUEST: Code = Code("bad-request");
+/// The message by which a role says that those which wait with `lava-start` may begin: `lava-send lava_start` in its
+/// tests (lava-compat 5.1).
+const START: &str = "lava_start";
 /// A request belongs to a step that the block has not.
 const NO_SUCH_STEP: Code = Code("no-such-step");
 
@@ -87,9 +90,22 @@ fn request(written: &ProtocolRequest) -> Result<PeerRequest, Box<Diagnostic>> {
         "lava-wait" => PeerVerb::Wait,
         "lava-wait-all" => PeerVerb::WaitAll(role),
         "lava-sync" => PeerVerb::Sync,
+        "lava-start" => {
+            if role.is_none() {
+                let help = "say who is waited for: `expect_role: server`";
+                return Err(refused(written.span, "`lava-start` needs an `expect_role`".to_owned(), help));
+            }
+            let timeout = written.timeout.map(|timeout| timeout.duration);
+            return Ok(PeerRequest {
+                verb: PeerVerb::WaitAll(role),
+                id: START.to_owned(),
+                message: BTreeMap::new(),
+                timeout,
+            });
+        }
         other => {
             let message = format!("the request `{other}` is not supported yet");
-            let help = "there is: lava-send, lava-wait, lava-wait-all, lava-sync";
+            let help = "there is: lava-send, lava-start, lava-sync, lava-wait, lava-wait-all";
             return Err(refused(written.request.span, message, help));
         }
     };
@@ -107,6 +123,19 @@ fn request(written: &ProtocolRequest) -> Result<PeerRequest, Box<Diagnostic>> {
         id: id.value.clone(),
         message: message.map(|entry| (entry.key.clone(), value(entry.value.text()))).collect(),
         timeout: written.timeout.map(|timeout| timeout.duration),
+    })
+}
+
+/// What a node waits for before its first block, when its role says `request: lava-start`.
+pub(crate) fn start_request(node: &MultinodeNode) -> Option<PeerRequest> {
+    let connection = node.connection.as_ref()?;
+    connection.request.as_ref().filter(|request| request.value == "lava-start")?;
+    let role = connection.expect_role.as_ref().unwrap_or(&connection.host_role);
+    Some(PeerRequest {
+        verb: PeerVerb::WaitAll(Some(role.value.clone())),
+        id: START.to_owned(),
+        message: BTreeMap::new(),
+        timeout: node.timeout.map(|timeout| timeout.duration),
     })
 }
 

@@ -142,6 +142,8 @@ pub enum CommandAction {
     PowerOn,
     /// Powers it off.
     PowerOff,
+    /// Ends the services that test blocks have started.
+    StopServices,
     /// Holds the machines for people until they are done or the block's time is over. An extension.
     Hold,
     /// Runs argument vectors on this host, from the device, and another in the end.

@@ -80,13 +80,26 @@ pub enum TestKind {
     /// Services started beside the job.
     Services {
         /// One after the other.
-        services: Vec<Service>,
+        services: Vec<ServicePlan>,
     },
     /// Commands in the guest's shell, each of which must succeed.
     Commands {
         /// One after the other.
         commands: Vec<Spanned<String>>,
     },
+}
+
+/// A service that is started beside the job.
+#[derive(Clone, Debug, Serialize)]
+pub struct ServicePlan {
+    /// What the job says of it.
+    pub service: Service,
+    /// Fetches the file that describes it, and what is around it: `git-repo-action` or `url-repo-action`.
+    pub fetch: Scope,
+    /// For an archive: `download-retry` and the download inside it.
+    pub archive: Option<(Scope, Scope)>,
+    /// Starts it, `docker-compose-service`.
+    pub start: Scope,
 }
 
 /// How long one definition of a block may take, its install steps included. Ours, not LAVA's.

@@ -7,7 +7,7 @@ use crate::{
     deploy::{DefinitionPlan, Deploy, DeployKind, Download},
     plan::{Block, Plan},
     scope::Scope,
-    test::Test,
+    test::{ServicePlan, Test, TestKind},
 };
 
 /// One step and those inside it.
@@ -112,6 +112,18 @@ fn of_definition(definition: &DefinitionPlan) -> Vec<TreeStep<'_>> {
     ]
 }
 
+fn of_service(service: &ServicePlan) -> [TreeStep<'_>; 2] {
+    let archive = service
+        .archive
+        .iter()
+        .map(|(retry, scope)| step(retry, "fetch, trying again").with([step(scope, "fetch the archive")]));
+    let name = &service.service.name.value;
+    [
+        step(&service.fetch, format!("bring the files of service `{name}`")).with(archive),
+        step(&service.start, format!("start service `{name}`")),
+    ]
+}
+
 fn of_download(download: &Download) -> TreeStep<'_> {
     let fetch = step(&download.scope, format!("fetch {}", download.resource.url.value));
     let overlays = download.overlays.iter().flat_map(|overlays| {
@@ -161,5 +173,11 @@ fn of_boot(boot: &Boot) -> TreeStep<'_> {
 }
 
 fn of_test(test: &Test) -> TreeStep<'_> {
-    step(&test.scope, "test").with([step(&test.run, "run the tests")])
+    let own = match &test.kind {
+        TestKind::Services { services } => {
+            step(&test.run, "start the services").with(services.iter().flat_map(of_service))
+        }
+        _ => step(&test.run, "run the tests"),
+    };
+    step(&test.scope, "test").with([own])
 }

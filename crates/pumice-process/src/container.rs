@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     io::{self, Read as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command as Process, Stdio},
     thread,
     time::{Duration, Instant},
@@ -16,6 +16,12 @@ use crate::command::Command;
 
 /// How long the engine may take to end a container and remove it.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long the containers of a composition may take to end, all together with their grace of [`COMPOSITION_GRACE`].
+const COMPOSITION_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How many seconds each container of a composition has to end by itself.
+const COMPOSITION_GRACE: &str = "10";
 
 /// How often it is asked.
 const ATTEMPTS: u32 = 5;
@@ -64,12 +70,30 @@ impl EngineCall {
 
     /// Whether it was there.
     fn remove_once(&self, container: &str) -> io::Result<bool> {
+        let answer = self.answer(&["rm", "--force", "--volumes", container], PATIENCE)?;
+        is_removed(answer.succeeded, &answer.printed, &answer.said)
+    }
+
+    /// Ends every container of a composition, where this is the client of compositions, and removes them with their
+    /// volumes and networks. One that is gone is no failure. It blocks.
+    pub fn remove_composition(&self, project: &str, file: &Path) -> io::Result<()> {
+        let file = file.to_string_lossy();
+        let words = composition_words(project, &file, &["down", "--volumes", "--timeout", COMPOSITION_GRACE]);
+        let answer = self.answer(&words, COMPOSITION_PATIENCE)?;
+        if answer.succeeded {
+            return Ok(());
+        }
+        Err(io::Error::other(format!("the services were not removed: {}", answer.said.trim())))
+    }
+
+    /// Runs the client to its end.
+    fn answer(&self, words: &[&str], patience: Duration) -> io::Result<Answer> {
         let mut process = Process::new(&self.program);
-        process.args(&self.arguments).args(["rm", "--force", "--volumes", container]);
+        process.args(&self.arguments).args(words);
         process.env_clear().envs(&self.environment).current_dir("/");
         process.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = process.spawn()?;
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + patience;
         let status = loop {
             if let Some(status) = child.try_wait()? {
                 break status;
@@ -89,8 +113,24 @@ impl EngineCall {
         };
         let printed = read(child.stdout.as_mut().map(|stream| stream as &mut dyn io::Read));
         let said = read(child.stderr.as_mut().map(|stream| stream as &mut dyn io::Read));
-        is_removed(status.success(), &printed, &said)
+        Ok(Answer { succeeded: status.success(), printed, said })
     }
+}
+
+/// What the client of an engine answered.
+struct Answer {
+    succeeded: bool,
+    /// Its standard output.
+    printed: String,
+    /// Its standard error.
+    said: String,
+}
+
+/// The words of a client of compositions: which one, then what is to be done with it. `docker compose`,
+/// `docker-compose` and `podman-compose` take the same (Compose CLI reference, "docker compose"; podman-compose,
+/// README).
+pub fn composition_words<'a>(project: &'a str, file: &'a str, words: &[&'a str]) -> Vec<&'a str> {
+    ["--project-name", project, "--file", file].into_iter().chain(words.iter().copied()).collect()
 }
 
 /// What the answer of `rm --force` means: whether the container was there. Engines differ in whether a missing one
@@ -133,5 +173,24 @@ mod tests {
         assert!(engine("[ \"$*\" = 'rm --force --volumes x' ] && echo x").remove("x").is_ok());
         let error = engine("echo 'permission denied' >&2; exit 1").remove("x").unwrap_err();
         assert_eq!(error.to_string(), "the container engine refused: permission denied");
+    }
+
+    #[test]
+    fn a_composition_is_taken_down_with_its_volumes() {
+        let words = "--project-name p --file /f.yaml down --volumes --timeout 10";
+        let compose = EngineCall {
+            program: "/bin/sh".into(),
+            arguments: [
+                "-c",
+                &format!("[ \"$*\" = '{words}' ] || {{ echo \"$*\" >&2; exit 1; }}"),
+                "compose",
+            ]
+            .map(str::to_owned)
+            .into(),
+            environment: BTreeMap::new(),
+        };
+        compose.remove_composition("p", Path::new("/f.yaml")).unwrap();
+        let error = compose.remove_composition("q", Path::new("/f.yaml")).unwrap_err();
+        assert!(error.to_string().starts_with("the services were not removed: --project-name q"), "{error}");
     }
 }

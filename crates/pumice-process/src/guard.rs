@@ -333,6 +333,9 @@ impl Shared {
                 // Every process was found to be gone.
                 Thing::Session { .. } => true,
                 Thing::Container { engine, name } => engine.remove(name).is_ok(),
+                Thing::Composition { compose, project, file } => {
+                    compose.remove_composition(project, file).is_ok()
+                }
                 _ => false,
             };
             if removed {

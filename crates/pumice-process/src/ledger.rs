@@ -79,6 +79,15 @@ pub enum Thing {
         /// Its name.
         name: String,
     },
+    /// Containers that were made together from one file, with their networks and volumes.
+    Composition {
+        /// How the client of compositions is called.
+        compose: EngineCall,
+        /// Its name in the engine.
+        project: String,
+        /// The file.
+        file: PathBuf,
+    },
     /// A seat of a licence.
     Seat {
         /// Which licence.

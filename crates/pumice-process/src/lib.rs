@@ -43,7 +43,7 @@ mod watcher;
 
 pub use child::Child;
 pub use command::{Command, Limits, Stdio};
-pub use container::EngineCall;
+pub use container::{EngineCall, composition_words};
 pub use exit::{Exit, Status, Usage};
 pub use guard::{Containment, Guard, GuardError, GuardOptions};
 pub use kill::LeftBehind;

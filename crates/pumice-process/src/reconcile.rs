@@ -223,6 +223,9 @@ fn remove(thing: &Thing, remaining: &[Process], reclaim: &mut dyn Reclaim) -> io
             remove_path(path, *identity).map(|()| true)
         }
         Thing::Container { engine, name } => engine.remove(name).map(|()| true),
+        Thing::Composition { compose, project, file } => {
+            compose.remove_composition(project, file).map(|()| true)
+        }
         Thing::Tap { .. } | Thing::NetworkNamespace { .. } | Thing::Seat { .. } => reclaim.reclaim(thing),
     }
 }

@@ -32,7 +32,7 @@ use crate::{
     deploy::{self, BuiltOverlay, Deployed, Downloads, Facts},
     host::RunHost,
     report::Reporter,
-    test::{self, TestFacts},
+    test::{self, TestFacts, services::Services},
 };
 
 /// How a job ended.
@@ -67,6 +67,13 @@ impl Role {
         }
     }
 
+    fn booted(&mut self) -> Option<&mut Booted> {
+        match self {
+            Self::Deployed(_) => None,
+            Self::Booted { booted, .. } => Some(booted),
+        }
+    }
+
     fn deployed(&mut self) -> &mut Deployed {
         match self {
             Self::Deployed(deployed) | Self::Booted { deployed, .. } => deployed,
@@ -85,6 +92,7 @@ pub struct Runner<'a> {
     roles: BTreeMap<String, Role>,
     downloads: Downloads,
     undo: Vec<Undo>,
+    services: Services,
 }
 
 impl<'a> Runner<'a> {
@@ -98,7 +106,8 @@ impl<'a> Runner<'a> {
         cancel: Cancel,
     ) -> Self {
         let (roles, downloads) = (BTreeMap::new(), Downloads::default());
-        Self { plan, host, reporter, cancel, job, mask, roles, downloads, undo: Vec::new() }
+        let (undo, services) = (Vec::new(), Services::default());
+        Self { plan, host, reporter, cancel, job, mask, roles, downloads, undo, services }
     }
 
     /// Runs it to its end. Machines are stopped and results recorded whatever happens.
@@ -189,7 +198,8 @@ impl<'a> Runner<'a> {
             Block::Deploy(plan) => {
                 let facts =
                     Facts { job: self.job, guest: &self.plan.guest, environment: &self.plan.environment };
-                let deployed = deploy::run(plan, self.host, &facts, &mut self.downloads, cx).await?;
+                let deployed =
+                    Box::pin(deploy::run(plan, self.host, &facts, &mut self.downloads, cx)).await?;
                 match self.roles.get_mut(&plan.scope.namespace) {
                     Some(role) => role.deployed().merge(deployed),
                     None => {
@@ -203,9 +213,9 @@ impl<'a> Runner<'a> {
                 else {
                     return Err(nothing_runs(&plan.scope.namespace));
                 };
-                boot::run_on(plan, deployed, booted, self.host, cx).await
+                Box::pin(boot::run_on(plan, deployed, booted, self.host, cx)).await
             }
-            Block::Boot(plan) => self.boot(plan, cx).await,
+            Block::Boot(plan) => Box::pin(self.boot(plan, cx)).await,
             Block::Test(plan) if matches!(plan.kind, TestKind::Container { .. }) => {
                 let deployed = self.roles.get_mut(&plan.scope.namespace).map(Role::deployed);
                 let overlay = deployed.and_then(|deployed| deployed.overlay.as_ref());
@@ -220,14 +230,23 @@ impl<'a> Runner<'a> {
                     overlay,
                     downloads: &self.downloads,
                 };
-                test::container::run(plan, &block, self.host, &facts, cx).await
+                Box::pin(test::container::run(plan, &block, self.host, &facts, cx)).await
+            }
+            Block::Test(plan) if matches!(plan.kind, TestKind::Services { .. }) => {
+                // Boxed, as the others that nest deep.
+                Box::pin(test::services::run(plan, &mut self.services, self.host, cx)).await
             }
             Block::Test(plan) => {
                 let namespace = plan.connection_namespace.as_ref().unwrap_or(&plan.scope.namespace);
                 // The tests are those of the block's own namespace, on whose console ever they run.
                 let own = self.roles.get(&plan.scope.namespace).and_then(|role| role.overlay().cloned());
                 let own = own.as_ref();
-                let Some(Role::Booted { deployed, booted }) = self.roles.get_mut(namespace) else {
+                // Taken out, so that the machine of the block's own namespace can lend it what it hears.
+                let Some(mut role) = self.roles.remove(namespace) else {
+                    return Err(nothing_runs(namespace));
+                };
+                let Role::Booted { deployed, booted } = &mut role else {
+                    self.roles.insert(namespace.clone(), role);
                     return Err(nothing_runs(namespace));
                 };
                 let stages = own.or(deployed.overlay.as_ref()).map(|overlay| overlay.stages.clone());
@@ -236,7 +255,18 @@ impl<'a> Runner<'a> {
                     directory: &self.plan.guest.directory,
                     stages: &stages.unwrap_or_default(),
                 };
-                test::run(plan, booted, &facts, cx).await
+                let owner = self.roles.get_mut(&plan.scope.namespace).and_then(Role::booted);
+                let outcome = match owner {
+                    Some(owner) => {
+                        owner.heard.lend(&mut booted.heard);
+                        let outcome = Box::pin(test::run(plan, booted, &facts, cx)).await;
+                        owner.heard.take_back(&mut booted.heard);
+                        outcome
+                    }
+                    None => Box::pin(test::run(plan, booted, &facts, cx)).await,
+                };
+                self.roles.insert(namespace.clone(), role);
+                outcome
             }
             Block::Command(plan) => {
                 cx.step(&plan.scope, Cause::StepTimeout, async |cx| self.command(plan, cx).await).await
@@ -294,6 +324,7 @@ impl<'a> Runner<'a> {
                     boot::stop(*booted, cx).await?;
                 }
             }
+            CommandAction::StopServices => self.services.stop(self.host, cx).await?,
             CommandAction::Hold => {
                 self.serve("the job says so", cx).await;
                 return Ok(());
@@ -312,6 +343,7 @@ impl<'a> Runner<'a> {
         let cx = StepCx::new(self.reporter.clone(), deadline, cancel);
         let roles = std::mem::take(&mut self.roles);
         let undo = std::mem::take(&mut self.undo);
+        let mut services = std::mem::take(&mut self.services);
         let plan = &self.plan.finalize;
         cx.step(&plan.scope, Cause::SimulatorHung, async |cx| {
             let mut outcome = cx
@@ -325,6 +357,7 @@ impl<'a> Runner<'a> {
                     outcome
                 })
                 .await;
+            outcome = outcome.and(services.stop(self.host, cx).await);
             for undo in undo.iter().rev() {
                 outcome = outcome.and(undo.run(self.host, cx).await);
             }

@@ -23,7 +23,7 @@ use crate::{
     results::LogBook,
     scheduler::{self, Scheduler},
     secrets::{self, ServerKey},
-    serve,
+    serve, settle,
     storage::{Directory, Storage},
     tls::{Tls, TlsListener},
     worker_api,
@@ -157,6 +157,7 @@ impl App {
             unstarted.run(Arc::clone(&shared)),
             notify::spawn_delivery(Arc::clone(&shared)),
             purge::spawn(Arc::clone(&shared)),
+            settle::spawn(Arc::clone(&shared)),
             claim::spawn(Arc::clone(&shared), claim),
         ];
         Ok(Self { shared, tasks })

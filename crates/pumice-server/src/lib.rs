@@ -33,6 +33,7 @@ mod results;
 mod scheduler;
 mod secrets;
 mod serve;
+mod settle;
 pub mod storage;
 mod stored;
 mod stream;

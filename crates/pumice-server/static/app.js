@@ -28,7 +28,7 @@ function showTimes() {
     const at = new Date(time.dateTime);
     if (isNaN(at)) continue;
     time.title = time.dateTime;
-    time.textContent = (time.closest("td") && ago(at)) || at.toLocaleString([], { dateStyle: "medium", timeStyle: "medium" });
+    time.textContent = (time.closest("td") && ago(at)) || at.toLocaleString([], { dateStyle: "short", timeStyle: "medium" });
   }
 }
 

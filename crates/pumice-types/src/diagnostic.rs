@@ -86,6 +86,13 @@ impl Diagnostic {
         Self { severity: Severity::Warning, ..Self::error(code, span, message) }
     }
 
+    /// What to do about it, in sentences, each once: what was meant, then the help.
+    pub fn advice(&self) -> Vec<String> {
+        let meant = self.suggestion.as_ref().map(|one| format!("did you mean `{}`?", one.replacement));
+        let help = self.help.clone().filter(|help| Some(help) != meant.as_ref());
+        meant.into_iter().chain(help).collect()
+    }
+
     /// With words under the caret.
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {

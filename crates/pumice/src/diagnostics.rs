@@ -30,12 +30,7 @@ fn rendered(diagnostic: &Diagnostic, sources: &Sources, renderer: &Renderer) -> 
     for related in &diagnostic.related {
         elements.extend(snippet(related.span, AnnotationKind::Context, Some(&related.label), sources));
     }
-    if let Some(suggestion) = &diagnostic.suggestion {
-        elements.push(Level::HELP.message(format!("did you mean `{}`?", suggestion.replacement)).into());
-    }
-    if let Some(help) = &diagnostic.help {
-        elements.push(Level::HELP.message(help.as_str()).into());
-    }
+    elements.extend(diagnostic.advice().into_iter().map(|advice| Level::HELP.message(advice).into()));
     renderer.render(&[title.elements(elements)])
 }
 

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use pumice_device::{Device, RenderError, RenderRequest, plain_dictionary};
-use pumice_job::{Action, Job, Rules};
+use pumice_job::{Action, DynamicConnection, Job, MultinodeNode, RoleKind, Rules};
 use pumice_multinode::Member;
 use pumice_plan::{MachinePlanner, Plan, PlanOptions, plan};
 use pumice_platform::Platform;
@@ -12,7 +12,7 @@ use pumice_types::{
 };
 use pumice_yaml::Map;
 
-use crate::{cli::DeviceArgs, config::Config, kind::Kind, library::Library, models, provenance};
+use crate::{cli::DeviceArgs, config::Config, kind::Kind, library::Library, models, once, provenance};
 
 /// The file cannot be read.
 const UNREADABLE: Code = Code("unreadable-file");
@@ -23,7 +23,7 @@ const UNKNOWN_MODEL: Code = Code("unknown-model");
 /// Neither the command line nor the job says which device.
 const NO_DEVICE: Code = Code("no-device");
 
-/// What the language knows and no runner of this version does.
+/// What the language knows and nothing here does.
 const UNSUPPORTED: Code = Code("not-supported");
 
 /// What `pumice-job` says of a job that names no device type.
@@ -163,7 +163,7 @@ impl Input {
         let source = input.sources.add(name, text);
         let (job, found) = pumice_job::parse_by(text, source, rules);
         let Some(job) = job else {
-            input.diagnostics = found;
+            input.diagnostics = once::together(found, Diagnostics::new(), &input.sources);
             return input;
         };
         // What a lab accepts and cannot run is refused here: nothing else stands between it and a machine.
@@ -171,13 +171,19 @@ impl Input {
         let names_device = args.device.is_some() || args.device_type.is_some();
         let found = pumice_job::for_planning(&job, found).into_iter();
         input.diagnostics.extend(found.filter(|one| !(names_device && one.code == NO_DEVICE_TYPE)));
+        let told = std::mem::take(&mut input.diagnostics);
+        let mut plan = None;
         if job.multinode.is_some() {
             input.plan_nodes(&job, args, job_id, platforms);
         } else {
-            let plan = input.plan_one(&job, args, job_id, platforms);
-            input.plan = plan.filter(|_| !input.diagnostics.has_errors());
+            plan = input.plan_one(&job, args, job_id, platforms);
         }
-        input.diagnostics = std::mem::take(&mut input.diagnostics).sorted();
+        input.diagnostics.extend(pumice_run::check_patterns(&job));
+        let found = std::mem::take(&mut input.diagnostics);
+        input.diagnostics = once::together(told, found, &input.sources);
+        let has_errors = input.diagnostics.has_errors();
+        input.plan = plan.filter(|_| !has_errors);
+        input.nodes.retain(|_| !has_errors);
         input.job = Some(job);
         input
     }
@@ -195,19 +201,12 @@ impl Input {
             let Some(node) = &part.node else { continue };
             let id = JobId(job_id.0.saturating_add(index));
             let member = Member { id: id.to_string(), name: node.name.clone(), role: node.role.clone() };
-            if let Some(connection) = &node.connection {
-                let span = connection.connection.span;
-                let message = format!(
-                    "a role that is a connection (`{}`) is not supported yet",
-                    connection.connection.value
-                );
-                self.note(
-                    Diagnostic::error(UNSUPPORTED, span, message).help("give the role a `device_type`"),
-                );
-                continue;
-            }
             let before = std::mem::take(&mut self.diagnostics);
-            let plan = self.plan_one(&part, args, id, platforms);
+            let device = match &node.connection {
+                Some(connection) => self.device_of_connection(job, node, connection, args),
+                None => self.device(part.device_type.as_ref(), &part.context, Some(&node.role), args),
+            };
+            let plan = device.and_then(|device| self.plan_on(&part, &device, args, id, platforms));
             let found = std::mem::replace(&mut self.diagnostics, before);
             found.into_iter().for_each(|one| self.note(one));
             nodes.extend(plan.map(|plan| NodeInput { job: part, plan, member }));
@@ -215,6 +214,33 @@ impl Input {
         if !self.diagnostics.has_errors() {
             self.nodes = nodes;
         }
+    }
+
+    /// The device of a role that is a connection: its own where the command line gives it one, else that of the role
+    /// whose machine it is, of which it sees the way over SSH.
+    fn device_of_connection(
+        &mut self,
+        job: &Job,
+        node: &MultinodeNode,
+        connection: &DynamicConnection,
+        args: &DeviceArgs,
+    ) -> Option<Device> {
+        if args.role_device.iter().any(|(role, _)| *role == node.role) {
+            return self.device(None, &Map::default(), Some(&node.role), args);
+        }
+        // A role that is not there was told with the rest of the job.
+        let roles = job.multinode.iter().flat_map(|multinode| &multinode.roles);
+        let host = roles.into_iter().find(|role| role.name.value == connection.host_role.value)?;
+        let RoleKind::Device { device_type, .. } = &host.kind else {
+            let message = format!("role `{}` is itself a connection, and has no machine", host.name.value);
+            self.note(
+                Diagnostic::error(NO_DEVICE, connection.host_role.span, message)
+                    .help("`host_role` names a role with a `device_type`"),
+            );
+            return None;
+        };
+        let device = self.device(Some(device_type), &host.context, Some(&host.name.value), args)?;
+        Some(device.reached_over_ssh())
     }
 
     /// Says it once: nodes share most of their text.
@@ -231,12 +257,22 @@ impl Input {
         job_id: JobId,
         platforms: &[std::rc::Rc<dyn Platform>],
     ) -> Option<Plan> {
-        let role = job.node.as_ref().map(|node| node.role.as_str());
-        let device = self.device(job.device_type.as_ref(), &job.context, role, args)?;
+        let device = self.device(job.device_type.as_ref(), &job.context, None, args)?;
+        self.plan_on(job, &device, args, job_id, platforms)
+    }
+
+    fn plan_on(
+        &mut self,
+        job: &Job,
+        device: &Device,
+        args: &DeviceArgs,
+        job_id: JobId,
+        platforms: &[std::rc::Rc<dyn Platform>],
+    ) -> Option<Plan> {
         let planners: Vec<&dyn MachinePlanner> =
             platforms.iter().map(|platform| &**platform as &dyn MachinePlanner).collect();
-        let options = self.options(job, &device, job_id, args);
-        let (planned, found) = plan(job, &device, &planners, &options);
+        let options = self.options(job, device, job_id, args);
+        let (planned, found) = plan(job, device, &planners, &options);
         self.diagnostics.extend(found);
         planned
     }

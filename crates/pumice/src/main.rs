@@ -18,6 +18,7 @@ mod lab;
 mod library;
 mod model_job;
 mod models;
+mod once;
 mod provenance;
 mod sarif;
 mod terminal;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot do its part fails")]
 
+mod blocks;
 mod boots;
 mod containers;
 mod corpus;
@@ -9,6 +10,7 @@ mod firmware;
 mod flood;
 mod harness;
 mod hold;
+mod kexec;
 mod kill;
 mod lab;
 mod lavacli;
@@ -16,10 +18,12 @@ mod machines;
 mod models;
 mod multinode;
 mod networks;
+mod protocols;
 mod robust;
 mod roots;
 mod server;
 mod ssh;
+mod ssh_group;
 mod time;
 mod tuxrun;
 mod uml;

@@ -3,6 +3,7 @@
 mod fake_server;
 mod lab;
 mod lava;
+mod upload;
 mod worker;
 
 use std::sync::{Arc, Mutex};

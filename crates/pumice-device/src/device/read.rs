@@ -51,7 +51,12 @@ fn constants(reader: &mut Reader, node: Option<&Node>) -> Constants {
     let Some(node) = node.filter(|node| !node.is_null()) else { return defaults };
     let mut bootloader_errors = Vec::new();
     for entry in reader.entries(Some(node), "a mapping of constants") {
-        bootloader_errors.extend(reader.texts(entry.value.get("error-messages")));
+        for message in reader.texts(entry.value.get("error-messages")) {
+            // Boot loaders of one family have the same.
+            if !bootloader_errors.contains(&message) {
+                bootloader_errors.push(message);
+            }
+        }
     }
     let mut text = |path: &[&str]| reader.text(node.at(path));
     Constants {
@@ -180,5 +185,21 @@ actions: {boot: {methods: {minimal: null}}, test: {methods: {docker: {options: [
             .filter_map(|d| Some(&text[d.span?.start..d.span?.end]))
             .collect();
         assert_eq!(marked, ["fast", "-1", "[x]", "5", "{a: 1}"]);
+    }
+
+    #[test]
+    fn a_connection_to_a_machine_has_its_way_over_ssh_and_no_power() {
+        let text = "hostname: q1
+commands: {power_off: x}
+available_architectures: [arm64]
+actions: {deploy: {methods: {ssh: {port: 2222, user: test}}}, boot: {methods: {qemu: {parameters: {}}}}}
+";
+        let (node, _) = pumice_yaml::parse(text, SourceId::default());
+        let device = Device::read(&node.unwrap()).0.reached_over_ssh();
+        assert_eq!(device.boot_methods(), ["ssh"]);
+        let port = device.deploy_method("ssh").and_then(|ssh| ssh.get("port")).and_then(Node::as_i64);
+        assert_eq!((port, device.hostname.as_str()), (Some(2222), "q1"));
+        assert!(device.commands.named.is_empty() && device.available_architectures.is_empty());
+        assert_eq!(Device::default().reached_over_ssh().boot_methods(), ["ssh"]);
     }
 }

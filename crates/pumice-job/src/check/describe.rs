@@ -147,6 +147,32 @@ pub(crate) fn accepts_kind(shape: Shape, node: &Node) -> bool {
     }
 }
 
+/// The timeout that somebody meant who wrote `180`, `3m` or `5 minutes`.
+pub(super) fn timeout(value: &Value) -> Option<String> {
+    const UNITS: [(&str, &str); 4] = [("s", "seconds"), ("m", "minutes"), ("h", "hours"), ("d", "days")];
+    let text = match value {
+        Value::Int(seconds @ 1..) => return Some(format!("{{seconds: {seconds}}}")),
+        Value::String(text) => text.trim(),
+        _ => return None,
+    };
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = (text[..end].parse::<u32>().ok()?, text[end..].trim());
+    // As much of a unit's name as was written, `5 min` too.
+    let known = UNITS.iter().find(|(short, name)| {
+        unit.is_empty() || unit.eq_ignore_ascii_case(short) || (unit.len() > 1 && name.starts_with(unit))
+    });
+    known.map(|(_, name)| format!("{{{name}: {number}}}"))
+}
+
+/// Whether a text is a number in quotes, where a number would do and no such word is known.
+pub(super) fn is_quoted_number(shapes: &[Shape], text: &str) -> bool {
+    let is_known =
+        |shape: &Shape| matches!(shape, Shape::Word(words) if words.iter().any(|word| word.word == text));
+    text.parse::<i64>().is_ok()
+        && shapes.iter().any(|shape| matches!(shape, Shape::Whole(..)))
+        && !shapes.iter().any(|shape| is_known(shape) || wants_text(*shape))
+}
+
 /// The part of a job that has this key, when a key stands where it is not known.
 pub(super) fn home_of(key: &str) -> Option<&'static str> {
     let blocks = [
@@ -228,6 +254,25 @@ mod tests {
         assert_eq!(meant("minutes_x", &["minutes", "seconds"]), Some("minutes"));
         assert_eq!(meant("tiemout", &["timeout", "timeouts"]), Some("timeout"));
         assert_eq!(meant("xyzzy", &["timeout", "timeouts"]), None);
+    }
+
+    #[test]
+    fn the_timeout_that_was_meant_is_written_out() {
+        let check = |value: Value, expected: Option<&str>| {
+            assert_eq!(timeout(&value).as_deref(), expected, "{value:?}");
+        };
+        check(Value::Int(180), Some("{seconds: 180}"));
+        check(Value::Int(0), None);
+        for (text, expected) in [
+            ("3m", Some("{minutes: 3}")),
+            ("5 minutes", Some("{minutes: 5}")),
+            ("2 min", Some("{minutes: 2}")),
+            ("90", Some("{seconds: 90}")),
+            ("1h30m", None),
+            ("soon", None),
+        ] {
+            check(Value::String(text.to_owned()), expected);
+        }
     }
 
     #[test]

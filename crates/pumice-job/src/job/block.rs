@@ -112,7 +112,7 @@ pub struct ProtocolRequest {
     pub message_id: Option<Spanned<String>>,
     /// What is sent with it, or (a value `$name`) what is taken from it.
     pub message: Map,
-    /// Whose message is waited for.
+    /// Whose message is waited for: `role`, or `expect_role` of `lava-start`.
     pub role: Option<Spanned<String>>,
     /// How long.
     pub timeout: Option<Timeout>,

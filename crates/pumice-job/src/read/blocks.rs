@@ -65,7 +65,7 @@ fn protocols(fields: Fields<'_>, defects: &mut Diagnostics) -> Vec<ProtocolReque
                     .fields("message", defects)
                     .map(|fields| fields.map.clone())
                     .unwrap_or_default(),
-                role: fields.text("role", defects),
+                role: fields.text("role", defects).or_else(|| fields.text("expect_role", defects)),
                 timeout: fields.timeout("timeout", defects),
                 span: fields.span,
             });

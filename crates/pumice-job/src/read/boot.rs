@@ -71,6 +71,9 @@ fn detail(
 }
 
 pub(super) fn auto_login(fields: Fields<'_>, defects: &mut Diagnostics) -> Option<AutoLogin> {
+    if fields.get("password_prompt").is_some() {
+        let _ = fields.needed("password", defects);
+    }
     Some(AutoLogin {
         login_prompt: fields.needed("login_prompt", defects)?,
         username: fields.needed("username", defects)?,

@@ -1,12 +1,12 @@
 //! `deploy` blocks and the files they name.
 
-use pumice_types::{ByteSize, Diagnostics, Spanned};
+use pumice_types::{ByteSize, Diagnostic, Diagnostics, Spanned};
 use pumice_yaml::{Node, Value};
 
 use super::{Fields, blocks, defect, integer};
 use crate::{
     Algorithm, Block, Checksum, Compression, Container, Deploy, FileSystem, Format, Image, IsoInstall,
-    Overlay, OverlayFile, Postprocess, Resource,
+    Overlay, OverlayFile, Postprocess, Resource, codes::UNUSABLE,
 };
 
 const COMPRESSIONS: [(&str, Compression); 5] = [
@@ -21,6 +21,10 @@ const FORMATS: [(&str, Format); 3] =
 
 pub(super) fn deploy(fields: Fields<'_>, block: Block, defects: &mut Diagnostics) -> Option<Deploy> {
     let to = fields.needed("to", defects)?;
+    if fields.map.get("images").is_none() && to.value == "tmpfs" {
+        // No way to deploy accepts it (lava-compat 1.9).
+        defects.push(Diagnostic::error(UNUSABLE, block.word_span, "`images` is missing"));
+    }
     let images = fields.fields("images", defects).map(|images| labelled(images, defects)).unwrap_or_default();
     Some(Deploy {
         block,
@@ -157,6 +161,9 @@ fn format(fields: Fields<'_>, defects: &mut Diagnostics) -> Option<Spanned<Forma
     let format = fields.word("format", &FORMATS, &mut found);
     if fields.get("overlays").is_some() {
         defects.extend(found);
+        if fields.get("format").is_none() {
+            defects.push(Diagnostic::error(UNUSABLE, fields.span, "`format` is missing"));
+        }
     }
     format
 }
@@ -188,6 +195,12 @@ fn overlays(fields: Fields<'_>, defects: &mut Diagnostics) -> Vec<Overlay> {
         };
         resource.format = None;
         let Some(path) = fields.needed("path", defects) else { continue };
+        if !path.value.starts_with('/') {
+            let message = "the path of an overlay begins with `/`";
+            defects.push(
+                Diagnostic::error(UNUSABLE, path.span, message).suggest(Some(format!("/{}", path.value))),
+            );
+        }
         let name = Spanned::new(entry.key.clone(), entry.key_span);
         let unpack = unpack.is_some_and(|unpack| unpack.value);
         overlays.push(Overlay::File(Box::new(OverlayFile { name, resource, unpack, path })));

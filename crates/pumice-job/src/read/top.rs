@@ -93,7 +93,7 @@ fn visibility(node: &Node, defects: &mut Diagnostics) -> Visibility {
 }
 
 /// LAVA writes booleans as 1 and 0 (lava-compat 4.5).
-fn environment(map: &Map) -> Vec<Variable> {
+pub(crate) fn environment(map: &Map) -> Vec<Variable> {
     let text = |node: &Node| match node.value {
         Value::Bool(value) => u8::from(value).to_string(),
         _ => node.text(),

@@ -41,6 +41,18 @@ fn every_node_gets_its_blocks_and_its_device() {
 }
 
 #[test]
+fn a_roles_variables_are_written_as_those_of_a_job() {
+    let text = "job_name: x\nvisibility: public\ntimeouts: {job: {minutes: 5}}\n\
+                protocols: {lava-multinode: {roles: {\
+                a: {device_type: qemu, count: 1, environment: {FAST: true, N: 2, T: x y}}}}}\n\
+                actions:\n- boot: {role: [a], method: qemu, media: tmpfs}\n";
+    let (job, _) = pumice_job::parse(text, SourceId(0));
+    let parts = split(&job.unwrap());
+    let values: Vec<_> = parts[0].environment.iter().map(|one| one.value.value.as_str()).collect();
+    assert_eq!(values, ["1", "2", "x y"]);
+}
+
+#[test]
 fn a_job_for_one_machine_stays_as_it_is() {
     let one = job(include_str!("../../../../fixtures/jobs/qemu-inline.yaml"));
     assert_eq!(split(&one), [one]);

@@ -17,8 +17,8 @@ use crate::{
     scope::{BlockScopes, Scope, Tries},
 };
 
-/// The job asks for a login and names no prompt of a shell.
-const NO_PROMPTS: Code = Code("no-prompts");
+/// The job asks for a login, or for a shell, and names no prompt.
+pub(super) const NO_PROMPTS: Code = Code("no-prompts");
 
 /// A deployed file, and what is taken out of it.
 fn image_specs(image: &Image) -> Vec<ImageSpec> {
@@ -173,6 +173,9 @@ impl<'a> Builder<'a> {
         retries: Option<Tries>,
         scopes: &mut BlockScopes<'_>,
     ) -> Option<(Scope, BootKind)> {
+        if self.check_connection_role(boot).is_some() {
+            return None;
+        }
         let method = boot.method.value.as_str();
         match (method, &boot.detail) {
             ("new_connection", _) => {
@@ -201,7 +204,7 @@ impl<'a> Builder<'a> {
             }
             ("ssh", BootDetail::Ssh(ssh)) => {
                 self.device_boots(boot, "ssh")?;
-                let target = self.ssh_target(boot, ssh)?;
+                let target = Box::new(self.ssh_target(boot, ssh)?);
                 let scope = scopes.block(number, "login-ssh", retries);
                 let namespace = boot.block.namespace();
                 let has_files = self.ahead.deploys_before(namespace, index).any(|one| one.to.value == "ssh");
@@ -397,7 +400,12 @@ impl<'a> Builder<'a> {
                 Some(self.device.constants.kernel_start_message.clone()).filter(|message| !message.is_empty())
             }
         };
-        let waits_for_kernel = !matches!(boot.method.value.as_str(), "ssh" | "new_connection");
+        let waits_for_kernel = match boot.method.value.as_str() {
+            "ssh" | "new_connection" => false,
+            // Its own `boot_message` is waited for, and may be the same.
+            "kexec" => boot.messages.kernel_start.is_some(),
+            _ => true,
+        };
         Some(Login {
             scope,
             login_scope,

@@ -13,7 +13,7 @@ use crate::{
 const UNKNOWN_COMMAND: Code = Code("unknown-command");
 
 /// What every machine does by itself.
-const OWN: [&str; 4] = ["hard_reset", HOLD, "power_off", "power_on"];
+const OWN: [&str; 5] = ["hard_reset", HOLD, "power_off", "power_on", "stop_test_services"];
 
 /// Names that are the language's and run what the device says: nothing, where it says nothing.
 const OF_THE_DEVICE: [&str; 4] = ["pre_os_command", "pre_power_command", "recovery_exit", "recovery_mode"];
@@ -30,6 +30,7 @@ impl Builder<'_> {
             "hard_reset" => CommandAction::Reset,
             "power_on" => CommandAction::PowerOn,
             "power_off" => CommandAction::PowerOff,
+            "stop_test_services" => CommandAction::StopServices,
             _ => match (self.device.commands.users.get(name), self.device.commands.named.get(name)) {
                 (Some(user), _) => {
                     CommandAction::Host { run: vec![words(&user.run)], undo: words(&user.undo) }

@@ -11,6 +11,7 @@ mod container;
 mod deploy;
 mod look_ahead;
 mod overlay;
+mod services;
 mod test;
 mod unsupported;
 
@@ -127,6 +128,10 @@ impl Builder<'_> {
                 self.place_requests(action, requests, &mut block);
                 block
             }));
+        }
+        let start = self.job.node.as_ref().and_then(multinode::start_request);
+        if let (Some(start), Some(first)) = (start, blocks.first_mut()) {
+            first.scope_mut().requests.insert(0, start);
         }
         let factor = self.time_factor();
         let mut plan = Plan {

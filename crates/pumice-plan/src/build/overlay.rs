@@ -59,21 +59,7 @@ impl Builder<'_> {
         parent: &Scope,
         scopes: &mut BlockScopes<'_>,
     ) -> DefinitionPlan {
-        let name = match definition.from {
-            DefinitionSource::Inline(_) => "inline-repo-action",
-            DefinitionSource::Git { .. } => "git-repo-action",
-            DefinitionSource::Url { .. } => "url-repo-action",
-        };
-        let fetch = scopes.step(parent, name);
-        let archive = match &definition.from {
-            DefinitionSource::Url { repository, .. } => {
-                let retry = scopes.step(&fetch, "download-retry");
-                let is_file = repository.value.starts_with("file:");
-                let scope = scopes.step(&retry, if is_file { "file-download" } else { "http-download" });
-                Some((retry, scope))
-            }
-            _ => None,
-        };
+        let (fetch, archive) = fetch_steps(&definition.from, parent, scopes);
         DefinitionPlan {
             stage,
             number,
@@ -85,4 +71,23 @@ impl Builder<'_> {
             runscript: scopes.step(parent, "test-runscript-overlay"),
         }
     }
+}
+
+/// The step that fetches a repository or an archive, and for an archive `download-retry` and the download inside it.
+pub(super) fn fetch_steps(
+    from: &DefinitionSource,
+    parent: &Scope,
+    scopes: &mut BlockScopes<'_>,
+) -> (Scope, Option<(Scope, Scope)>) {
+    let name = match from {
+        DefinitionSource::Inline(_) => "inline-repo-action",
+        DefinitionSource::Git { .. } => "git-repo-action",
+        DefinitionSource::Url { .. } => "url-repo-action",
+    };
+    let fetch = scopes.step(parent, name);
+    let DefinitionSource::Url { repository, .. } = from else { return (fetch, None) };
+    let retry = scopes.step(&fetch, "download-retry");
+    let is_file = repository.value.starts_with("file:");
+    let scope = scopes.step(&retry, if is_file { "file-download" } else { "http-download" });
+    (fetch, Some((retry, scope)))
 }

@@ -3,7 +3,7 @@
 use pumice_job::{Action, Definition, Test as JobTest, TestKind as JobTestKind};
 use pumice_types::Diagnostic;
 
-use super::{Builder, ORDER, on_timeout, timeout_policy, tries};
+use super::{Builder, ORDER, boot::NO_PROMPTS, on_timeout, timeout_policy, tries};
 use crate::{
     plan::Block,
     scope::BlockScopes,
@@ -68,10 +68,10 @@ impl Builder<'_> {
                 *stage += 1;
                 (("lava-test-interactive-retry", "lava-test-interactive"), kind)
             }
-            JobTestKind::Services(services) => (
-                ("test-services", "docker-compose-service"),
-                TestKind::Services { services: services.clone() },
-            ),
+            // They are planned below the step that starts them.
+            JobTestKind::Services(_) => {
+                (("test-services", "start-services"), TestKind::Services { services: Vec::new() })
+            }
             JobTestKind::Commands(commands) => {
                 (("run-commands", "guest-commands"), TestKind::Commands { commands: commands.clone() })
             }
@@ -79,6 +79,12 @@ impl Builder<'_> {
         self.check_booted(test, index);
         let scope = scopes.block(number, names.0, tries(&test.block, None));
         let run = scopes.step(&scope, names.1);
+        let kind = match (&test.kind, kind) {
+            (JobTestKind::Services(services), _) => {
+                TestKind::Services { services: self.services(services, &run, scopes) }
+            }
+            (_, kind) => kind,
+        };
         Block::Test(Test {
             scope,
             run,
@@ -111,6 +117,35 @@ impl Builder<'_> {
             self.diagnostics.push(
                 Diagnostic::error(ORDER, test.block.word_span, message)
                     .help("put a `boot` block of the same namespace before it"),
+            );
+        }
+        self.check_prompts(test, index);
+    }
+
+    /// What is typed into a shell needs a sign that the shell is there: a prompt, or a script that has logged in.
+    fn check_prompts(&mut self, test: &JobTest, index: usize) {
+        let types =
+            matches!(&test.kind, JobTestKind::Definitions { container: None, .. } | JobTestKind::Commands(_));
+        let namespace = test.block.console_namespace();
+        let mut earlier = self.job.actions[..index].iter().rev();
+        let blind = earlier.find_map(|action| match action {
+            Action::Boot(boot) if boot.block.namespace() == namespace => {
+                Some((boot.prompts.is_empty() && boot.auto_login.is_none()).then_some(boot.block.word_span))
+            }
+            Action::Test(other)
+                if other.block.console_namespace() == namespace
+                    && matches!(other.kind, JobTestKind::Interactive(_)) =>
+            {
+                Some(None)
+            }
+            _ => None,
+        });
+        if let (true, Some(Some(boot))) = (types, blind) {
+            let message = "nothing says when the shell is there that these tests are typed into";
+            self.diagnostics.push(
+                Diagnostic::warning(NO_PROMPTS, test.block.word_span, message)
+                    .related(boot, "this block has no `prompts`")
+                    .help("name the prompt of the shell in the boot block, for example `prompts: ['# ']`"),
             );
         }
     }

@@ -85,7 +85,7 @@ pub async fn find_engine(host: &Host, remote: Option<&str>) -> Result<Engine, En
     Err(EngineError { tried })
 }
 
-async fn version(host: &Host, call: &EngineCall, proof: &[&str]) -> Result<String, String> {
+pub(super) async fn version(host: &Host, call: &EngineCall, proof: &[&str]) -> Result<String, String> {
     let deadline = Deadline::after(Instant::now(), PATIENCE, "the look for a container engine");
     let output = host.guard.output(call.command(proof.iter().copied()), 4096, &deadline).await;
     let output = output.map_err(|error| error.to_string())?;

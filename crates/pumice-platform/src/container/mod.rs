@@ -8,11 +8,13 @@
 //! What a client starts lives in its engine. So each container has a name with the run's token, is in the ledger
 //! before it is made, and is removed by name ([`EngineCall`]).
 
+mod compose;
 mod enclose;
 mod engine;
 
 use std::path::PathBuf;
 
+pub use compose::{Compose, ComposeError, find_compose};
 pub use enclose::{Container, Mount, command, enclosed};
 pub use engine::{Engine, EngineError, find_engine};
 use pumice_process::EngineCall;

@@ -6,9 +6,10 @@
 
 use std::{fs::File, path::Path, time::Duration};
 
+use pumice_multinode::Request;
 use pumice_plan::{
     Scope,
-    boot::{Boot, BootKind, SshTarget},
+    boot::{AddressMessage, Boot, BootKind, SshTarget},
 };
 use pumice_platform::{
     ConsoleRole, ConsoleSource, Find, Launch, Meaning, OutputRule, Stdio, StopHow, StopRung,
@@ -53,6 +54,7 @@ pub(super) async fn run(
             Ok(booted)
         }
         BootKind::Ssh { target, copy, connect } => {
+            let target = &located(target, cx).await?;
             let words = ssh_words(target, &host.work_dir.join("known_hosts"));
             if let (Some(scope), Some(archive)) = (copy, &deployed.overlay_archive) {
                 cx.step(scope, Cause::StepTimeout, async |cx| copy_over(archive, &words, host, cx).await)
@@ -68,6 +70,32 @@ pub(super) async fn run(
         }
         _ => Err(unplanned(&plan.scope.name)),
     }
+}
+
+/// The target with the address that another node has told, where it is for another node to tell.
+async fn located(target: &SshTarget, cx: &StepCx) -> Result<SshTarget, Failure> {
+    let Some(AddressMessage { id, key }) = &target.address else { return Ok(target.clone()) };
+    let (peers, limit) = cx.peers()?;
+    let messages = peers.exchange(Request::Wait { id: id.clone() }, limit, cx.deadline()).await?;
+    let told = messages.into_values().find_map(|mut values| values.remove(key));
+    let Some(host) = told.or_else(|| peers.received(key)) else {
+        return Err(Failure::new(Cause::SignalInvalid, format!("the message `{id}` brought no `{key}`"))
+            .hint(format!("let the other node send it: `lava-send {id} {key}=ADDRESS`")));
+    };
+    if !is_address(&host) {
+        return Err(Failure::new(
+            Cause::SignalInvalid,
+            format!("`{key}` of the message `{id}` is no address: `{host}`"),
+        ));
+    }
+    cx.report().info(format!("the machine is at {host}"));
+    Ok(SshTarget { host, ..target.clone() })
+}
+
+/// Whether a text can be the name or address of a machine, and not be taken for an option: it comes from a guest.
+fn is_address(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || ".:-_%".contains(c);
+    !text.is_empty() && !text.starts_with('-') && text.chars().all(allowed)
 }
 
 /// The words behind `ssh` that lead to the machine (ssh(1), `ssh_config(5)`). It never asks: nobody would answer.
@@ -139,7 +167,9 @@ impl Place<'_> {
         }];
         launch.stop = vec![StopRung { how: StopHow::Terminate, grace: GRACE }];
         launch.rules = vec![OutputRule {
-            pattern: "^ssh: |Permission denied \\(|Host key verification failed|Connection refused"
+            // As OpenSSH, telnet and busybox say it.
+            pattern: "^ssh: |Permission denied \\(|Host key verification failed|Connection refused|\
+                      closed by foreign host|[Uu]nable to connect|can't connect"
                 .to_owned(),
             means: Meaning::Explains(Cause::ConsoleLost),
             hint: Some("try the same by hand: host, port, user and key are the device's".to_owned()),
@@ -156,10 +186,22 @@ mod tests {
     fn target(options: &[&str], identity_file: Option<&str>) -> SshTarget {
         SshTarget {
             host: "board".to_owned(),
+            address: None,
             port: 2222,
             user: "root".to_owned(),
             identity_file: identity_file.map(str::to_owned),
             options: options.iter().map(|&word| word.to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn what_a_guest_tells_is_an_address_and_no_option() {
+        let check = |text: &str, expected| assert_eq!(is_address(text), expected, "{text}");
+        for text in ["172.20.76.2", "fe80::1%eth0", "board-7.example"] {
+            check(text, true);
+        }
+        for text in ["", "-oProxyCommand=x", "a b", "$(x)", "root@board"] {
+            check(text, false);
         }
     }
 

@@ -6,6 +6,7 @@ mod bootloader;
 mod connect;
 pub(crate) mod container;
 mod executables;
+mod hearing;
 mod install;
 mod kexec;
 mod login;
@@ -24,10 +25,8 @@ use pumice_plan::boot::{Boot, BootKind};
 use pumice_platform::{Machine, Measured};
 use pumice_record::{LogLevel, ResultRecord};
 use pumice_types::{Blame as _, CaseResult, Cause, Deadline, Failure};
-use tokio::sync::mpsc;
 
 use crate::{
-    console_log::Heard,
     control::Registered,
     cx::StepCx,
     deploy::{Deployed, Downloads, unplanned},
@@ -36,6 +35,7 @@ use crate::{
 };
 
 pub(crate) use address::HostAddress;
+use hearing::Hearing;
 pub(crate) use minimal::reset;
 #[cfg(test)]
 pub(crate) use shell::run_line;
@@ -52,7 +52,7 @@ pub(crate) struct Booted {
     /// Consoles that were the main one before, kept for the same reason.
     pub(crate) others: Vec<Console>,
     /// The signals of its tests.
-    pub(crate) heard: mpsc::UnboundedReceiver<Heard>,
+    pub(crate) heard: Hearing,
     /// How long its consoles may be silent.
     pub(crate) silence: Silence,
     /// When the times of those signals begin.

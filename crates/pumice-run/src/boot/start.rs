@@ -18,7 +18,7 @@ use pumice_platform::{
 use pumice_types::{Blame as _, Cause, Diagnostics, Failure};
 use serde_json::json;
 
-use super::{BootFacts, Booted, HostAddress, executables, install, place, silence::Silence};
+use super::{BootFacts, Booted, Hearing, HostAddress, executables, install, place, silence::Silence};
 use crate::{
     console_log::ConsoleLog, control::Reach, cx::StepCx, deploy::Deployed, host::RunHost, licence::Seat,
 };
@@ -249,7 +249,7 @@ pub(super) async fn start(
         console,
         channel,
         others: Vec::new(),
-        heard,
+        heard: Hearing::new(heard, clock),
         clock,
         silence,
         prompts: None,

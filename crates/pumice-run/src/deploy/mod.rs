@@ -10,6 +10,7 @@ mod into_image;
 mod nfs;
 mod overlay;
 mod postprocess;
+pub(crate) mod repository;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -7,6 +7,7 @@ mod harness;
 mod interactive;
 mod limit;
 mod monitor;
+pub(crate) mod services;
 mod shell;
 mod talk;
 
@@ -49,7 +50,7 @@ pub(crate) async fn run(
                 listening(booted, async |console| interactive::run(&block, known, console, cx).await).await
             }
             TestKind::Commands { commands } => commands::run(commands, booted, cx).await,
-            // The one needs no machine, the other is refused by the plan at its line.
+            // They need no machine.
             TestKind::Container { .. } | TestKind::Services { .. } => Err(unplanned(&plan.run.name)),
         })
         .await

@@ -54,7 +54,7 @@ pub(crate) async fn run(
     let order = runs.iter().map(|run| run.suite.clone()).collect();
     let mut session = TestSession::new(SessionPlan { stage, runs });
     // What a block before left unheard is not ours.
-    while booted.heard.try_recv().is_ok() {}
+    booted.heard.forget();
     booted.console.skip();
     let directory = facts.directory;
     let seconds = cx.deadline().remaining(Instant::now()).as_secs();
@@ -112,7 +112,7 @@ async fn listen(
         };
         let next = tokio::select! {
             biased;
-            heard = booted.heard.recv() => if let Some(heard) = heard {
+            heard = booted.heard.next() => if let Some(heard) = heard {
                 // The session is deaf once it is over, and this may come after.
                 has_returned |= matches!(heard.received.signal, Ok(Signal::ReturnCode(_)));
                 if let Ok(signal) = &heard.received.signal {

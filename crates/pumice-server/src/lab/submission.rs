@@ -199,6 +199,10 @@ impl Planned<'_> {
 
     /// The device type that `wanted` names, by itself or as an alias, if the submitter can use it.
     async fn usable_type(&self, writer: &mut Writer, wanted: &str) -> Result<String, Refusal> {
+        if wanted.is_empty() {
+            let message = "Invalid job definition: it names no device type: add `device_type:`.";
+            return Err(Refusal::Invalid(message.to_owned()));
+        }
         let unavailable =
             || Refusal::Invalid(format!("Device unavailable: Device type '{wanted}' is unavailable."));
         let name = match writer.device_type(wanted).await? {

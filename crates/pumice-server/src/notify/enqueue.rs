@@ -11,6 +11,7 @@ use super::{mail, payload};
 use crate::{
     app::Shared,
     lab::{artifact_tokens, definition},
+    rest::encoded,
 };
 
 /// Keeps the callbacks that a job's present state calls for; `true` when there are any.
@@ -139,7 +140,7 @@ fn described(job: &Job, callback: &Callback, header_value: Option<String>) -> Ne
     }
 }
 
-/// The address with what stands in braces filled in.
+/// The address with what stands in braces filled in; encoded, so that a job's name cannot become a part of its own.
 fn address(job: &Job, template: &str) -> String {
     let status = payload::legacy_status(job.state);
     let state = JobStateWord::from(job.state);
@@ -156,26 +157,4 @@ fn address(job: &Job, template: &str) -> String {
         ("{DESCRIPTION}", job.description.clone()),
     ];
     values.into_iter().fold(template.to_owned(), |text, (name, value)| text.replace(name, &encoded(&value)))
-}
-
-/// Percent-encoded, so that a job's name cannot become part of an address (RFC 3986, section 2.3).
-fn encoded(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                char::from(byte).to_string()
-            }
-            other => format!("%{other:02X}"),
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_in_an_address_are_encoded() {
-        assert_eq!(encoded("a b/../?x=1&é"), "a%20b%2F..%2F%3Fx%3D1%26%C3%A9");
-    }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json,
+    body::Bytes,
     extract::{FromRequest, FromRequestParts, Request, rejection::JsonRejection},
     http::{StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
@@ -11,6 +12,7 @@ use axum::{
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::{list::encoded, multipart};
 use crate::{
     access::{Credentials, Identity, LoginError},
     app::Shared,
@@ -93,19 +95,34 @@ impl FromRequestParts<Arc<Shared>> for Who {
     }
 }
 
-/// A body: JSON, or a form, as clients of Django send either.
+/// A body: JSON, or a form in either of its two shapes, as clients of Django send them.
 pub(crate) struct Body<T>(pub(crate) T);
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// The same form in the shape that axum reads.
+async fn as_urlencoded(request: Request, kind: &str, shared: &Arc<Shared>) -> Result<Request, Refused> {
+    let method = request.method().clone();
+    let bytes = Bytes::from_request(request, shared).await;
+    let bytes = bytes.map_err(|error| Refusal::Invalid(error.body_text()))?;
+    let fields = multipart::fields(kind, &bytes)
+        .ok_or_else(|| Refusal::Invalid("The form cannot be read (RFC 7578).".to_owned()))?;
+    let pairs: Vec<_> =
+        fields.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
+    let request = Request::builder().method(method).header(header::CONTENT_TYPE, FORM);
+    let request = request.body(pairs.join("&").into());
+    Ok(request.map_err(|error| Refusal::Internal(error.to_string()))?)
+}
 
 impl<T: DeserializeOwned + 'static> FromRequest<Arc<Shared>> for Body<T> {
     type Rejection = Refused;
 
     async fn from_request(request: Request, shared: &Arc<Shared>) -> Result<Self, Refused> {
-        let kind = request
-            .headers()
-            .get(header::CONTENT_TYPE)
-            .and_then(|kind| kind.to_str().ok())
-            .unwrap_or_default();
-        if kind.starts_with("application/x-www-form-urlencoded") {
+        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let kind = kind.unwrap_or_default().to_owned();
+        let is_multipart = kind.starts_with("multipart/form-data");
+        if is_multipart || kind.starts_with(FORM) {
+            let request = if is_multipart { as_urlencoded(request, &kind, shared).await? } else { request };
             let form = axum::Form::<T>::from_request(request, shared).await;
             return form.map(|form| Self(form.0)).map_err(|error| Refusal::Invalid(error.body_text()).into());
         }

@@ -144,6 +144,11 @@ mod tests {
     }
 
     #[test]
+    fn what_is_encoded_is_no_part_of_an_address() {
+        assert_eq!(encoded("a b/../?x=1&é"), "a%20b%2F..%2F%3Fx%3D1%26%C3%A9");
+    }
+
+    #[test]
     fn neighbouring_pages_keep_the_filters_and_drop_the_token() {
         let query = query("state=Finished&limit=2&offset=2&user=u&token=t");
         let listing = Listing { total: 5, rows: vec![1, 2] };

@@ -6,6 +6,7 @@ mod device_types;
 mod devices;
 mod jobs;
 mod list;
+mod multipart;
 mod openapi;
 mod permissions;
 mod results;

@@ -27,8 +27,7 @@ pub(crate) struct Described {
 pub(crate) fn described() -> impl Iterator<Item = Described> {
     ROUTES.iter().flat_map(|route| {
         route.methods.iter().map(|(method, does)| {
-            let request = schema::REQUESTS.iter().find(|(m, known, _)| m == method && *known == route.path);
-            let fields = request.map_or("", |(.., line)| *line).split_whitespace();
+            let fields = schema::request(method, route.path).unwrap_or_default().split_whitespace();
             Described {
                 method,
                 path: format!("{PREFIX}{}", route.path),
@@ -176,7 +175,7 @@ fn body(method: &str, path: &str) -> Option<Value> {
         let bytes = json!({"type": "string", "format": "binary"});
         return Some(json!({"required": true, "content": {"application/octet-stream": {"schema": bytes}}}));
     }
-    let (.., line) = schema::REQUESTS.iter().find(|(m, known, _)| *m == method && *known == path)?;
+    let line = schema::request(method, path)?;
     (!line.is_empty())
         .then(|| json!({"required": true, "content": {"application/json": {"schema": schema::object(line)}}}))
 }
@@ -222,7 +221,7 @@ mod tests {
         for (method, path) in &routes {
             let takes_body = matches!(*method, "post" | "put" | "patch")
                 && !["/devices/validate/", "/uploads/{sha256}/"].contains(path);
-            let is_described = schema::REQUESTS.iter().any(|(m, known, _)| m == method && known == path);
+            let is_described = schema::request(method, path).is_some();
             assert_eq!(takes_body, is_described, "{method} {path}");
         }
         let is_there = |path: &str| routes.iter().any(|(_, known)| *known == path);

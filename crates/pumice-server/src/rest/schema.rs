@@ -6,42 +6,38 @@
 
 use serde_json::{Map, Value, json};
 
-/// What a client sends: method, path, and the body's line; no line for a request without a body.
+/// What a client sends: method, path, and the body's line; no line for a request without a body. PUT
+/// takes what PATCH takes.
 pub(super) const REQUESTS: &[(&str, &str, &str)] = &[
     ("post", "/aliases/", "name!:string device_type!:string"),
-    ("put", "/aliases/{name}/", "device_type:string"),
     ("patch", "/aliases/{name}/", "device_type:string"),
     (
         "post",
         "/devices/",
-        "hostname!:string device_type!:string worker_host:string? physical_owner:string? physical_group:string? health:DeviceHealth description:string? tags:numbers",
-    ),
-    (
-        "put",
-        "/devices/{hostname}/",
-        "device_type:string worker_host:string? physical_owner:string? physical_group:string? health:DeviceHealth description:string? tags:numbers reason:string?",
+        "hostname!:string device_type!:string worker_host:string? physical_owner:string? \
+         physical_group:string? health:DeviceHealth description:string? tags:numbers",
     ),
     (
         "patch",
         "/devices/{hostname}/",
-        "device_type:string worker_host:string? physical_owner:string? physical_group:string? health:DeviceHealth description:string? tags:numbers reason:string?",
+        "device_type:string worker_host:string? physical_owner:string? physical_group:string? \
+         health:DeviceHealth description:string? tags:numbers reason:string?",
     ),
     ("post", "/devices/{hostname}/set_health/", "health!:DeviceHealth reason:string?"),
     ("post", "/devices/{hostname}/dictionary/", "dictionary!:text"),
     (
         "post",
         "/devicetypes/",
-        "name!:string description:string? display:boolean health_frequency:integer health_denominator:string disable_health_check:boolean architecture:string? processor:string? cpu_model:string? bits:integer? cores:words core_count:integer?",
-    ),
-    (
-        "put",
-        "/devicetypes/{name}/",
-        "description:string? display:boolean health_frequency:integer health_denominator:string disable_health_check:boolean architecture:string? processor:string? cpu_model:string? bits:integer? cores:words core_count:integer?",
+        "name!:string description:string? display:boolean health_frequency:integer \
+         health_denominator:string disable_health_check:boolean architecture:string? processor:string? \
+         cpu_model:string? bits:integer? cores:words core_count:integer?",
     ),
     (
         "patch",
         "/devicetypes/{name}/",
-        "description:string? display:boolean health_frequency:integer health_denominator:string disable_health_check:boolean architecture:string? processor:string? cpu_model:string? bits:integer? cores:words core_count:integer?",
+        "description:string? display:boolean health_frequency:integer health_denominator:string \
+         disable_health_check:boolean architecture:string? processor:string? cpu_model:string? \
+         bits:integer? cores:words core_count:integer?",
     ),
     ("post", "/devicetypes/{name}/template/", "config!:text"),
     ("post", "/devicetypes/{name}/health_check/", "config!:text"),
@@ -54,34 +50,27 @@ pub(super) const REQUESTS: &[(&str, &str, &str)] = &[
     ("post", "/permissions/devicetypes/", "group!:string permission!:string devicetype!:string"),
     ("post", "/permissions/devices/", "group!:string permission!:string device!:string"),
     ("post", "/tags/", "name!:string description:string?"),
-    ("put", "/tags/{id}/", "name:string description:string?"),
     ("patch", "/tags/{id}/", "name:string description:string?"),
     ("post", "/workers/", "hostname!:string description:string? health:WorkerHealth job_limit:integer"),
-    ("put", "/workers/{hostname}/", "description:string? health:WorkerHealth job_limit:integer"),
     ("patch", "/workers/{hostname}/", "description:string? health:WorkerHealth job_limit:integer"),
     ("post", "/workers/{hostname}/set_health/", "health!:WorkerHealth"),
     ("post", "/workers/{hostname}/config/", "config!:text"),
     ("post", "/workers/{hostname}/env/", "env!:text"),
     ("post", "/remote-artifact-tokens/", "name!:string token!:string"),
-    ("put", "/remote-artifact-tokens/{id}/", "token:string"),
     ("patch", "/remote-artifact-tokens/{id}/", "token:string"),
     ("post", "/groups/", "name!:string"),
-    ("put", "/groups/{id}/", "name!:string"),
     ("patch", "/groups/{id}/", "name!:string"),
     (
         "post",
         "/users/",
-        "username!:string first_name:string last_name:string email:string is_superuser:boolean is_staff:boolean is_active:boolean password:string",
-    ),
-    (
-        "put",
-        "/users/{id}/",
-        "first_name:string last_name:string email:string is_superuser:boolean is_staff:boolean is_active:boolean password:string",
+        "username!:string first_name:string last_name:string email:string is_superuser:boolean \
+         is_staff:boolean is_active:boolean password:string",
     ),
     (
         "patch",
         "/users/{id}/",
-        "first_name:string last_name:string email:string is_superuser:boolean is_staff:boolean is_active:boolean password:string",
+        "first_name:string last_name:string email:string is_superuser:boolean is_staff:boolean \
+         is_active:boolean password:string",
     ),
     (
         "post",
@@ -134,37 +123,55 @@ pub(super) const SPECIAL_ANSWERS: &[(&str, &str, &str)] = &[
     ("get", "/system/whoami/", "Whoami"),
 ];
 
+/// The line of a request's body, if its route has one.
+pub(super) fn request(method: &str, path: &str) -> Option<&'static str> {
+    let method = if method == "put" { "patch" } else { method };
+    REQUESTS.iter().find(|(known, at, _)| *known == method && *at == path).map(|(.., line)| *line)
+}
+
 /// The things there are.
 const THINGS: &[(&str, &str)] = &[
     ("Alias", "name!:string device_type!:string"),
     (
         "Device",
-        "hostname!:string device_type!:string device_version!:string? physical_owner!:string? physical_group!:string? description!:string? tags!:numbers state!:string health!:DeviceHealth last_health_report_job!:integer? worker_host!:string? is_synced!:boolean",
+        "hostname!:string device_type!:string device_version!:string? physical_owner!:string? \
+         physical_group!:string? description!:string? tags!:numbers state!:string health!:DeviceHealth \
+         last_health_report_job!:integer? worker_host!:string? is_synced!:boolean",
     ),
     (
         "DeviceType",
-        "name!:string architecture!:string? processor!:string? cpu_model!:string? aliases!:words bits!:integer? cores!:words core_count!:integer? description!:string? health_frequency!:integer disable_health_check!:boolean health_denominator!:string display!:boolean",
+        "name!:string architecture!:string? processor!:string? cpu_model!:string? aliases!:words \
+         bits!:integer? cores!:words core_count!:integer? description!:string? health_frequency!:integer \
+         disable_health_check!:boolean health_denominator!:string display!:boolean",
     ),
     (
         "Job",
-        "id!:integer submitter!:string viewing_groups!:numbers description!:string health_check!:boolean requested_device_type!:string? tags!:numbers actual_device!:string? submit_time!:time start_time!:time? end_time!:time? state!:JobState health!:JobHealth priority!:integer definition!:text metadata!:map original_definition!:text multinode_definition!:text failure_tags!:numbers failure_comment!:string? token:string",
+        "id!:integer submitter!:string viewing_groups!:numbers description!:string health_check!:boolean \
+         requested_device_type!:string? tags!:numbers actual_device!:string? submit_time!:time \
+         start_time!:time? end_time!:time? state!:JobState health!:JobHealth priority!:integer \
+         definition!:text metadata!:map original_definition!:text multinode_definition!:text \
+         failure_tags!:numbers failure_comment!:string? token:string",
     ),
     ("Comparison", "before!:integer after!:integer changes!:[Change]"),
     (
         "Change",
-        "suite!:string name!:string unit!:string before!:string? after!:string? measurement_before!:number? measurement_after!:number?",
+        "suite!:string name!:string unit!:string before!:string? after!:string? \
+         measurement_before!:number? measurement_after!:number?",
     ),
     ("TestSuite", "id!:integer name!:string job!:integer resource_uri!:string"),
     (
         "TestCase",
-        "id!:integer name!:string unit!:string result!:CaseResult measurement!:string? metadata!:text? suite!:integer start_log_line!:integer? end_log_line!:integer? test_set!:integer? logged!:time resource_uri!:string",
+        "id!:integer name!:string unit!:string result!:CaseResult measurement!:string? metadata!:text? \
+         suite!:integer start_log_line!:integer? end_log_line!:integer? test_set!:integer? logged!:time \
+         resource_uri!:string",
     ),
     ("TypePermission", "id!:integer group!:string permission!:string devicetype!:string"),
     ("DevicePermission", "id!:integer group!:string permission!:string device!:string"),
     ("Tag", "id!:integer name!:string description!:string?"),
     (
         "Worker",
-        "hostname!:string state!:string health!:WorkerHealth description!:string? last_ping!:time job_limit!:integer version!:string? token:string",
+        "hostname!:string state!:string health!:WorkerHealth description!:string? last_ping!:time \
+         job_limit!:integer version!:string? token:string",
     ),
     ("ArtifactToken", "id!:integer name!:string token!:string"),
     (
@@ -174,7 +181,8 @@ const THINGS: &[(&str, &str)] = &[
     ("Group", "id!:integer name!:string"),
     (
         "User",
-        "id!:integer username!:string first_name!:string last_name!:string email!:string is_superuser!:boolean is_staff!:boolean is_active!:boolean date_joined!:time last_login!:time?",
+        "id!:integer username!:string first_name!:string last_name!:string email!:string \
+         is_superuser!:boolean is_staff!:boolean is_active!:boolean date_joined!:time last_login!:time?",
     ),
     ("Submitted", "message!:string job_ids!:numbers"),
     ("NewToken", "token!:string"),

@@ -40,11 +40,12 @@ pub struct Directory {
     uploads: Uploads,
 }
 
+/// How much of a log is written.
 #[derive(Clone, Copy)]
-struct Written {
-    size: LogSize,
+pub(super) struct Written {
+    pub(super) size: LogSize,
     /// Where the line that is not whole yet begins.
-    start: u64,
+    pub(super) start: u64,
 }
 
 impl Directory {
@@ -67,12 +68,16 @@ impl Directory {
         Ok(Self { root, logs: Mutex::default(), uploads })
     }
 
-    fn place(&self, place: Place) -> PathBuf {
-        let job = place.job.0;
-        self.root.join((job / 1000).to_string()).join(job.to_string()).join(place.fence.to_string())
+    #[cfg(feature = "s3")]
+    pub(super) fn jobs_root(&self) -> &Path {
+        &self.root
     }
 
-    fn log(&self, place: Place) -> (PathBuf, PathBuf) {
+    pub(super) fn place(&self, place: Place) -> PathBuf {
+        self.root.join(below_jobs(place.job)).join(place.fence.to_string())
+    }
+
+    pub(super) fn log(&self, place: Place) -> (PathBuf, PathBuf) {
         let directory = self.place(place);
         (directory.join("output.yaml"), directory.join("output.idx"))
     }
@@ -81,7 +86,7 @@ impl Directory {
         Growing::named(&self.place(place).join("files"), name.as_str())
     }
 
-    fn entry(&self, place: Place) -> Arc<Mutex<Option<Written>>> {
+    pub(super) fn entry(&self, place: Place) -> Arc<Mutex<Option<Written>>> {
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         if logs.len() >= REMEMBERED {
             logs.retain(|_, entry| Arc::strong_count(entry) > 1);
@@ -90,7 +95,7 @@ impl Directory {
     }
 
     /// How long a log is, from memory or from the disk.
-    fn written(&self, place: Place, known: &mut Option<Written>) -> io::Result<Written> {
+    pub(super) fn written(&self, place: Place, known: &mut Option<Written>) -> io::Result<Written> {
         if let Some(written) = known {
             return Ok(*written);
         }
@@ -101,6 +106,17 @@ impl Directory {
         *known = Some(written);
         Ok(written)
     }
+}
+
+/// Where a job is, below `jobs`.
+fn below_jobs(job: JobId) -> PathBuf {
+    PathBuf::from((job.0 / 1000).to_string()).join(job.0.to_string())
+}
+
+/// Where a job is, below the server's state.
+#[cfg(feature = "s3")]
+pub(super) fn relative(job: JobId) -> PathBuf {
+    Path::new("jobs").join(below_jobs(job))
 }
 
 /// Where the unfinished last line begins: behind the last newline.
@@ -233,7 +249,7 @@ impl Storage for Directory {
     }
 
     fn remove(&self, job: JobId) -> io::Result<()> {
-        let path = self.root.join((job.0 / 1000).to_string()).join(job.0.to_string());
+        let path = self.root.join(below_jobs(job));
         match fs_err::remove_dir_all(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),

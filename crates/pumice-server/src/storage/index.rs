@@ -9,7 +9,8 @@ use std::{
 
 use super::LogSize;
 
-const ENTRY: u64 = 8;
+/// Bytes of an entry.
+pub(super) const ENTRY: u64 = 8;
 
 /// Makes the index of a log anew and says how long the log is.
 pub(super) fn rebuild(log: &Path, index: &Path) -> io::Result<LogSize> {

@@ -1,9 +1,21 @@
-//! Where logs, files of jobs, and files sent for jobs are kept. A seam: the directory is one implementation.
+//! Where logs, files of jobs, and files sent for jobs are kept. A seam: the directory is one implementation, and with the feature
+//! `s3` an S3-compatible store behind it another.
 
+#[cfg(feature = "s3")]
+mod bucket;
 mod directory;
 mod growing;
 mod index;
+#[cfg(feature = "s3")]
+mod near;
+#[cfg(feature = "s3")]
+mod s3;
 mod uploads;
+
+#[cfg(feature = "s3")]
+pub use bucket::Bucket;
+#[cfg(feature = "s3")]
+pub use s3::{S3Error, open as open_s3};
 
 pub use directory::Directory;
 
@@ -141,4 +153,15 @@ pub trait Storage: Send + Sync {
 
     /// Removes a whole file that was sent. What is gone already is no error.
     fn remove_upload(&self, sha256: &str) -> io::Result<()>;
+
+    /// The jobs that [`Storage::settle`] could do something for; none where everything stays where it grew.
+    fn unsettled(&self) -> io::Result<Vec<JobId>> {
+        Ok(Vec::new())
+    }
+
+    /// Puts these jobs, to which nothing is added any more, and every file that was sent and is whole, where they are kept for
+    /// good.
+    fn settle(&self, _ended: &[JobId]) -> io::Result<()> {
+        Ok(())
+    }
 }

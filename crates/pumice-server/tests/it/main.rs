@@ -18,4 +18,6 @@ mod openapi;
 mod own_worker;
 mod pages;
 mod routes;
+#[cfg(feature = "s3")]
+mod s3;
 mod uploads;

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::lab::Lab;
+use crate::{
+    exchange::encoded,
+    lab::{JOB, Lab},
+};
 
 #[test]
 fn no_described_route_fails_whatever_it_is_asked() {
@@ -57,6 +60,29 @@ fn paths_are_mended_as_clients_need_it() {
     let (status, said) =
         lab.send("POST", "/api/v0.2/jobs/1/cancel/", &[("Content-Type", "application/json")], b"{}");
     assert_eq!((status, said.as_str()), (405, r#"{"detail":"Method \"POST\" not allowed."}"#));
+}
+
+#[test]
+fn a_job_is_submitted_as_json_and_as_a_form_of_either_shape() {
+    let lab = Lab::start();
+    lab.with_device();
+    let json = json!({"definition": JOB}).to_string();
+    let form = format!("definition={}", encoded(JOB));
+    let parts = format!(
+        "--xx\r\nContent-Disposition: form-data; name=\"definition\"; filename=\"job.yaml\"\r\n\r\n{JOB}\r\n--xx--\r\n"
+    );
+    let authorization = format!("Token {}", lab.token);
+    for (kind, body) in [
+        ("application/json", json.as_str()),
+        ("application/x-www-form-urlencoded", &form),
+        ("multipart/form-data; boundary=xx", &parts),
+    ] {
+        let headers = [("Authorization", authorization.as_str()), ("Content-Type", kind)];
+        let (status, said) = lab.send("POST", "/api/v0.2/jobs/", &headers, body.as_bytes());
+        assert!(status == 201 && said.contains("job_ids"), "{kind}: {status} {said}");
+    }
+    let headers = [("Authorization", authorization.as_str()), ("Content-Type", "multipart/form-data")];
+    assert_eq!(lab.send("POST", "/api/v0.2/jobs/", &headers, b"nonsense").0, 400);
 }
 
 #[test]

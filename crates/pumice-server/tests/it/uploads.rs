@@ -170,3 +170,22 @@ fn what_nobody_used_for_long_is_removed_when_the_server_looks() {
     drop(lab);
     assert!(!whole.exists());
 }
+
+#[test]
+fn a_disk_that_is_full_is_said_so_and_keeps_what_is_there() {
+    let state = tempfile::tempdir().unwrap();
+    let lab = Lab::start_with(None, |config| config.state = state.path().to_owned());
+    put(&lab, &lab.token, 0, b"he");
+    let parts = std::fs::read_dir(state.path().join("uploads/parts")).unwrap();
+    let part =
+        parts.map(|file| file.unwrap().path()).find(|path| path.extension().unwrap() == "part").unwrap();
+    // Every write to this device fails for want of room (full(4)).
+    std::fs::rename(&part, state.path().join("aside")).unwrap();
+    std::os::unix::fs::symlink("/dev/full", &part).unwrap();
+    let (status, refused) = put(&lab, &lab.token, 0, b"hello");
+    assert_eq!(status, 503, "{refused}");
+    assert!(refused["detail"].as_str().unwrap().contains("no room left for `zImage`"), "{refused}");
+    std::fs::remove_file(&part).unwrap();
+    std::fs::rename(state.path().join("aside"), &part).unwrap();
+    assert_eq!(put(&lab, &lab.token, 2, b"llo").1["complete"], true);
+}

@@ -77,15 +77,28 @@ impl Line {
         let mut offset = 0;
         loop {
             let count = socket.read(&mut buffer).unwrap_or(0);
-            if self.send(offset, &buffer[..count], count == 0).is_err() || count == 0 {
+            let end = offset + count as u64;
+            // The server keeps little, and may take a part only.
+            loop {
+                let rest = usize::try_from(end - offset).unwrap_or(0);
+                match self.send(offset, &buffer[count - rest..count], count == 0) {
+                    Ok(taken) => offset = taken.clamp(offset, end),
+                    Err(_) => return,
+                }
+                if offset == end {
+                    break;
+                }
+            }
+            if count == 0 {
                 return;
             }
-            offset += count as u64;
         }
     }
 
-    fn send(&self, offset: u64, piece: &[u8], end: bool) -> Result<(), ClientError> {
-        Self::insist(|| self.client.channel_send(self.epoch, &self.channel, offset, piece, end)).map(drop)
+    /// Sends bytes from the job; answers how many the server has.
+    fn send(&self, offset: u64, piece: &[u8], end: bool) -> Result<u64, ClientError> {
+        let sent = Self::insist(|| self.client.channel_send(self.epoch, &self.channel, offset, piece, end));
+        sent.map(|position| position.offset)
     }
 
     fn to_job(&self, mut socket: &UnixStream) {

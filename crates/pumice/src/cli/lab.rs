@@ -155,6 +155,9 @@ pub(crate) struct ServerArgs {
     /// Remove jobs, with their logs, results and files, so many days after they ended
     #[arg(long, value_name = "DAYS")]
     pub(crate) keep_days: Option<u32>,
+    /// Keep logs and files of jobs that have ended, and files sent for jobs, in an S3-compatible store
+    #[arg(long, value_name = "s3://BUCKET/PREFIX", env = "PUMICE_STORAGE")]
+    pub(crate) storage: Option<String>,
     /// Take files for jobs of at most this size
     #[arg(long, value_name = "SIZE", default_value = "16 GiB")]
     pub(crate) upload_limit: ByteSize,

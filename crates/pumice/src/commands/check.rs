@@ -47,7 +47,8 @@ fn show(name: &str, input: &Input) {
     diagnostics::show(&input.diagnostics, &input.sources);
     let (errors, warnings) = counts(input);
     let verdict = if errors > 0 { "refused" } else { "accepted" };
-    print(&format!("{name}: {verdict} ({errors} errors, {warnings} warnings)"));
+    let count = |number: usize, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
+    print(&format!("{name}: {verdict} ({}, {})", count(errors, "error"), count(warnings, "warning")));
 }
 
 fn as_json(name: &Path, input: &Input) -> serde_json::Value {

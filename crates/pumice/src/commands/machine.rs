@@ -23,6 +23,9 @@ use crate::{
     terminal::{print, print_error},
 };
 
+/// How much of a file is sent at once, in bytes.
+const PIECE_BYTES: usize = 1 << 20;
+
 pub(crate) fn main(command: &MachineCommand) -> Exit {
     lab::exit(match command {
         MachineCommand::List(target) => list(target),
@@ -173,7 +176,11 @@ fn push(args: &PushArgs) -> Result<Exit, Failure> {
     }
     file.seek(io::SeekFrom::Start(there)).map_err(unread)?;
     // Not more than was announced: the file may be growing.
-    io::copy(&mut file.take(size - there), &mut link.writer).map_err(|error| hands::broken(&error))?;
+    // In large pieces: through a lab each is a request.
+    let mut pieces = io::BufWriter::with_capacity(PIECE_BYTES, &mut link.writer);
+    let sent = io::copy(&mut file.take(size - there), &mut pieces).and_then(|_| pieces.flush());
+    sent.map_err(|error| hands::broken(&error))?;
+    drop(pieces);
     link.answer()?;
     print_error(&format!("{size} bytes were brought, and their digest is right"));
     Ok(Exit::Success)

@@ -48,7 +48,7 @@ fn queue(args: &QueueArgs) -> Result<Exit, Failure> {
         let line = format!("{:>6}  {:>3} {kind:20} {:12} {name}", job.id.0, job.priority, job.submitter);
         print(line.trim_end());
         for obstacle in &why.obstacles {
-            print(&format!("        {} ({}): {}", obstacle.what, devices(obstacle.devices), obstacle.remedy));
+            print(&format!("        {}{}: {}", obstacle.what, devices(obstacle.devices), obstacle.remedy));
         }
     }
     if total > waiting.len() as u64 {

@@ -14,23 +14,26 @@ pub(crate) fn main(args: &JobArgs) -> Exit {
     lab::exit(why(args))
 }
 
-/// `1 device`, `3 devices`
+/// For how many devices an obstacle holds, where it is more than one: ` (3 devices)`.
 pub(crate) fn devices(count: usize) -> String {
-    format!("{count} device{}", if count == 1 { "" } else { "s" })
+    if count > 1 { format!(" ({count} devices)") } else { String::new() }
 }
 
 fn why(args: &JobArgs) -> Result<Exit, Failure> {
-    let why = asked_of(JobId(args.id), connect(&args.lab)?.why(JobId(args.id)))?;
+    let (client, id) = (connect(&args.lab)?, JobId(args.id));
+    let why = asked_of(id, client.why(id))?;
     if args.lab.format == Format::Json {
         print(&json!(why).to_string());
         return Ok(Exit::Success);
     }
-    print(&format!("job {} is {}", why.job, why.state));
+    let job = asked_of(id, client.job(id))?;
+    let health = if job.is_finished() { format!(": {}", job.health) } else { String::new() };
+    print(&format!("job {id} is {}{health}", why.state));
     if let Some(ahead) = why.ahead {
         print(&format!("jobs before it: {ahead}"));
     }
     for obstacle in &why.obstacles {
-        print(&format!("{} ({})", obstacle.what, devices(obstacle.devices)));
+        print(&format!("{}{}", obstacle.what, devices(obstacle.devices)));
         print(&format!("  {}", obstacle.remedy));
     }
     if let Some(failure) = &why.failure {

@@ -6,10 +6,11 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
     time::Duration,
 };
 
-use pumice_client::LabClient;
+use pumice_client::{ClientError, LabClient};
 use pumice_types::{Failure, JobId};
 
 use super::{Link, LinkWriter};
@@ -17,6 +18,10 @@ use crate::lab::asked;
 
 /// How long one request for bytes waits at the server.
 const WAIT: Duration = Duration::from_secs(20);
+
+/// How often, and how long after, a request is sent again that was one too many: the server counts by the second.
+const MOST_TRIES: u32 = 60;
+const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 
 /// Opens it.
 pub(super) fn open(client: LabClient, job: JobId) -> Result<Link, Failure> {
@@ -32,6 +37,21 @@ pub(super) fn open(client: LabClient, job: JobId) -> Result<Link, Failure> {
     };
     let writer = ToJob { client, channel, is_over, offset: 0 };
     Ok(Link::new(Box::new(reader), Box::new(writer)))
+}
+
+/// Asks again, a little later, when the server says that there were too many requests. A piece that is sent again is known by
+/// its offset.
+fn patiently<T>(ask: impl Fn() -> Result<T, ClientError>) -> io::Result<T> {
+    let mut tries = 0;
+    loop {
+        match ask() {
+            Err(ClientError::Refused { status: 429, .. }) if tries < MOST_TRIES => {
+                tries += 1;
+                thread::sleep(BETWEEN_TRIES);
+            }
+            asked => return asked.map_err(io::Error::other),
+        }
+    }
 }
 
 struct FromJob {
@@ -51,8 +71,7 @@ impl Read for FromJob {
             if self.is_over.load(Ordering::Relaxed) {
                 return Ok(0);
             }
-            let got =
-                self.client.channel_receive(&self.channel, self.offset, WAIT).map_err(io::Error::other)?;
+            let got = patiently(|| self.client.channel_receive(&self.channel, self.offset, WAIT))?;
             self.offset += got.bytes.len() as u64;
             (self.piece, self.ended) = (got.bytes, got.ended);
         }
@@ -72,17 +91,27 @@ struct ToJob {
 }
 
 impl ToJob {
-    fn send(&mut self, bytes: &[u8], end: bool) -> io::Result<()> {
-        self.client.channel_send(&self.channel, self.offset, bytes, end).map_err(io::Error::other)?;
-        self.offset += bytes.len() as u64;
-        Ok(())
+    /// Sends bytes, and says how many the server took: it keeps few.
+    fn send(&mut self, bytes: &[u8], end: bool) -> io::Result<usize> {
+        let sent = patiently(|| self.client.channel_send(&self.channel, self.offset, bytes, end))?;
+        let taken = sent.offset.saturating_sub(self.offset);
+        self.offset = sent.offset;
+        Ok(usize::try_from(taken).unwrap_or(bytes.len()).min(bytes.len()))
     }
 }
 
 impl Write for ToJob {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.send(bytes, false)?;
-        Ok(bytes.len())
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        // The server answers late while the job does not take what it has; then it is asked again.
+        loop {
+            let taken = self.send(bytes, false)?;
+            if taken > 0 {
+                return Ok(taken);
+            }
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -92,7 +121,7 @@ impl Write for ToJob {
 
 impl LinkWriter for ToJob {
     fn finish(&mut self) -> io::Result<()> {
-        self.send(&[], true)
+        self.send(&[], true).map(drop)
     }
 
     fn hang_up(&mut self) {

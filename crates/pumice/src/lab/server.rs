@@ -3,11 +3,12 @@
 use std::{
     fs,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
 use pumice_db::Database;
-use pumice_server::{App, Config, Mail};
+use pumice_server::{App, Config, Mail, storage::Storage};
 use pumice_types::{Failure, Sources};
 use tokio::net::TcpListener;
 
@@ -80,9 +81,14 @@ impl Server {
         let own = crate::config::Config::read(None)?;
         config.lend_for(Duration::from_secs(args.lease.into()));
         config.models = models::read(&own.models, &mut Sources::default()).0;
-        let app = App::new(config, database)
-            .await
-            .map_err(|error| host_refused("cannot start the server", &error))?;
+        let app = match &args.storage {
+            None => App::new(config, database).await,
+            Some(address) => {
+                let storage = store(address, &config)?;
+                App::with_storage(config, database, storage).await
+            }
+        };
+        let app = app.map_err(|error| host_refused("cannot start the server", &error))?;
         for (name, stock) in own.licences() {
             if let Some(seats) = stock.seats {
                 let set = app.set_licence(&name, seats).await;
@@ -99,6 +105,28 @@ impl Server {
         print(&format!("the lab is at {}", self.url));
         Ok(())
     }
+}
+
+/// The store at an address; what still grows is in the server's state.
+#[cfg(feature = "s3")]
+fn store(address: &str, config: &Config) -> Result<Arc<dyn Storage>, Failure> {
+    use pumice_server::storage::{Bucket, Directory, open_s3};
+    let (far, prefix) = open_s3(address, std::env::vars()).map_err(|error| {
+        let hint = "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, and AWS_ENDPOINT where it is not Amazon's";
+        host_refused("cannot use the store", &error).hint(hint)
+    })?;
+    let near =
+        Directory::open(&config.state).map_err(|error| host_refused("cannot use the state", &error))?;
+    Ok(Arc::new(Bucket::new(near, far, &prefix)))
+}
+
+/// This program knows no other store than the directory.
+#[cfg(not(feature = "s3"))]
+fn store(address: &str, _: &Config) -> Result<Arc<dyn Storage>, Failure> {
+    use pumice_types::Cause;
+    let message = format!("this program was built without S3, so that it cannot use `{address}`");
+    Err(Failure::new(Cause::HostRefused, message)
+        .hint("build it with `cargo build --profile dist -p pumice --features s3`"))
 }
 
 /// The first administrator's token is shown once, and kept. One whose file was lost gets another.

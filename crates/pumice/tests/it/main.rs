@@ -10,3 +10,4 @@ mod agreement;
 mod commands;
 mod editor;
 mod shell;
+mod slips;

@@ -1,6 +1,7 @@
 //! Containers of jobs, each through `pumice run` and the stand-in for an engine, in which the commands really run.
 
 mod rig;
+mod services;
 
 use std::time::Duration;
 

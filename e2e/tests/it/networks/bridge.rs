@@ -1,10 +1,13 @@
 //! A machine on a bridge that the operator names.
 
-use std::{fs, time::Duration};
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
 
 use e2e::{Guest, Job, Results, need, program};
 
-use super::{LIMIT, TRANSFER, World, reaches_beyond};
+use super::{LIMIT, POLL, TRANSFER, World, reaches_beyond};
 
 /// Addresses of the bridge's network, as the operator's server gives them.
 const LEASES: &str = "start 192.0.2.50\nend 192.0.2.59\ninterface eth0\nopt subnet 255.255.255.0\n";
@@ -35,9 +38,13 @@ fn a_machine_joins_the_bridge_and_its_tap_goes_with_it_or_with_the_next_start() 
     let path = path.to_str().unwrap();
 
     // Killed once it is on the bridge: nobody takes the tap away but the next start.
-    let mut running = world.pumice(&["run", "--output-dir", "killed", path]);
-    running.wait_for("auto-login-action", LIMIT);
-    assert_eq!(world.taps().len(), 1);
+    let running = world.pumice(&["run", "--output-dir", "killed", path]);
+    let end = Instant::now() + LIMIT;
+    let is_on_it = || world.processes().iter().any(|one| one.command_line.contains("qemu-system"));
+    while world.taps().is_empty() || !is_on_it() {
+        assert!(Instant::now() < end, "{:?}", running.output());
+        thread::sleep(POLL);
+    }
     world.kill_with_its_watcher(&running);
     drop(running);
     assert_eq!(world.taps().len(), 1, "it is the host's own until somebody takes it away");

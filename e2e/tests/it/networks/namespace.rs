@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use e2e::{Guest, need};
+use e2e::{Guest, Network, Results, need};
 
 use super::{LIMIT, TRANSFER, World, reaches_beyond};
 
@@ -62,4 +62,45 @@ fn two_models_have_a_network_each_and_kill_9_leaves_nothing_after_the_next_start
     drop(running);
     world.next_start_leaves_nothing(2);
     World::are_gone(&carriers);
+}
+
+#[test]
+fn a_model_in_a_namespace_takes_its_licence_from_a_server_beyond() {
+    let world = need!(World::new());
+    let there = Network::address(1);
+    let script = world.sandbox.write(
+        "guest.script",
+        "say 0 \"Linux version 6.1\\r\\nguest login: \"\nexpect 0 \"root\"\nsay 0 \"root@guest:~# \"\n",
+    );
+    let disk = world.sandbox.write("disk.img", vec![0_u8; 4096]);
+    let job = format!(
+        "job_name: licence\ndevice_type: fvp\nvisibility: public\n\
+         timeouts: {{job: {{minutes: 5}}, action: {{minutes: 1}}, connection: {{minutes: 1}}}}\nactions:\n\
+         - deploy:\n    to: fvp\n    images: {{disk: {{url: 'file://{}'}}}}\n\
+         - boot:\n    method: fvp\n    model: base-revc\n    timeout: {{seconds: 60}}\n    network: {{mode: tap}}\n    \
+         license_variable: ARMLMD_LICENSE_FILE=8224@{there}\n    \
+         environment: ['MODEL_STANDIN=licence=require,guest=script:{}']\n    prompts: ['root@guest:~#']\n    \
+         auto_login: {{login_prompt: 'guest login:', username: root}}\n",
+        disk.display(),
+        script.display(),
+    );
+    let path = world.sandbox.write("job.yaml", &job);
+    let path = path.to_str().unwrap();
+    let run = |name: &str| {
+        let finished = world.pumice(&["run", "-q", "-o", name, path]).wait(LIMIT);
+        (Results::read(&world.sandbox.path().join(name)).failure(), finished.stderr)
+    };
+    // The links to the stand-in, and with them its licence server, are made by the first run.
+    let config = world.sandbox.write("config/pumice/config.toml", "[networks]\nreach = []\n");
+    world.sandbox.write("job.yaml", job.replace("seconds: 60", "seconds: 8"));
+    let (failure, said) = run("without");
+    assert!(failure.is_some_and(|(_, _, message)| message.contains("-15,570")), "{said}");
+    fs::remove_file(config).unwrap();
+    world.sandbox.write("job.yaml", &job);
+    let words = ["--address", &there, "--port", "8224", "--vendor-port", "18224", "--seats", "1"];
+    let server = world.sandbox.path().join("models/standin-lmgrd");
+    let mut server = world.sandbox.start(&mut world.network.on(1, &world.sandbox.foreign(server, words)));
+    server.wait_for("seats", LIMIT);
+    let (failure, said) = run("with");
+    assert_eq!(failure, None, "{said}");
 }

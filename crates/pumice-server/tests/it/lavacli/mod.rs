@@ -6,7 +6,10 @@ use std::{
     process::Command,
 };
 
-use crate::lab::Lab;
+use crate::{
+    exchange::{LOG, LavaWorker},
+    lab::Lab,
+};
 
 mod transcript;
 
@@ -20,27 +23,37 @@ fn program(name: &str) -> Option<PathBuf> {
     Some(directory.join(name))
 }
 
-/// Says a transcript to a lab with a device `virtual01` and an ordinary user `alice`.
-fn transcript(text: &str) {
+/// Says a transcript to a lab with a device `virtual01` and an ordinary user `alice`, after jobs with these logs failed.
+fn transcript(text: &str, logs: &[&[&str]]) {
     let lab = Lab::start();
-    lab.with_device();
+    let token = lab.with_device();
+    let worker = LavaWorker { lab: &lab, token };
+    for log in logs {
+        lab.submit("");
+        worker.run(log, "result=fail&error_type=Infrastructure");
+    }
     let alice = lab.user("alice");
     transcript::check(&lab, &alice, text);
 }
 
 #[test]
+fn every_option_of_lavacli_for_a_job_that_failed_is_answered() {
+    transcript(include_str!("ended.txt"), &[&LOG]);
+}
+
+#[test]
 fn every_option_of_lavacli_for_jobs_is_answered() {
-    transcript(include_str!("jobs.txt"));
+    transcript(include_str!("jobs.txt"), &[]);
 }
 
 #[test]
 fn every_option_of_lavacli_for_devices_types_and_workers_is_answered() {
-    transcript(include_str!("lab.txt"));
+    transcript(include_str!("lab.txt"), &[]);
 }
 
 #[test]
 fn every_option_of_lavacli_for_users_and_the_small_things_is_answered() {
-    transcript(include_str!("accounts.txt"));
+    transcript(include_str!("accounts.txt"), &[]);
 }
 
 fn check(section: &str, least: usize) {

@@ -31,11 +31,8 @@ pub(super) fn diagnostics(document: &Document) -> Value {
 
 fn diagnostic(document: &Document, one: &Diagnostic) -> Value {
     let mut message = one.message.clone();
-    if let Some(suggestion) = &one.suggestion {
-        message = format!("{message}\ndid you mean `{}`?", suggestion.replacement);
-    }
-    if let Some(help) = &one.help {
-        message = format!("{message}\n{help}");
+    for advice in one.advice() {
+        message = format!("{message}\n{advice}");
     }
     // The places of related notes have no URI of their own here: they are all in this text, and told in words.
     for related in &one.related {
