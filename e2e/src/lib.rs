@@ -13,6 +13,7 @@
 mod engine;
 mod guest;
 mod job;
+mod lava_server;
 mod need;
 mod network;
 mod process;
@@ -20,11 +21,13 @@ mod programs;
 mod results;
 mod sandbox;
 mod shell_machine;
+mod small_disk;
 mod ssh_server;
 
 pub use engine::ContainerEngine;
 pub use guest::Guest;
 pub use job::Job;
+pub use lava_server::LavaServer;
 pub use need::{Missing, program, python_program, skip_or_fail};
 pub use network::Network;
 pub use process::Process;
@@ -33,4 +36,5 @@ pub use results::Results;
 pub use rustix::process::Signal;
 pub use sandbox::{Finished, Running, Sandbox};
 pub use shell_machine::ShellMachine;
+pub use small_disk::SmallDisk;
 pub use ssh_server::SshServer;

@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use fs_err as fs;
 
 use crate::program;
@@ -92,15 +92,25 @@ impl Apt {
 
     /// Downloads a package into `directory`, which must be empty, and returns its file's path.
     pub(crate) fn download(&self, package: &str, directory: &Path) -> Result<PathBuf> {
+        let found = self.download_all(&[package.to_owned()], directory)?.pop();
+        found.with_context(|| {
+            format!("apt-get downloaded {package} but left no package in {}", directory.display())
+        })
+    }
+
+    /// Downloads packages into `directory`, which must be empty, and returns their files' paths.
+    pub(crate) fn download_all(&self, packages: &[String], directory: &Path) -> Result<Vec<PathBuf>> {
         fs::create_dir_all(directory)?;
-        program::read(self.command("apt-get", ["download", package]).current_dir(directory))?;
+        let arguments = ["download"].into_iter().chain(packages.iter().map(String::as_str));
+        program::read(self.command("apt-get", arguments).current_dir(directory))?;
+        let mut found = Vec::new();
         for entry in fs::read_dir(directory)? {
             let path = entry?.path();
             if path.extension().is_some_and(|extension| extension == "deb") {
-                return Ok(path);
+                found.push(path);
             }
         }
-        bail!("apt-get downloaded {package} but left no package in {}", directory.display())
+        Ok(found)
     }
 
     /// Finds what to install so that `missing` come in. Where that clashes with installed packages built from
@@ -124,6 +134,16 @@ impl Apt {
             }
         }
         Err(refusal)
+    }
+
+    /// The package and those it needs that are not installed.
+    pub(crate) fn needed(&self, package: &str) -> Result<Vec<String>> {
+        // What is simulated is only told aloud.
+        let aloud = self.options.iter().map(String::as_str).filter(|option| *option != "-qq");
+        let arguments = aloud.chain(INSTALL).chain(["-q", "--simulate", package]);
+        let simulated = program::read(&mut program::command("apt-get", arguments))?;
+        let names = simulated.lines().filter_map(|line| line.strip_prefix("Inst "));
+        Ok(names.map(|rest| first_word(rest).to_owned()).collect())
     }
 
     /// The source package that a package is built from.

@@ -46,6 +46,16 @@ const BENCHMARKS: &[Benchmark] = &[
         run: lab::run,
     },
     Benchmark {
+        name: "lab-faults",
+        measures: "200 links cut and processes killed in a lab on each database, after which every job has one verdict",
+        run: lab_faults,
+    },
+    Benchmark {
+        name: "large-log",
+        measures: "the server's memory with a log of 1 GiB and 200 slow readers",
+        run: large_log,
+    },
+    Benchmark {
         name: "queue",
         measures: "decisions, memory and throughput with 10,000 queued jobs on 1,000 devices",
         run: queue,
@@ -82,6 +92,27 @@ fn console() -> Result<()> {
 
 fn deploy() -> Result<()> {
     example("pumice-store", "second_deploy")
+}
+
+/// The suite's test with more faults. `PUMICE_FAULTS` and `PUMICE_FAULT_SEED` choose others; the seed is printed.
+fn lab_faults() -> Result<()> {
+    ["whatever_is_cut_or_killed", "on_postgresql"].iter().try_for_each(|database| {
+        let name = format!("machines::faults::every_job_has_one_verdict_{database}");
+        let words = ["test", "--locked", "--package", "e2e", "--test", "it", "--", "--exact", "--nocapture"];
+        let mut test = command("cargo", words);
+        if std::env::var_os("PUMICE_FAULTS").is_none() {
+            test.env("PUMICE_FAULTS", "200");
+        }
+        program::run(test.arg(name))
+    })
+}
+
+/// The suite's test with a longer log.
+fn large_log() -> Result<()> {
+    let name = "large::a_long_log_and_slow_readers_cost_little_memory";
+    let words = ["test", "--release", "--locked", "--package", "pumice-server", "--test", "it", "--"];
+    let mut test = command("cargo", words);
+    program::run(test.args(["--exact", "--nocapture", name]).env("PUMICE_LOG_MIB", "1024"))
 }
 
 fn queue() -> Result<()> {

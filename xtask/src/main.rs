@@ -8,6 +8,7 @@ mod deb;
 mod demo;
 mod fuzz;
 mod guests;
+mod lava;
 mod library_tests;
 mod program;
 mod s3;

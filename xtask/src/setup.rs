@@ -7,6 +7,7 @@ use fs_err as fs;
 
 use crate::{
     apt::{Apt, Installation},
+    lava,
     program::{self, command, find},
     workspace::{self, say},
 };
@@ -127,6 +128,18 @@ const TOOLS: &[Tool] = &[
         proof: &[],
     },
     Tool {
+        programs: &["sqlite3"],
+        packages: &["sqlite3"],
+        purpose: "holds a lab's database in the tests",
+        proof: &[],
+    },
+    Tool {
+        programs: &["faketime"],
+        packages: &["faketime"],
+        purpose: "shows programs another clock in the tests",
+        proof: &[],
+    },
+    Tool {
         programs: &["groff"],
         packages: &["groff-base"],
         purpose: "renders our manual pages in the tests",
@@ -190,7 +203,8 @@ pub(crate) fn run() -> Result<()> {
     test_runner();
     fuzzer();
     python_programs()?;
-    lava_worker()
+    lava::worker()?;
+    lava::server()
 }
 
 fn packages() -> Result<()> {
@@ -283,37 +297,6 @@ fn build(package: &str, otherwise: &str) {
     if let Err(error) = program::run(&mut command("cargo", ["install", package, "--locked", "--quiet"])) {
         say(&format!("set-up: no {package} ({error:#}); {otherwise}"));
     }
-}
-
-/// LAVA's own worker from Debian's packages, into `target/lava-dispatcher`: only unpacked, because installing it brings a whole
-/// dispatcher and starts it. Without it the test that drives it is skipped and says so, so that a failure is no error.
-fn lava_worker() -> Result<()> {
-    let directory = workspace::target().join("lava-dispatcher");
-    if directory.join("usr/lib/python3/dist-packages/lava_dispatcher/worker.py").is_file() {
-        return Ok(());
-    }
-    if find("apt-get").is_none() || find("dpkg").is_none() {
-        return Ok(());
-    }
-    say("set-up: unpacking LAVA's worker into target/lava-dispatcher");
-    let apt = Apt::host();
-    let incoming = workspace::target().join("lava-dispatcher.incoming");
-    for package in ["lava-common", "lava-dispatcher"] {
-        if incoming.exists() {
-            fs::remove_dir_all(&incoming)?;
-        }
-        let unpacked = apt
-            .download(package, &incoming)
-            .and_then(|package| program::run(command("dpkg", ["--extract"]).arg(package).arg(&directory)));
-        if let Err(error) = unpacked {
-            say(&format!("set-up: no {package} ({error:#}); the test with LAVA's worker will be skipped"));
-            break;
-        }
-    }
-    if incoming.exists() {
-        fs::remove_dir_all(&incoming)?;
-    }
-    Ok(())
 }
 
 /// What Python programs the tests drive, with their versions.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use sqlx::{
-    Any, Executor as _, Pool,
+    Any, Connection as _, Executor as _, Pool,
     any::{AnyPoolOptions, install_default_drivers},
     pool::PoolConnection,
 };
@@ -35,6 +35,9 @@ pub struct Database {
 const SQLITE_CONNECTIONS: u32 = 8;
 const POSTGRES_CONNECTIONS: u32 = 16;
 
+/// How long whoever wants a connection, or SQLite's one writer's turn, waits for it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// For each SQLite connection. WAL lets readers go on while one writes; with it, `NORMAL` loses at most the last
 /// commits in a power cut and never corrupts (SQLite's documentation, "Write-Ahead Logging").
 const SQLITE_SETUP: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
@@ -58,11 +61,14 @@ impl Database {
         };
         let file = address.strip_prefix("sqlite:").and_then(|path| path.split('?').next()).map(str::to_owned);
         let options = AnyPoolOptions::new()
-            .acquire_timeout(Duration::from_secs(30))
+            .acquire_timeout(PATIENCE)
             .max_connections(match engine {
                 Engine::Sqlite => SQLITE_CONNECTIONS,
                 Engine::Postgres => POSTGRES_CONNECTIONS,
             })
+            // When SQLite finds its disk full, it ends the transaction itself, and sqlx 0.9 counts it on for ever: such a connection
+            // would refuse to begin another.
+            .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
             .after_connect(move |connection, _| {
                 Box::pin(async move {
                     if engine == Engine::Sqlite {
@@ -101,7 +107,8 @@ impl Database {
     pub async fn write(&self) -> Result<Writer, DbError> {
         Ok(match self.engine {
             Engine::Sqlite => {
-                let turn = Arc::clone(&self.turn).lock_owned().await;
+                let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turn).lock_owned()).await;
+                let turn = turn.map_err(|_| DbError::from(sqlx::Error::PoolTimedOut))?;
                 Writer::new(self.pool.begin_with("BEGIN IMMEDIATE").await?, Some(turn))
             }
             Engine::Postgres => Writer::new(self.pool.begin().await?, None),

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Write as _},
+    io::{self, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -20,6 +20,12 @@ use crate::{Outcome, report::Sink};
 /// transcript has a limit of its own.
 const CONSOLE_LIMIT_BYTES: u64 = 512 << 20;
 
+/// The most bytes of lines that wait in memory for a disk that takes nothing.
+const WAITING_BYTES: usize = 4 << 20;
+
+/// Is told why a line could not be written.
+type Tell = Box<dyn FnOnce(&io::Error) + Send>;
+
 /// Writes `logs.yaml`, LAVA's log: one record a line, each begun by `- ` (lava-compat 3.2).
 pub struct LogFile {
     file: File,
@@ -27,6 +33,12 @@ pub struct LogFile {
     dropped: u64,
     /// The line that is being written, kept for its room.
     text: String,
+    /// The length of the file's whole lines.
+    whole_bytes: u64,
+    /// Lines that the disk did not take yet.
+    waiting: Vec<u8>,
+    /// Told once, of the first line that could not be written.
+    on_failure: Option<Tell>,
 }
 
 impl LogFile {
@@ -34,7 +46,63 @@ impl LogFile {
     pub fn create(directory: &Path) -> io::Result<Self> {
         fs::create_dir_all(directory)?;
         let file = File::create(directory.join("logs.yaml"))?;
-        Ok(Self { file, room_bytes: CONSOLE_LIMIT_BYTES, dropped: 0, text: String::new() })
+        Ok(Self {
+            file,
+            room_bytes: CONSOLE_LIMIT_BYTES,
+            dropped: 0,
+            text: String::new(),
+            whole_bytes: 0,
+            waiting: Vec::new(),
+            on_failure: None,
+        })
+    }
+
+    /// Calls `tell` once when a line cannot be written: a run whose results are not kept must not go on as if they were.
+    #[must_use]
+    pub fn on_failure(mut self, tell: impl FnOnce(&io::Error) + Send + 'static) -> Self {
+        self.on_failure = Some(Box::new(tell));
+        self
+    }
+
+    /// Writes what waits and then the present line. What the disk does not take waits on; the file has whole lines only.
+    fn write(&mut self) -> io::Result<()> {
+        if self.waiting.is_empty() {
+            let written = self.file.write_all(self.text.as_bytes());
+            if written.is_ok() {
+                self.whole_bytes += self.text.len() as u64;
+                return Ok(());
+            }
+            self.waiting.extend_from_slice(self.text.as_bytes());
+            self.cut()?;
+            return written;
+        }
+        self.waiting.extend_from_slice(self.text.as_bytes());
+        self.write_waiting()
+    }
+
+    fn write_waiting(&mut self) -> io::Result<()> {
+        if let Err(error) = self.file.write_all(&self.waiting) {
+            self.cut()?;
+            return Err(error);
+        }
+        self.whole_bytes += self.waiting.len() as u64;
+        self.waiting.clear();
+        Ok(())
+    }
+
+    /// Takes away what was written of a line that is not whole.
+    fn cut(&mut self) -> io::Result<()> {
+        self.file.set_len(self.whole_bytes)?;
+        self.file.seek(SeekFrom::Start(self.whole_bytes)).map(drop)
+    }
+}
+
+impl Drop for LogFile {
+    fn drop(&mut self) {
+        // There may be room by now: the machines are gone, and their files.
+        if !self.waiting.is_empty() {
+            drop(self.write_waiting());
+        }
     }
 }
 
@@ -46,7 +114,7 @@ impl Sink for LogFile {
         write_line(record, &Mask::default(), &mut self.text);
         if is_console {
             let bytes = self.text.len() as u64;
-            if self.room_bytes < bytes {
+            if self.room_bytes < bytes || self.waiting.len() > WAITING_BYTES {
                 // The line stays, so that results still point to the right places, but it is empty.
                 self.dropped += 1;
                 let mut empty = record.clone();
@@ -57,9 +125,12 @@ impl Sink for LogFile {
                 self.room_bytes -= bytes;
             }
         }
-        // A disk that is full must not end a run: its results are told on the terminal too.
         self.text.push('\n');
-        drop(self.file.write_all(self.text.as_bytes()));
+        if let Err(error) = self.write()
+            && let Some(tell) = self.on_failure.take()
+        {
+            tell(&error);
+        }
     }
 }
 

@@ -65,6 +65,26 @@ impl Lab {
         }
     }
 
+    /// Renews what `name` holds, and nothing else, for a server that cannot write down at the moment what else a poll leads to. Nothing
+    /// that is kept changes, so that it may be done between a decision and its being written. Answers whether all of it is
+    /// `name`'s; where something is not, nothing is renewed.
+    pub fn renew(&mut self, name: &WorkerName, epoch: Epoch, held: &[Held], now: Time) -> bool {
+        let until = self.now().max(now) + self.policy().lease;
+        let is_present = self.worker(name).is_some_and(|worker| worker.epoch == epoch);
+        if !is_present || held.iter().any(|item| self.lent(name, item.job_ref()).is_none()) {
+            return false;
+        }
+        for item in held {
+            if let Some(giving) = self.lent(name, item.job_ref()).and_then(|job| job.given.as_mut()) {
+                giving.lease_until = giving.lease_until.max(until);
+            }
+        }
+        if let Some(worker) = self.workers.get_mut(name) {
+            worker.last_seen = worker.last_seen.max(Some(now));
+        }
+        true
+    }
+
     pub(crate) fn goodbye(&mut self, name: &WorkerName, epoch: Epoch, actions: &mut Vec<Action>) {
         if let Some(worker) = self.workers.get_mut(name)
             && worker.epoch == epoch

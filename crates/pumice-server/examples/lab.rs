@@ -26,7 +26,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             stopper.stop();
         }
     });
-    app.serve(tokio::net::TcpListener::bind(address).await?).await?;
+    app.serve(tokio::net::TcpListener::bind(address).await?).await;
     std::fs::remove_dir_all(state)?;
     Ok(())
 }

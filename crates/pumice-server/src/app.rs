@@ -2,11 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{
-    Router,
-    extract::connect_info::Connected,
-    serve::{IncomingStream, Listener},
-};
+use axum::{Router, serve::Listener};
 use pumice_db::{ClaimError, Database, DbError, NewUser};
 use tokio::{
     net::TcpListener,
@@ -22,14 +18,12 @@ use crate::{
     events::EventBus,
     front,
     groups::Groups,
-    lab, notify,
-    origin::Peer,
-    pages, purge,
+    lab, notify, pages, purge,
     refusal::{Refusal, with_sources},
     results::LogBook,
     scheduler::{self, Scheduler},
     secrets::{self, ServerKey},
-    settle,
+    serve, settle,
     storage::{Directory, Storage},
     tls::{Tls, TlsListener},
     worker_api,
@@ -51,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) uploads: tokio::sync::RwLock<()>,
     /// People's ways to their machines.
     pub(crate) channels: worker_api::Channels,
+    /// Workers as the database knew them last.
+    pub(crate) known_workers: worker_api::KnownWorkers,
     /// The MultiNode groups that run.
     pub(crate) groups: Groups,
     /// What machines of each device type take.
@@ -92,14 +88,6 @@ pub enum StartError {
     State(#[from] io::Error),
 }
 
-/// Why the server ended.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// The listener broke.
-    #[error("failed to serve")]
-    Serve(#[from] io::Error),
-}
-
 /// A lab's server: its state, its routes and its background tasks.
 ///
 /// ```no_run
@@ -109,7 +97,7 @@ pub enum ServeError {
 /// let app = pumice_server::App::new(config, database).await?;
 /// let token = app.first_admin("admin").await?;
 /// let listener = tokio::net::TcpListener::bind("127.0.0.1:8000").await?;
-/// app.serve(listener).await?;
+/// app.serve(listener).await;
 /// # Ok(()) }
 /// ```
 pub struct App {
@@ -151,6 +139,7 @@ impl App {
             events: EventBus::new(),
             logs: LogBook::new(),
             channels: worker_api::Channels::default(),
+            known_workers: worker_api::KnownWorkers::default(),
             groups: Groups::default(),
             uploads: tokio::sync::RwLock::default(),
             needs: lab::needs::OfTypes::default(),
@@ -235,28 +224,22 @@ impl App {
         Stopper(Arc::clone(&self.shared))
     }
 
-    /// Serves until [`Stopper::stop`], then lets requests in flight end and writes what is to be written.
-    pub async fn serve(self, listener: TcpListener) -> Result<(), ServeError> {
-        self.serve_on(listener).await
+    /// Serves until [`Stopper::stop`], then lets requests in flight end, but not for long, and writes what is to be written.
+    pub async fn serve(self, listener: TcpListener) {
+        self.serve_on(listener, false).await;
     }
 
     /// As [`App::serve`], with every connection encrypted.
-    pub async fn serve_tls(self, listener: TcpListener, tls: Tls) -> Result<(), ServeError> {
-        self.serve_on(TlsListener::new(listener, tls)).await
+    pub async fn serve_tls(self, listener: TcpListener, tls: Tls) {
+        self.serve_on(TlsListener::new(listener, tls), true).await;
     }
 
-    async fn serve_on<L>(self, listener: L) -> Result<(), ServeError>
+    async fn serve_on<L>(self, listener: L, is_encrypted: bool)
     where
         L: Listener<Addr = SocketAddr>,
-        Peer: for<'a> Connected<IncomingStream<'a, L>>,
     {
-        let shared = Arc::clone(&self.shared);
-        let service = self.router().into_make_service_with_connect_info::<Peer>();
-        let served = axum::serve(listener, service)
-            .with_graceful_shutdown(async move { shared.stopping().await })
-            .await;
+        serve::serve(&self.shared, listener, is_encrypted).await;
         self.stop().await;
-        Ok(served?)
     }
 
     /// Ends the background tasks.

@@ -69,7 +69,7 @@ async fn wrong_method(method: Method) -> Response {
 }
 
 /// Counts the request, mends its path, and lets it in.
-async fn enter(State(mut front): State<Front>, mut request: Request) -> Response {
+async fn enter(State(front): State<Front>, mut request: Request) -> Response {
     let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|info| info.0);
     let origin = Origin::of(peer, request.headers());
     let from = origin.client;
@@ -95,10 +95,7 @@ async fn enter(State(mut front): State<Front>, mut request: Request) -> Response
         Mended::Unchanged => {}
     }
     let (tried_to_log_in, is_password) = (tries_to_log_in(&request), brings_password(&request));
-    let mut response = match front.doors.call(request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
-    };
+    let mut response = answer(front.doors, request).await;
     if let Some(from) = from
         && tried_to_log_in
         && (response.status() == StatusCode::UNAUTHORIZED
@@ -106,7 +103,11 @@ async fn enter(State(mut front): State<Front>, mut request: Request) -> Response
     {
         front.shared.failures.take(from, now);
     }
+    let is_unavailable = response.status() == StatusCode::SERVICE_UNAVAILABLE;
     let headers = response.headers_mut();
+    if is_unavailable {
+        headers.entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static(RETRY_AFTER));
+    }
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
@@ -116,6 +117,32 @@ async fn enter(State(mut front): State<Front>, mut request: Request) -> Response
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
+}
+
+/// How many seconds whoever finds the server without its database or room should wait.
+const RETRY_AFTER: &str = "5";
+
+/// What is behind the doors answers. A request that changes something is carried out whether or not its sender still waits: a
+/// connection that breaks would else stop it between two steps, for example between a job's being kept and the scheduler's hearing
+/// of it.
+async fn answer(mut doors: Router, request: Request) -> Response {
+    let only_looks = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let answering = doors.call(request);
+    let answered = if only_looks {
+        answering.await
+    } else {
+        match tokio::spawn(answering).await {
+            Ok(answered) => answered,
+            Err(error) => {
+                tracing::error!(%error, "a request broke");
+                return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+            }
+        }
+    };
+    match answered {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
 }
 
 /// Whether a request is a worker's and shows its token. Those are not counted: a busy worker asks often, and may share an

@@ -32,15 +32,17 @@ mod rest;
 mod results;
 mod scheduler;
 mod secrets;
+mod serve;
 mod settle;
 pub mod storage;
 mod stored;
+mod stream;
 mod tls;
 mod worker_api;
 mod xmlrpc;
 mod yaml;
 
-pub use app::{App, ServeError, StartError, Stopper};
+pub use app::{App, StartError, Stopper};
 pub use config::{Config, Mail};
 pub use tls::{Tls, TlsError};
 

@@ -2,33 +2,15 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::{
-    extract::connect_info::Connected,
-    http::{HeaderMap, header},
-    serve::IncomingStream,
-};
-use tokio::net::TcpListener;
-
-use crate::tls::TlsListener;
+use axum::http::{HeaderMap, header};
 
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer {
     /// Its address.
     pub(crate) address: SocketAddr,
-    is_encrypted: bool,
-}
-
-impl Connected<IncomingStream<'_, TcpListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
-        Self { address: *stream.remote_addr(), is_encrypted: false }
-    }
-}
-
-impl Connected<IncomingStream<'_, TlsListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
-        Self { address: *stream.remote_addr(), is_encrypted: true }
-    }
+    /// Whether what it says is encrypted.
+    pub(crate) is_encrypted: bool,
 }
 
 /// The front puts one into each request.

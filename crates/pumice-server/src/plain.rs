@@ -1,6 +1,6 @@
 //! LAVA's plain addresses that programs read (clients.md 3), health and numbers for monitoring.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -17,7 +17,7 @@ use crate::{
     lab::jobs,
     refusal::{Refusal, with_sources},
     rest::{Refused, SeenJob, Who},
-    results, yaml,
+    results, stream, yaml,
 };
 
 /// Every row at once.
@@ -70,8 +70,8 @@ async fn case_yaml(
 }
 
 async fn log(SeenJob { shared, job, .. }: SeenJob) -> Result<Response, Refused> {
-    let lines = results::read_lines(&shared, results::place(&job), 0, None).await?;
-    let mut response = text("application/yaml", lines);
+    let lines = stream::log(&shared, results::place(&job), 0, None);
+    let mut response = ([(header::CONTENT_TYPE, "application/yaml")], lines).into_response();
     if let Ok(value) = format!("attachment; filename=job_{}.yaml", job.id).parse() {
         response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
     }
@@ -147,16 +147,25 @@ async fn status(SeenJob { job, .. }: SeenJob) -> Result<Response, Refused> {
     Ok(axum::Json(answer).into_response())
 }
 
+/// How long the database and the scheduler may take to answer a server that is healthy.
+const HEALTHY_WITHIN: Duration = Duration::from_secs(5);
+
 /// Whether the server can do its work: the database answers and the scheduler runs.
 async fn health(State(shared): State<Arc<Shared>>) -> Response {
-    let database = async { shared.database.read().await?.setting("health").await }.await;
-    let scheduler = shared.scheduler.look(|_| ()).await;
-    let errors: Vec<_> = database
-        .err()
-        .map(|error| format!("database: {}", with_sources(&error)))
-        .into_iter()
-        .chain(scheduler.err().map(|error| format!("scheduler: {error}")))
-        .collect();
+    let database = async {
+        let asked = async { shared.database.read().await?.setting("health").await };
+        asked.await.map(drop).map_err(|error| format!("database: {}", with_sources(&error)))
+    };
+    let scheduler =
+        async { shared.scheduler.look(|_| ()).await.map_err(|error| format!("scheduler: {error}")) };
+    let (database, scheduler) = tokio::join!(
+        tokio::time::timeout(HEALTHY_WITHIN, database),
+        tokio::time::timeout(HEALTHY_WITHIN, scheduler)
+    );
+    let late = |what: &str| Err(format!("{what}: no answer within {} s", HEALTHY_WITHIN.as_secs()));
+    let found =
+        [database.unwrap_or_else(|_| late("database")), scheduler.unwrap_or_else(|_| late("scheduler"))];
+    let errors: Vec<_> = found.into_iter().filter_map(Result::err).collect();
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     for error in &errors {
         tracing::error!(error, "the server is not healthy");

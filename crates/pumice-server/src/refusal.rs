@@ -29,6 +29,9 @@ pub(crate) enum Refusal {
     /// Too many requests.
     #[error("too many requests: wait and try again")]
     TooMany,
+    /// The server cannot do it at the moment: its database is not reached, or its disk is full. The same may succeed later.
+    #[error("{0}")]
+    Unavailable(String),
     /// The server is at fault. The cause goes to the log, not to the client.
     #[error("the server failed: {0}")]
     Internal(String),
@@ -56,7 +59,7 @@ impl Refusal {
             Self::WrongBytes(_) => 422,
             Self::TooMany => 429,
             Self::Internal(_) => 500,
-            Self::NoRoom(_) => 503,
+            Self::Unavailable(_) | Self::NoRoom(_) => 503,
         }
     }
 
@@ -84,6 +87,14 @@ impl From<DbError> for Refusal {
             DbError::AlreadyExists => Self::Invalid("There is one already.".to_owned()),
             DbError::StillReferenced => Self::Conflict("Something else still refers to it.".to_owned()),
             DbError::Changed => Self::Conflict("It has changed meanwhile.".to_owned()),
+            error @ (DbError::NoRoom(_) | DbError::Unavailable(_)) => {
+                tracing::error!(error = with_sources(&error), "the database cannot be used");
+                let what = match error {
+                    DbError::NoRoom(_) => "The server's database has no room left on its disk",
+                    _ => "The server cannot use its database at the moment",
+                };
+                Self::Unavailable(format!("{what}: try again later"))
+            }
             other => Self::Internal(with_sources(&other)),
         }
     }
@@ -91,8 +102,17 @@ impl From<DbError> for Refusal {
 
 impl From<std::io::Error> for Refusal {
     fn from(error: std::io::Error) -> Self {
+        if is_full(&error) {
+            tracing::error!(%error, "the server's disk is full");
+            return Self::Unavailable("The server has no room left on its disk: try again later".to_owned());
+        }
         Self::Internal(error.to_string())
     }
+}
+
+/// Whether there was no room for what was to be written.
+pub(crate) fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
 }
 
 /// An error and everything behind it.

@@ -60,7 +60,7 @@ impl Postgres {
         }
         // `timeout` ends it even when the test is killed before it can.
         let mut server = as_user(Path::new("timeout"))
-            .args(["--signal=QUIT", "600"])
+            .args(["--signal=QUIT", "7200"])
             .arg(programs.join("postgres"))
             .args(["-c", "fsync=off", "-c", "listen_addresses=", "-c", "logging_collector=off"])
             .args(["-c", "lc_messages=C", "-c", "max_connections=200"])

@@ -54,6 +54,7 @@ fn keep(directory: &Directory, watcher: Vec<OsString>) -> io::Result<()> {
         Ok(exit) => exit,
         Err(error) => Exit { reason: ExitReason::NotStarted, status: error.to_string() },
     };
+    directory.give_room();
     write_json(&directory.file("exit.json"), &exit).map_err(io::Error::other)
 }
 

@@ -11,7 +11,10 @@ use pumice_platform::{Platform, container::Mount};
 use pumice_record::{LogLevel, Timestamp, export::JobReport};
 use pumice_run::{Canceller, Listening, Outcome, Peers, Reporter, Runner, Sink, files};
 use pumice_types::{Cause, Failure, JobId, Mask};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::oneshot,
+};
 
 use crate::{
     cli::{Places, lab::JobServer},
@@ -116,6 +119,12 @@ impl Execution<'_> {
         let peers = prepared.host.peers.clone();
         let started = now();
         let log = written(self.output_dir, files::LogFile::create(self.output_dir))?;
+        let (tell, log_failed) = oneshot::channel();
+        let log = log.on_failure({
+            let output_dir = self.output_dir.to_owned();
+            // Whoever would hear of it is gone only when the run is over.
+            move |error| drop(tell.send(not_written(&output_dir, error)))
+        });
         let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(log)];
         sinks.extend(self.sinks);
         let reporter = Reporter::new(mask.clone(), sinks);
@@ -138,6 +147,7 @@ impl Execution<'_> {
             outcome = runner.run() => outcome,
             never = cancel_on_signal(&canceller) => match never {},
             never = end_with_group(peers.as_ref(), &canceller) => match never {},
+            never = end_without_log(log_failed, &canceller) => match never {},
         };
         drop(listening);
         let report = JobReport {
@@ -161,11 +171,25 @@ impl Execution<'_> {
 
 /// A file that could not be written, as the failure it is.
 pub(crate) fn written<T>(output_dir: &Path, result: std::io::Result<T>) -> Result<T, Failure> {
-    result.map_err(|error| {
-        let full = error.kind() == std::io::ErrorKind::StorageFull;
-        let cause = if full { Cause::DiskFull } else { Cause::HostRefused };
-        Failure::new(cause, format!("cannot write to `{}`: {error}", output_dir.display()))
-    })
+    result.map_err(|error| not_written(output_dir, &error))
+}
+
+fn not_written(output_dir: &Path, error: &std::io::Error) -> Failure {
+    let full = matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
+    let cause = if full { Cause::DiskFull } else { Cause::HostRefused };
+    Failure::new(cause, format!("cannot write to `{}`: {error}", output_dir.display()))
+}
+
+/// Ends the run when its log cannot be written: results that nobody can read must not count. It never resolves: the run
+/// does, in its own time.
+async fn end_without_log(
+    log_failed: oneshot::Receiver<Failure>,
+    canceller: &Canceller,
+) -> std::convert::Infallible {
+    if let Ok(failure) = log_failed.await {
+        canceller.end(failure);
+    }
+    std::future::pending().await
 }
 
 fn now() -> Timestamp {

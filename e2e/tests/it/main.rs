@@ -19,6 +19,7 @@ mod models;
 mod multinode;
 mod networks;
 mod protocols;
+mod robust;
 mod roots;
 mod server;
 mod ssh;

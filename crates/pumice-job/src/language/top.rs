@@ -31,6 +31,11 @@ pub const JOB: Object = Object {
         field("secrets", Shape::Mapping(&SECRET), "What must not be shown.")
             .loosely(Shape::Mapping(&Shape::Anything)),
         field("protocols", Shape::Object(&PROTOCOLS), "MultiNode and other protocols."),
+        field(
+            "compatibility",
+            ANY_WHOLE,
+            "LAVA's servers of 2023 and before put it in for their dispatchers; it is ignored.",
+        ),
         field("reboot_to_fastboot", Shape::Boolean, "LAVA accepts it and does nothing with it."),
     ]],
 };

@@ -270,3 +270,40 @@ fn a_silent_worker_is_offline_and_online_when_it_is_heard_again() {
     assert_eq!(floor.pass_without(1, &["w1"]), [Action::MarkOffline("w1".into())]);
     assert_eq!(floor.poll("w1", &[]), [Action::MarkOnline("w1".into())]);
 }
+
+/// While a server cannot write, it only renews.
+#[test]
+fn leases_are_renewed_without_anything_that_must_be_written() {
+    let mut floor = running();
+    let epoch = floor.lab.worker(&"w1".into()).unwrap().epoch;
+    let held = [Held { job: JobId(1), fence: job_ref(1, 1).fence, phase: Phase::Running }];
+    let record = |lab: &Lab| format!("{:?}", lab.record());
+    for _ in 0..20 {
+        assert_eq!(requeued(&floor.pass_without(30, &["w1"])), []);
+        let before = record(&floor.lab);
+        assert!(floor.lab.renew(&"w1".into(), epoch, &held, Time(floor.now)));
+        assert_eq!(requeued(&floor.step(Event::Tick)), []);
+        // The lease, which nobody keeps, is all that differs.
+        let without_leases = |text: &str| {
+            let parts =
+                text.split("lease_until: Time(").map(|part| part.trim_start_matches(char::is_numeric));
+            parts.collect::<String>()
+        };
+        assert_eq!(without_leases(&record(&floor.lab)), without_leases(&before));
+    }
+    assert_eq!(requeued(&floor.pass_without(71, &["w1"])), [(1, RequeueReason::Lost)]);
+}
+
+#[test]
+fn what_is_not_the_workers_own_is_not_renewed_nor_what_it_holds_beside() {
+    let mut floor = running();
+    let epoch = floor.lab.worker(&"w1".into()).unwrap().epoch;
+    let held = |fence: u64| Held { job: JobId(1), fence: job_ref(1, fence).fence, phase: Phase::Running };
+    let strange = Held { job: JobId(99), fence: job_ref(99, 1).fence, phase: Phase::Running };
+    floor.now += 30 * SECOND;
+    let now = Time(floor.now);
+    assert!(!floor.lab.renew(&"w1".into(), epoch, &[held(1), strange], now), "a job of nobody");
+    assert!(!floor.lab.renew(&"w1".into(), epoch, &[held(7)], now), "another fence");
+    assert!(!floor.lab.renew(&"w2".into(), epoch, &[held(1)], now), "another worker");
+    assert!(!floor.lab.renew(&"w1".into(), Epoch(epoch.0 + 1), &[held(1)], now), "another session");
+}

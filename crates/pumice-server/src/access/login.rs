@@ -2,10 +2,14 @@
 
 use axum::http::{HeaderMap, header};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use pumice_db::Database;
+use pumice_db::{Database, DbError, Timestamp};
 
 use super::{Identity, Scopes};
-use crate::{clock::Clock, refusal::Refusal, secrets};
+use crate::{
+    clock::Clock,
+    refusal::{Refusal, with_sources},
+    secrets,
+};
 
 /// What a request says of who asks.
 #[derive(Clone, PartialEq, Eq)]
@@ -43,8 +47,8 @@ pub(crate) enum LoginError {
     Failed(#[from] Refusal),
 }
 
-impl From<pumice_db::DbError> for LoginError {
-    fn from(error: pumice_db::DbError) -> Self {
+impl From<DbError> for LoginError {
+    fn from(error: DbError) -> Self {
         Self::Failed(error.into())
     }
 }
@@ -113,12 +117,22 @@ impl Credentials {
         let identity = Identity::of(&mut reader, Some(user), scopes).await?;
         drop(reader);
         if token.use_is_news(now) {
-            let mut writer = database.write().await?;
-            writer.note_token_use(token.id, now).await?;
-            writer.commit().await?;
+            let database = database.clone();
+            // Nobody waits for it, nor is anybody refused because it cannot be written.
+            tokio::spawn(async move {
+                if let Err(error) = note_use(&database, token.id, now).await {
+                    tracing::warn!(error = with_sources(&error), "the use of a token was not noted");
+                }
+            });
         }
         Ok(identity)
     }
+}
+
+async fn note_use(database: &Database, token: i64, now: Timestamp) -> Result<(), DbError> {
+    let mut writer = database.write().await?;
+    writer.note_token_use(token, now).await?;
+    writer.commit().await
 }
 
 /// The value of a cookie.

@@ -18,6 +18,9 @@ use crate::{
     lab::workers,
 };
 
+/// The largest message that a listener may send, in bytes: it has nothing to say.
+const LARGEST_MESSAGE: usize = 4096;
+
 /// Takes a listener: a person, a worker, or nobody in particular.
 pub(crate) async fn listen(
     State(shared): State<Arc<Shared>>,
@@ -29,7 +32,10 @@ pub(crate) async fn listen(
         Ok(viewer) => viewer,
         Err(status) => return (status, "Invalid token").into_response(),
     };
-    upgrade.on_upgrade(move |socket| tell(socket, shared, viewer))
+    upgrade
+        .max_message_size(LARGEST_MESSAGE)
+        .max_frame_size(LARGEST_MESSAGE)
+        .on_upgrade(move |socket| tell(socket, shared, viewer))
 }
 
 async fn viewer(shared: &Shared, headers: &HeaderMap, uri: &Uri) -> Result<Viewer, StatusCode> {

@@ -14,7 +14,7 @@ use super::{deed, deed_of};
 use crate::{
     access::{Identity, Scope},
     app::Shared,
-    refusal::Refusal,
+    refusal::{Refusal, is_full},
     storage::{FileAim, FileSize, Storage, StoreError},
 };
 
@@ -168,16 +168,12 @@ async fn begin(shared: &Shared, user: i64, announced: &Announced) -> Result<Uplo
 
 fn not_taken(name: &str, error: &StoreError) -> Refusal {
     match error {
-        StoreError::Gap { .. } => Refusal::Conflict(error.to_string()),
+        StoreError::Gap { .. } | StoreError::Ended => Refusal::Conflict(error.to_string()),
         StoreError::WrongDigest => Refusal::WrongBytes(format!(
             "the bytes of `{name}` do not have the digest that was announced; they were thrown away"
         )),
-        StoreError::Io(cause)
-            if matches!(
-                cause.kind(),
-                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
-            ) =>
-        {
+        StoreError::Unavailable(why) => Refusal::Unavailable(why.clone()),
+        StoreError::Io(cause) if is_full(cause) => {
             Refusal::NoRoom(format!("the server has no room left for `{name}`: ask its operator"))
         }
         StoreError::Io(cause) => Refusal::Internal(cause.to_string()),

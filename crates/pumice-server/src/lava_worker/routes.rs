@@ -24,6 +24,7 @@ use crate::{
     app::Shared,
     lab::workers,
     origin::{Origin, Peer},
+    refusal::{Refusal, with_sources},
     rest::check_password,
     results,
     storage::StoreError,
@@ -223,7 +224,9 @@ async fn state(
         Some("RUNNING") => {
             shared.scheduler.tell(Event::JobStarted(job_ref)).await?;
         }
+        Some("FINISHED") if job.is_finished() => {}
         Some("FINISHED") => {
+            results::settle(&shared, &job).await?;
             let passed = match form.result.as_deref() {
                 Some("pass") => true,
                 Some("fail") => false,
@@ -234,7 +237,7 @@ async fn state(
                 let kept =
                     tokio::task::spawn_blocking(move || storage.put_text(place, "description.yaml", &text))
                         .await;
-                kept.map_err(|error| crate::refusal::Refusal::Internal(error.to_string()))??;
+                kept.map_err(|error| Refusal::Internal(error.to_string()))??;
             }
             let error_type = form.error_type.unwrap_or_default();
             // The log says what went wrong; the report only whose failure it was.
@@ -272,7 +275,10 @@ async fn logs(
         Err(StoreError::Gap { have, .. }) => {
             Err(Error::bad(format!("Invalid 'index': {have} lines are there")))
         }
-        Err(error) => Err(crate::refusal::Refusal::Internal(crate::refusal::with_sources(&error)).into()),
+        Err(StoreError::Ended) => Err(Error(StatusCode::CONFLICT, StoreError::Ended.to_string())),
+        Err(StoreError::Unavailable(why)) => Err(Refusal::Unavailable(why).into()),
+        Err(StoreError::Io(error)) => Err(error.into()),
+        Err(error) => Err(Refusal::Internal(with_sources(&error)).into()),
     }
 }
 

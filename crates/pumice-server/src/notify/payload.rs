@@ -6,6 +6,9 @@ use serde_json::{Map, Value, json};
 
 use crate::{app::Shared, refusal::Refusal, results, yaml};
 
+/// The most bytes of a log that travel in a callback; what follows is left out.
+const LARGEST_LOG: usize = 64 << 20;
+
 /// The number and word that were there before states: 0 submitted, 1 running, 2 complete, 3 incomplete, 4 canceled,
 /// 5 canceling.
 pub(super) fn legacy_status(state: JobState) -> (i64, &'static str) {
@@ -74,7 +77,7 @@ pub(super) async fn payload(
     }
     drop(reader);
     if matches!(dataset, "logs" | "all") {
-        let log = results::read_lines(shared, results::place(job), 0, None).await?;
+        let log = results::read_lines(shared, results::place(job), 0, None, LARGEST_LOG).await?;
         fields.insert("log".to_owned(), json!(log));
     }
     Ok(fields)

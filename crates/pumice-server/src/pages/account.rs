@@ -33,8 +33,9 @@ pub(super) struct Next {
 
 /// Where to go after logging in: only to a page of ours.
 fn destination(next: Option<&str>) -> &str {
-    next.filter(|next| next.starts_with('/') && !next.starts_with("//") && !next.contains('\\'))
-        .unwrap_or("/")
+    // Browsers drop tabs and line ends from an address and take `\` for `/`: `/\t/elsewhere` would be another host.
+    let is_plain = |next: &&str| !next.contains(|c: char| c.is_control() || c == '\\');
+    next.filter(|next| next.starts_with('/') && !next.starts_with("//")).filter(is_plain).unwrap_or("/")
 }
 
 /// What `login.html` sees.

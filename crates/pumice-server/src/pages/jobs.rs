@@ -276,7 +276,9 @@ pub(super) async fn resubmit(page: Page, Path(id): Path<String>, Form(form): For
 pub(super) async fn excerpt(page: &Page, job: &Job, first: i64, last: i64) -> Result<String, Refusal> {
     let (first, last) = (u64::try_from(first).unwrap_or(0), u64::try_from(last).unwrap_or(0));
     let end = last.max(first).saturating_add(1).min(first.saturating_add(200));
-    let lines = reading::read_lines(&page.shared, reading::place(job), first, Some(end)).await?;
+    let lines =
+        reading::read_lines(&page.shared, reading::place(job), first, Some(end), reading::PIECE_BYTES)
+            .await?;
     let text = |line: &str| {
         pumice_record::read_line(line).ok().map(|record| match record.message {
             pumice_record::Message::Text(text) => text,

@@ -1,12 +1,6 @@
 //! The live log: server-sent events.
 
-use std::{
-    convert::Infallible,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     extract::{Path, Query},
@@ -15,7 +9,6 @@ use axum::{
         sse::{Event, KeepAlive, Sse},
     },
 };
-use futures_core::Stream;
 use pumice_db::Job;
 use pumice_record::{LogLevel, LogRecord, Message, read_line};
 use pumice_types::JobId;
@@ -28,21 +21,16 @@ use super::{
     jobs::find,
     page::{Answer, Page},
 };
-use crate::{app::Shared, refusal::Refusal, results};
+use crate::{
+    app::Shared,
+    refusal::Refusal,
+    results,
+    stream::{Received, send},
+};
 
-/// Lines sent at once at most.
+/// Lines sent at once at most, in number and in bytes: a page that is read slowly keeps two such pieces.
 const LINES: u64 = 1000;
-
-/// What a task sends, as a stream.
-struct Received(mpsc::Receiver<Event>);
-
-impl Stream for Received {
-    type Item = Result<Event, Infallible>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.poll_recv(context).map(|event| event.map(Ok))
-    }
-}
+const BYTES: usize = 64 << 10;
 
 /// Where to begin.
 #[derive(Deserialize)]
@@ -54,7 +42,7 @@ pub(super) struct From {
 /// Lines as they come, the state as it changes, and the end.
 pub(super) async fn log(page: Page, Path(id): Path<String>, Query(from): Query<From>) -> Answer {
     let job = find(&page, &id).await?;
-    let (sender, receiver) = mpsc::channel(4);
+    let (sender, receiver) = mpsc::channel(1);
     let shared = Arc::clone(&page.shared);
     tokio::spawn(async move {
         if let Err(refusal) = follow(&shared, job, from.first, &sender).await {
@@ -70,7 +58,7 @@ async fn follow(
     shared: &Arc<Shared>,
     job: Job,
     first: u64,
-    sender: &mpsc::Sender<Event>,
+    sender: &mpsc::Sender<Sent>,
 ) -> Result<(), Refusal> {
     let id: JobId = job.id;
     let mut next = first;
@@ -85,23 +73,23 @@ async fn follow(
         }
         if word(&job) != said {
             said = word(&job);
-            if sender.send(event("state", &json!({ "word": said }))).await.is_err() {
+            if !tell(shared, sender, "state", &json!({ "word": said })).await {
                 return Ok(());
             }
         }
         let grown = shared.logs.grown(place);
-        let lines = results::read_lines(shared, place, next, Some(next + LINES)).await?;
+        let lines = results::read_lines(shared, place, next, Some(next + LINES), BYTES).await?;
         let shown: Vec<Value> = lines.lines().zip(next..).map(|(line, number)| shown(number, line)).collect();
         if !shown.is_empty() {
             next += u64::try_from(shown.len()).unwrap_or(0);
-            if sender.send(event("lines", &Value::Array(shown))).await.is_err() {
+            if !tell(shared, sender, "lines", &Value::Array(shown)).await {
                 return Ok(());
             }
             continue;
         }
         if job.is_finished() {
             // Whoever has gone needs no end.
-            let _ = sender.send(event("end", &Value::Null)).await;
+            tell(shared, sender, "end", &Value::Null).await;
             return Ok(());
         }
         tokio::select! {
@@ -114,8 +102,11 @@ async fn follow(
     }
 }
 
-fn event(name: &str, data: &Value) -> Event {
-    Event::default().event(name).data(data.to_string())
+/// An event as axum takes it.
+type Sent = Result<Event, Infallible>;
+
+async fn tell(shared: &Shared, sender: &mpsc::Sender<Sent>, name: &str, data: &Value) -> bool {
+    send(shared, sender, Ok(Event::default().event(name).data(data.to_string()))).await
 }
 
 /// `[number, time, level, text, whether it failed]`

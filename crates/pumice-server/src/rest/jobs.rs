@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    answer::{Answer, Body, Refused, Who, text},
+    answer::{Answer, Body, Refused, Who},
     list::ListQuery,
     seen::SeenJob,
 };
@@ -26,7 +26,7 @@ use crate::{
         submission::{self, Submitted},
     },
     refusal::Refusal,
-    results, stored,
+    results, stored, stream,
 };
 
 /// A job as REST shows it.
@@ -217,8 +217,8 @@ pub(super) async fn logs(SeenJob { shared, job, .. }: SeenJob, query: ListQuery)
         // As LAVA: there is no log yet.
         return Err(Refusal::Missing("There is no log for this job yet.".to_owned()).into());
     }
-    let lines = results::read_lines(&shared, place, first, end).await?;
-    Ok(text("application/yaml", lines))
+    let lines = stream::log(&shared, place, first, end);
+    Ok(([(header::CONTENT_TYPE, "application/yaml")], lines).into_response())
 }
 
 pub(super) async fn metadata(SeenJob { job, .. }: SeenJob) -> Answer {

@@ -69,7 +69,8 @@ async fn excerpt(shared: &Shared, job: &Job, case: &Case) -> Result<Option<Strin
         return Ok(None);
     }
     let end = last.saturating_add(1).min(first.saturating_add(EXCERPT_LINES));
-    let lines = results::read_lines(shared, results::place(job), first, Some(end)).await?;
+    let lines =
+        results::read_lines(shared, results::place(job), first, Some(end), results::PIECE_BYTES).await?;
     Ok(Some(lines).filter(|lines| !lines.is_empty()))
 }
 

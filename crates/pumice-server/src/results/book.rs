@@ -68,7 +68,11 @@ pub(crate) async fn append_bytes(
 ) -> Result<LogSize, StoreError> {
     let place = place(job);
     let limit = shared.config.log_limit.0;
-    if offset.saturating_add(bytes.len() as u64) > limit {
+    let end = offset.saturating_add(bytes.len() as u64);
+    if job.is_finished() && end > size(shared, place).await?.bytes {
+        return Err(StoreError::Ended);
+    }
+    if end > limit {
         return Err(StoreError::Io(std::io::Error::new(
             std::io::ErrorKind::FileTooLarge,
             format!("the log of job {} would be larger than {}", job.id, shared.config.log_limit),
@@ -77,9 +81,10 @@ pub(crate) async fn append_bytes(
     let storage = Arc::clone(&shared.storage);
     let size = tokio::task::spawn_blocking(move || storage.append_log(place, offset, &bytes)).await;
     let size = size.map_err(|error| StoreError::Io(std::io::Error::other(error)))??;
-    after_growth(shared, job, size)
-        .await
-        .map_err(|refusal| StoreError::Io(std::io::Error::other(refusal)))?;
+    after_growth(shared, job, size).await.map_err(|refusal| match refusal {
+        Refusal::Unavailable(why) => StoreError::Unavailable(why),
+        other => StoreError::Io(std::io::Error::other(other)),
+    })?;
     Ok(size)
 }
 
@@ -107,28 +112,54 @@ pub(crate) async fn append_lines(
 }
 
 async fn after_growth(shared: &Arc<Shared>, job: &Job, size: LogSize) -> Result<(), Refusal> {
-    let place = place(job);
-    let log = shared.logs.open(place);
-    let mut read = log.read.lock().await;
-    if size.lines > *read {
-        let text = read_lines(shared, place, *read, Some(size.lines)).await?;
-        ingest::ingest(shared, job, *read, &text).await?;
-        *read = size.lines;
-    }
-    drop(read);
+    let log = shared.logs.open(place(job));
+    let read = read_for_results(shared, job, &log, size).await;
+    // The lines are there, whatever became of their results.
     log.grown.notify_waiters();
+    read
+}
+
+/// Reads for results what was not read yet, a piece at a time: after a restart of the server that is the whole log.
+async fn read_for_results(
+    shared: &Arc<Shared>,
+    job: &Job,
+    log: &OpenLog,
+    size: LogSize,
+) -> Result<(), Refusal> {
+    let mut read = log.read.lock().await;
+    while *read < size.lines {
+        let text = read_lines(shared, place(job), *read, Some(size.lines), PIECE_BYTES).await?;
+        ingest::ingest(shared, job, *read, &text).await?;
+        let count = text.lines().count();
+        if count == 0 {
+            break;
+        }
+        *read += count as u64;
+    }
     Ok(())
 }
 
-/// Whole lines of a log.
+/// Reads for results whatever a job's log has: before its end is accepted, for a server may have been killed, or its database
+/// may have taken nothing, between keeping lines and reading them. Answers how long the log is.
+pub(crate) async fn settle(shared: &Arc<Shared>, job: &Job) -> Result<LogSize, Refusal> {
+    let size = size(shared, place(job)).await?;
+    after_growth(shared, job, size).await?;
+    Ok(size)
+}
+
+/// What is read of a log at once.
+pub(crate) const PIECE_BYTES: usize = 4 << 20;
+
+/// Whole lines of a log, as many as fit in `limit` bytes. A first line that is longer is cut.
 pub(crate) async fn read_lines(
     shared: &Shared,
     place: Place,
     first: u64,
     end: Option<u64>,
+    limit: usize,
 ) -> Result<String, Refusal> {
     let storage = Arc::clone(&shared.storage);
-    let bytes = tokio::task::spawn_blocking(move || storage.read_log(place, first, end)).await;
+    let bytes = tokio::task::spawn_blocking(move || storage.read_log(place, first, end, limit)).await;
     let bytes = bytes.map_err(|error| Refusal::Internal(error.to_string()))??;
     Ok(match String::from_utf8(bytes) {
         Ok(text) => text,

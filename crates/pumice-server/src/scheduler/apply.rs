@@ -3,10 +3,10 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use pumice_db::{AuditEntry, DbError, DeviceChange, JobEnd, JobHold, Timestamp, WorkerState, Writer};
-use pumice_sched::{Action, FinishReason, HealthReason, Lab, RequeueReason};
+use pumice_sched::{Action, FinishReason, HealthReason, RequeueReason};
 use pumice_types::{Cause, DeviceName, Failure, JobId, JobState, Verdict};
 
-use super::{record::health_for_database, task::Round};
+use super::{record::health_for_database, round::Round};
 use crate::{
     app::Shared,
     events::{self, device_event, job_event, worker_event},
@@ -44,12 +44,12 @@ impl Told {
 }
 
 /// Writes everything that was decided in one round.
-pub(super) async fn apply(lab: &Lab, round: &Round, shared: &Shared) -> Result<Told, DbError> {
+pub(super) async fn apply(round: &Round, shared: &Shared) -> Result<Told, DbError> {
     let mut writer = shared.database.write().await?;
     let mut applying =
-        Applying { writer: &mut writer, told: Told::default(), now: shared.clock.now(), lab, shared };
+        Applying { writer: &mut writer, told: Told::default(), now: shared.clock.now(), round, shared };
     for action in &round.actions {
-        applying.one(action, round).await?;
+        applying.one(action).await?;
     }
     let told = applying.told;
     writer.commit().await?;
@@ -60,12 +60,12 @@ struct Applying<'a> {
     writer: &'a mut Writer,
     told: Told,
     now: Timestamp,
-    lab: &'a Lab,
+    round: &'a Round,
     shared: &'a Shared,
 }
 
 impl Applying<'_> {
-    async fn one(&mut self, action: &Action, round: &Round) -> Result<(), DbError> {
+    async fn one(&mut self, action: &Action) -> Result<(), DbError> {
         match action {
             Action::Assign { job, fence, worker, device } => {
                 let hold = JobHold {
@@ -94,7 +94,7 @@ impl Applying<'_> {
                 self.job_changed(job.job).await
             }
             Action::FinishJob { job, verdict, reason } => {
-                self.finish(*job, *verdict, *reason, round.ends.get(job)).await
+                self.finish(*job, *verdict, *reason, self.round.ends.get(job)).await
             }
             Action::SetDeviceHealth { device, health, reason } => self.health(device, *health, *reason).await,
             Action::RecordCheck { device } => self.count_check(device).await,
@@ -112,7 +112,7 @@ impl Applying<'_> {
 
     async fn requeue(&mut self, job: JobId, reason: RequeueReason) -> Result<(), DbError> {
         let device = self.writer.job(job).await?.and_then(|job| job.actual_device).map(DeviceName);
-        let (losses, returns) = self.lab.job(job).map_or((0, 0), |job| (job.losses, job.returns));
+        let (losses, returns) = self.round.tries.get(&job).copied().unwrap_or_default();
         self.writer.requeue_job(job, i64::from(losses), i64::from(returns)).await?;
         self.writer.forget_results(job).await?;
         let message = match reason {
@@ -192,9 +192,9 @@ impl Applying<'_> {
     }
 
     async fn count_check(&mut self, device: &DeviceName) -> Result<(), DbError> {
-        let Some(known) = self.lab.device(device) else { return Ok(()) };
-        let last_check = known.last_check.and_then(|time| i64::try_from(time.0).ok());
-        self.writer.set_check_count(device.as_str(), last_check, i64::from(known.jobs_since_check)).await
+        let Some((last_check, jobs_since)) = self.round.checks.get(device) else { return Ok(()) };
+        let last_check = last_check.and_then(|time| i64::try_from(time.0).ok());
+        self.writer.set_check_count(device.as_str(), last_check, i64::from(*jobs_since)).await
     }
 
     async fn worker_state(&mut self, hostname: &str, state: WorkerState) -> Result<(), DbError> {

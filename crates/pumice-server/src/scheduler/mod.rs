@@ -4,6 +4,7 @@ mod apply;
 mod check;
 mod handle;
 mod record;
+mod round;
 mod task;
 
 pub(crate) use handle::Scheduler;

@@ -173,7 +173,7 @@ impl Storage for Directory {
         Ok(size)
     }
 
-    fn read_log(&self, place: Place, first: u64, end: Option<u64>) -> io::Result<Vec<u8>> {
+    fn read_log(&self, place: Place, first: u64, end: Option<u64>, limit: usize) -> io::Result<Vec<u8>> {
         let size = self.log_size(place)?;
         let end = end.unwrap_or(size.lines).min(size.lines);
         if first >= end {
@@ -187,8 +187,15 @@ impl Storage for Directory {
         };
         let mut file = fs_err::File::open(&log)?;
         file.seek(SeekFrom::Start(begin))?;
+        let span = until.saturating_sub(begin);
         let mut bytes = Vec::new();
-        file.take(until.saturating_sub(begin)).read_to_end(&mut bytes)?;
+        file.take(span.min(limit as u64)).read_to_end(&mut bytes)?;
+        if (bytes.len() as u64) < span {
+            match bytes.iter().rposition(|byte| *byte == b'\n') {
+                Some(at) => bytes.truncate(at + 1),
+                None => bytes.push(b'\n'),
+            }
+        }
         Ok(bytes)
     }
 
@@ -291,6 +298,7 @@ mod tests {
     use super::*;
     use crate::secrets::hexadecimal;
 
+    const ALL: usize = 1 << 20;
     const PLACE: Place = Place { job: JobId(12345), fence: 3 };
 
     fn text(bytes: &[u8]) -> &str {
@@ -306,10 +314,16 @@ mod tests {
         assert_eq!(store.append_log(PLACE, 4, b"- bc\n- d\n").unwrap(), LogSize { bytes: 13, lines: 3 });
         assert_eq!(store.append_log(PLACE, 0, b"- a\n").unwrap(), LogSize { bytes: 13, lines: 3 });
         assert!(matches!(store.append_log(PLACE, 14, b"x"), Err(StoreError::Gap { have: 13, offset: 14 })));
-        assert_eq!(text(&store.read_log(PLACE, 0, None).unwrap()), "- a\n- bc\n- d\n");
-        assert_eq!(text(&store.read_log(PLACE, 1, Some(2)).unwrap()), "- bc\n");
-        assert_eq!(text(&store.read_log(PLACE, 2, Some(99)).unwrap()), "- d\n");
-        assert_eq!(text(&store.read_log(PLACE, 3, None).unwrap()), "");
+        assert_eq!(text(&store.read_log(PLACE, 0, None, ALL).unwrap()), "- a\n- bc\n- d\n");
+        assert_eq!(text(&store.read_log(PLACE, 1, Some(2), ALL).unwrap()), "- bc\n");
+        assert_eq!(text(&store.read_log(PLACE, 2, Some(99), ALL).unwrap()), "- d\n");
+        assert_eq!(text(&store.read_log(PLACE, 3, None, ALL).unwrap()), "");
+        assert_eq!(text(&store.read_log(PLACE, 0, None, 11).unwrap()), "- a\n- bc\n", "as many as fit");
+        assert_eq!(
+            text(&store.read_log(PLACE, 1, None, 3).unwrap()),
+            "- b\n",
+            "a line that is too long is cut"
+        );
     }
 
     #[test]
@@ -322,11 +336,11 @@ mod tests {
             std::fs::write(&index, damage).unwrap();
             let store = Directory::open(directory.path()).unwrap();
             assert_eq!(store.log_size(PLACE).unwrap(), LogSize { bytes: 15, lines: 2 });
-            assert_eq!(text(&store.read_log(PLACE, 1, None).unwrap()), "- b\n");
+            assert_eq!(text(&store.read_log(PLACE, 1, None, ALL).unwrap()), "- b\n");
         }
         let store = Directory::open(directory.path()).unwrap();
         assert_eq!(store.append_log(PLACE, 15, b"ished\n").unwrap().lines, 3);
-        assert_eq!(text(&store.read_log(PLACE, 2, None).unwrap()), "- unfinished\n");
+        assert_eq!(text(&store.read_log(PLACE, 2, None, ALL).unwrap()), "- unfinished\n");
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(super) fn rebuild(log: &Path, index: &Path) -> io::Result<LogSize> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(LogSize::default()),
         Err(error) => return Err(error),
     };
-    let mut entries = Vec::new();
+    let mut entries = io::BufWriter::new(fs_err::File::create(index)?);
     let mut size = LogSize::default();
     let mut start = 0_u64;
     let mut buffer = vec![0; 1 << 16];
@@ -29,13 +29,13 @@ pub(super) fn rebuild(log: &Path, index: &Path) -> io::Result<LogSize> {
             break;
         }
         for end in newlines(&buffer[..count], size.bytes) {
-            entries.extend_from_slice(&start.to_le_bytes());
+            entries.write_all(&start.to_le_bytes())?;
             size.lines += 1;
             start = end;
         }
         size.bytes += count as u64;
     }
-    fs_err::write(index, entries)?;
+    entries.flush()?;
     Ok(size)
 }
 

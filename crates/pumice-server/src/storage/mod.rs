@@ -73,6 +73,12 @@ pub enum StoreError {
     /// The file is not what was announced.
     #[error("the bytes do not have the digest that was announced")]
     WrongDigest,
+    /// The job has ended: what it left stays as it is.
+    #[error("the job has ended, and nothing is added to it any more")]
+    Ended,
+    /// It is kept, and the server could not make use of it at the moment.
+    #[error("{0}")]
+    Unavailable(String),
     /// The disk, or whatever is behind.
     #[error("failed to store")]
     Io(#[from] io::Error),
@@ -95,8 +101,9 @@ pub trait Storage: Send + Sync {
     /// added survives a crash once this returns.
     fn append_log(&self, place: Place, offset: u64, bytes: &[u8]) -> Result<LogSize, StoreError>;
 
-    /// Whole lines from number `first` up to, not including, `end`.
-    fn read_log(&self, place: Place, first: u64, end: Option<u64>) -> io::Result<Vec<u8>>;
+    /// Whole lines from number `first` up to, not including, `end`: as many as fit in `limit` bytes. A first line that is longer
+    /// than that comes as far as it fits, and ends there.
+    fn read_log(&self, place: Place, first: u64, end: Option<u64>, limit: usize) -> io::Result<Vec<u8>>;
 
     /// Bytes of a log from number `offset` on, at most `limit`.
     fn read_log_bytes(&self, place: Place, offset: u64, limit: usize) -> io::Result<Vec<u8>>;

@@ -12,7 +12,12 @@ use pumice_api::{Problem, ProblemCode};
 use pumice_db::Worker;
 use serde::Serialize;
 
-use crate::{app::Shared, lab::workers, refusal::Refusal, storage::StoreError};
+use crate::{
+    app::Shared,
+    lab::workers,
+    refusal::{Refusal, is_full},
+    storage::StoreError,
+};
 
 /// A refusal.
 #[derive(Debug)]
@@ -48,8 +53,10 @@ pub(super) fn not_stored(error: &StoreError) -> Refused {
     let code = match error {
         StoreError::Gap { .. } => ProblemCode::OffsetGap,
         StoreError::WrongDigest => ProblemCode::DigestMismatch,
+        StoreError::Ended => ProblemCode::Conflict,
+        StoreError::Unavailable(_) => ProblemCode::Unavailable,
         StoreError::Io(error) if error.kind() == std::io::ErrorKind::FileTooLarge => ProblemCode::Invalid,
-        StoreError::Io(error) if error.kind() == std::io::ErrorKind::StorageFull => ProblemCode::Unavailable,
+        StoreError::Io(error) if is_full(error) => ProblemCode::Unavailable,
         StoreError::Io(_) => ProblemCode::Internal,
     };
     let mut problem = Problem::new(code, crate::refusal::with_sources(error));
@@ -102,7 +109,7 @@ impl FromRequestParts<Arc<Shared>> for AsWorker {
         let unknown = || Refused::new(ProblemCode::Unauthenticated, "the token is not that of a worker");
         // The secret has no dot; a name may.
         let (hostname, secret) = shown.rsplit_once('.').ok_or_else(unknown)?;
-        let worker = shared.database.read().await?.worker(hostname).await?;
+        let worker = shared.known_workers.find(shared, hostname).await?;
         worker.filter(|worker| workers::token_fits(shared, worker, secret)).map(Self).ok_or_else(unknown)
     }
 }

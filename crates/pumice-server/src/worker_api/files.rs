@@ -15,7 +15,12 @@ use super::{
     answer::{Answer, AsWorker, Refused, not_stored},
     job::{OfFence, lent},
 };
-use crate::{app::Shared, refusal::Refusal, results, storage::FileAim};
+use crate::{
+    app::Shared,
+    refusal::Refusal,
+    results,
+    storage::{FileAim, StoreError},
+};
 
 pub(super) async fn log_position(
     State(shared): State<Arc<Shared>>,
@@ -86,6 +91,9 @@ pub(super) async fn append_file(
         sha256: query.sha256.ok_or_else(|| missing("sha256"))?,
     };
     let offset = query.offset.ok_or_else(|| missing("offset"))?;
+    if job.is_finished() {
+        return Err(not_stored(&StoreError::Ended));
+    }
     let (storage, place, name) = (Arc::clone(&shared.storage), results::place(&job), file_name(&name)?);
     let stored =
         tokio::task::spawn_blocking(move || storage.append_file(place, &name, &aim, offset, &bytes)).await;

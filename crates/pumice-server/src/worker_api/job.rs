@@ -109,7 +109,7 @@ pub(super) async fn finish(
     }
     let place = results::place(&job);
     let unfinished = |message: String| Refused::new(ProblemCode::Unfinished, message);
-    let size = results::size(&shared, place).await?;
+    let size = results::settle(&shared, &job).await?;
     if size.bytes < finish.log_bytes {
         return Err(unfinished(format!("the log has {} of {} bytes", size.bytes, finish.log_bytes)));
     }

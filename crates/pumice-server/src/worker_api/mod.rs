@@ -6,10 +6,12 @@ mod channel;
 mod files;
 mod group;
 mod job;
+mod known;
 mod people;
 mod routes;
 mod session;
 mod uploads;
 
 pub(crate) use channel::Channels;
+pub(crate) use known::KnownWorkers;
 pub(crate) use routes::routes;

@@ -101,27 +101,18 @@ pub(super) async fn session(
     }))
 }
 
-/// A poll is noted in the database at most this often.
-const PING_NOTED_EVERY: Duration = Duration::from_secs(15);
-
-/// Takes what the worker says it has, and answers what it should do; waits for that if the worker lets it.
+/// Takes what the worker says it has, and answers what it should do; waits for that if the worker lets it. A worker does not lose
+/// its jobs because the database is slow: then it is told nothing but that it may go on.
 pub(super) async fn poll(
     State(shared): State<Arc<Shared>>,
     AsWorker(worker): AsWorker,
     Json(poll): Json<Poll>,
 ) -> Answer<Orders> {
     let name = WorkerName(worker.hostname.clone());
-    check_epoch(&shared, &name, poll.epoch).await?;
     let bell = shared.scheduler.bell(name.as_str());
     // Older polls of this worker answer at once: a newer one has come.
     bell.notify_waiters();
-    let now = shared.clock.now();
-    if now.since(worker.last_ping) >= PING_NOTED_EVERY {
-        let mut writer = shared.database.write().await?;
-        let version = worker.version.clone().unwrap_or_default();
-        writer.ping_worker(name.as_str(), WorkerState::Online, &version, None, now).await?;
-        writer.commit().await?;
-    }
+    shared.known_workers.note_ping(&shared, worker);
     let event = Event::WorkerPolled {
         worker: name.clone(),
         epoch: poll.epoch,
@@ -129,31 +120,52 @@ pub(super) async fn poll(
         held: poll.held.clone(),
         not_ready: poll.not_ready.clone(),
     };
-    shared.scheduler.tell(event).await?;
-    let wait = Duration::from_millis(poll.wait_ms).min(hold(&shared));
-    let deadline = tokio::time::Instant::now() + wait;
-    loop {
-        let rung = bell.notified();
-        tokio::pin!(rung);
-        // Listening begins before looking, so that nothing falls between.
-        rung.as_mut().enable();
-        let (asked, held) = (name.clone(), poll.held.clone());
-        let mut orders = shared.scheduler.look(move |lab| lab.orders(&asked, &held)).await?;
-        orders.channels = shared.channels.to_open(&name, &poll.held);
-        if has_news(&orders, &poll) || tokio::time::Instant::now() >= deadline {
-            return Ok(Json(orders));
-        }
-        tokio::select! {
-            () = rung => {
-                let (asked, held) = (name.clone(), poll.held.clone());
-                let mut orders = shared.scheduler.look(move |lab| lab.orders(&asked, &held)).await?;
-                orders.channels = shared.channels.to_open(&name, &poll.held);
-                return Ok(Json(orders));
-            }
-            () = tokio::time::sleep_until(deadline) => {}
-            () = shared.stopping() => return Ok(Json(orders)),
-        }
+    let now = tokio::time::Instant::now();
+    let deadline = now + Duration::from_millis(poll.wait_ms).min(hold(&shared));
+    let patience = hold(&shared).min(shared.config.policy.lease / 6);
+    let told = tokio::time::timeout_at(now + patience, shared.scheduler.poll(event)).await;
+    let Ok(told) = told else { return renewed(&shared, name, &poll).await };
+    let stale = || Refused::new(ProblemCode::StaleSession, "the session was replaced by a newer one");
+    if !told? {
+        return Err(stale());
     }
+    let rung = bell.notified();
+    tokio::pin!(rung);
+    // Listening begins before looking, so that nothing falls between.
+    rung.as_mut().enable();
+    let orders = present_orders(&shared, &name, &poll).await?;
+    if has_news(&orders, &poll) {
+        return Ok(Json(orders));
+    }
+    tokio::select! {
+        // Rung for news, or by a newer poll: either way this one has waited enough.
+        () = rung => present_orders(&shared, &name, &poll).await.map(Json),
+        () = tokio::time::sleep_until(deadline) => Ok(Json(orders)),
+        () = shared.stopping() => Ok(Json(orders)),
+    }
+}
+
+/// What the worker should do now. A database that is slow holds back what is new; the next poll brings it.
+async fn present_orders(shared: &Shared, name: &WorkerName, poll: &Poll) -> Result<Orders, Refused> {
+    let (asked, held) = (name.clone(), poll.held.clone());
+    let look = shared.scheduler.look(move |lab| lab.orders(&asked, &held));
+    let mut orders = match tokio::time::timeout(LOOK, look).await {
+        Ok(orders) => orders?,
+        Err(_) => Orders::default(),
+    };
+    orders.channels = shared.channels.to_open(name, &poll.held);
+    Ok(orders)
+}
+
+/// How long a poll that was woken looks for what is new.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The answer to a worker while the database takes nothing: its leases go on, and there is nothing new.
+async fn renewed(shared: &Shared, name: WorkerName, poll: &Poll) -> Answer<Orders> {
+    if shared.scheduler.renew(name, poll.epoch, poll.held.clone()).await? {
+        return Ok(Json(Orders::default()));
+    }
+    Err(Refused::new(ProblemCode::Unavailable, "the server cannot use its database at the moment"))
 }
 
 /// Whether there is something to do that the worker does not do already.

@@ -57,7 +57,7 @@ impl Lab {
                 let token = app.first_admin("admin").await.unwrap().unwrap_or_default();
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
                 sender.send((listener.local_addr().unwrap(), token, app.stopper())).unwrap();
-                app.serve(listener).await.unwrap();
+                app.serve(listener).await;
             });
         });
         let (address, token, stopper) = receiver.recv().unwrap();
@@ -112,6 +112,14 @@ impl Lab {
             }
         }
         found
+    }
+
+    /// Adds to a file below the state directory, as a server that was killed at once afterwards would have left it.
+    pub(crate) fn append(&self, name: &str, bytes: &[u8]) {
+        let path = self.state.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+        std::io::Write::write_all(&mut file, bytes).unwrap();
     }
 
     /// A worker `worker1` with a good device `virtual01`; answers the worker's token.

@@ -9,27 +9,27 @@ use serde_json::{Value, json};
 
 use crate::lab::Lab;
 
-struct Worker<'l> {
-    lab: &'l Lab,
-    token: String,
+pub(crate) struct Worker<'l> {
+    pub(crate) lab: &'l Lab,
+    pub(crate) token: String,
 }
 
 impl Worker<'_> {
-    fn ask(&self, method: &str, path: &str, body: &[u8]) -> (u16, Value) {
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &[u8]) -> (u16, Value) {
         let authorization = format!("Bearer {}", self.token);
         let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
         let (status, text) = self.lab.send(method, &format!("/api/worker/v1/{path}"), &headers, body);
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
-    fn post(&self, path: &str, body: &Value) -> Value {
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Value {
         let (status, answer) = self.ask("POST", path, body.to_string().as_bytes());
         assert_eq!(status, 200, "{path}: {answer}");
         answer
     }
 }
 
-fn hello(session: &str) -> Value {
+pub(crate) fn hello(session: &str) -> Value {
     json!({
         "session": session, "protocol": 1, "version": "0.1.0",
         "host": {"hostname": "h", "architecture": "x86_64", "cores": 4, "memory_mib": 4096},
@@ -37,7 +37,7 @@ fn hello(session: &str) -> Value {
     })
 }
 
-fn joined(lab: &Lab) -> Worker<'_> {
+pub(crate) fn joined(lab: &Lab) -> Worker<'_> {
     let registered = Worker { lab, token: lab.token.clone() }.post("register", &json!({"name": "w.1"}));
     Worker { lab, token: registered["token"].as_str().unwrap().to_owned() }
 }

@@ -196,7 +196,7 @@ impl Task {
                 // A second keeper gives way to the first, which is then the one to wait for.
                 keeper = if self.directory.exit().is_none() { Keeper::adopt(&self.directory) } else { None };
             } else if woken.written {
-                wait.until(Some(running), &self.control.bell, false, GATHER);
+                wait.gather(running, &self.control.bell, GATHER);
             }
         }
         if self.control.kill.is_up() {

@@ -5,6 +5,7 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use fs_err as fs;
@@ -69,6 +70,15 @@ pub(crate) struct Lease {
     pub(crate) kill_ms: u64,
     pub(crate) boot_id: String,
 }
+
+/// The length of `lease.json`, in bytes, filled up with blanks: so that it can be written over in place.
+const LEASE_BYTES: usize = 256;
+
+/// How often a lease is looked at that cannot be read.
+const LEASE_LOOKS: usize = 4;
+
+/// What the end of a job needs on a full disk, in bytes: its outcome, and the keeper's last word.
+const ROOM_BYTES: u64 = 64 << 10;
 
 /// How long before the end of a lease everything of the job is killed.
 const KILL_EARLY_MS: u64 = 3_000;
@@ -139,6 +149,7 @@ impl Directory {
         let directory = Self::of(state, job);
         private_directory(&state.join("jobs"))?;
         fs::create_dir_all(directory.output())?;
+        directory.keep_room()?;
         directory.set_lease(lease)?;
         write_json(&directory.offer(), &Offer { job: job.job, fence: job.fence })?;
         Ok(directory)
@@ -191,11 +202,49 @@ impl Directory {
     }
 
     pub(crate) fn lease(&self) -> Option<Lease> {
-        read_json(&self.file("lease.json"))
+        let path = self.file("lease.json");
+        // One that is just being written over in place is whole a moment later.
+        for _ in 0..LEASE_LOOKS {
+            let lease = read_json(&path);
+            if lease.is_some() || !path.exists() {
+                return lease;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        None
     }
 
+    /// Writes a lease down. Where there is no room for another file, the one that is there is written over: a disk that is
+    /// full must not cost the job its lease.
     pub(crate) fn set_lease(&self, lease: &Lease) -> Result<(), JobDirError> {
-        write_json(&self.file("lease.json"), lease)
+        let path = self.file("lease.json");
+        let mut bytes = serde_json::to_vec(lease).map_err(io::Error::from)?;
+        bytes.resize(bytes.len().max(LEASE_BYTES), b' ');
+        match write_whole(&path, &bytes) {
+            Err(error) if error.root_cause() == Cause::DiskFull && path.exists() => {
+                let file = fs::OpenOptions::new().write(true).open(&path)?;
+                std::os::unix::fs::FileExt::write_all_at(file.file(), &bytes, 0)?;
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Keeps room for the end of the job, should the disk be full by then.
+    fn keep_room(&self) -> io::Result<()> {
+        let room = fs::OpenOptions::new().create(true).write(true).truncate(false).open(self.file("room"))?;
+        let flags = rustix::fs::FallocateFlags::empty();
+        match rustix::fs::fallocate(room.file(), flags, 0, ROOM_BYTES) {
+            // A file system without it keeps no room; nothing else depends on it.
+            Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
+            kept => Ok(kept?),
+        }
+    }
+
+    /// Gives that room back, for what is written next.
+    pub(crate) fn give_room(&self) {
+        // It may have been given already.
+        drop(std::fs::remove_file(self.file("room")));
     }
 
     /// Where a node of a MultiNode job says what it says to the others; `None` for a job that is none.
@@ -235,10 +284,17 @@ pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
 /// Writes a small file whole: it is there as it was or as it shall be. It is not forced to the disk: a power cut that
 /// loses it ends the job, too.
 pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), JobDirError> {
-    let bytes = serde_json::to_vec(value).map_err(io::Error::from)?;
+    write_whole(path, &serde_json::to_vec(value).map_err(io::Error::from)?)
+}
+
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), JobDirError> {
     let beside = path.with_extension("new");
-    let mut file = fs::File::create(&beside)?;
-    file.write_all(&bytes)?;
+    let written = fs::File::create(&beside).and_then(|mut file| file.write_all(bytes));
+    if let Err(error) = written {
+        // What there is of it would only take room.
+        drop(std::fs::remove_file(&beside));
+        return Err(error.into());
+    }
     fs::rename(&beside, path)?;
     Ok(())
 }

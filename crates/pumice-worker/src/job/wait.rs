@@ -79,6 +79,13 @@ impl Wait {
         woken
     }
 
+    /// Lets more lines come, for `time`. Who rings meanwhile ends that, and is heard by the next wait.
+    pub(crate) fn gather(&self, keeper: &Keeper, bell: &Bell, time: Duration) {
+        if self.until(Some(keeper), bell, false, time).rang {
+            bell.ring();
+        }
+    }
+
     fn forget_writes(&self) {
         let Some(watch) = &self.writes else { return };
         let mut buffer = [0_u8; 4096];

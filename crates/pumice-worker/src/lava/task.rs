@@ -144,7 +144,7 @@ impl Running {
                 let directory = &self.task.directory;
                 keeper = if directory.exit().is_none() { Keeper::adopt(directory) } else { None };
             } else if woken.written {
-                wait.until(Some(running), &self.control.bell, false, self.task.config.log_interval);
+                wait.gather(running, &self.control.bell, self.task.config.log_interval);
             }
         }
         Ok(job_result(&self.task.directory))

@@ -221,6 +221,9 @@ pub(crate) struct WorkerArgs {
     /// Certificates to trust instead of those of the public authorities, PEM
     #[arg(long, value_name = "FILE", env = "PUMICE_CA_CERT")]
     pub(crate) ca_cert: Option<PathBuf>,
+    /// Take no new job while less than this is free where it keeps its jobs, for example `512MiB`
+    #[arg(long, value_name = "SIZE", default_value = "2GiB", conflicts_with = "lava_server")]
+    pub(crate) least_free: ByteSize,
     /// Allow `http://` to other hosts: the token travels in the clear
     #[arg(long)]
     pub(crate) plain_http: bool,

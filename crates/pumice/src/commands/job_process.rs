@@ -40,7 +40,15 @@ pub(crate) fn main(directory: &Path, server: &JobServer) -> ExitCode {
             Outcome::incomplete(failure)
         }
     };
-    match write(&args.output_dir, &outcome) {
+    let written = write(&args.output_dir, &outcome).or_else(|error| {
+        if error.kind() != std::io::ErrorKind::StorageFull {
+            return Err(error);
+        }
+        // The worker has kept room for this. Where it did not, the second try fails as the first.
+        drop(fs::remove_file(directory.join("room")));
+        write(&args.output_dir, &outcome)
+    });
+    match written {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             print_error(&format!("cannot write the outcome: {error}"));

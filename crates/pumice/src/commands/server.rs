@@ -30,11 +30,10 @@ fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
             signals.next().await;
             stopper.stop();
         });
-        let served = match tls {
+        match tls {
             Some(tls) => server.app.serve_tls(server.listener, tls).await,
             None => server.app.serve(server.listener).await,
-        };
-        served.map_err(|error| host_refused("the server ended", &error))?;
+        }
         Ok(Exit::Success)
     })
 }

@@ -38,7 +38,7 @@ fn up(args: &UpArgs) -> Result<Exit, Failure> {
         let mut working = tokio::task::spawn_blocking(move || agent.run());
         let early = tokio::select! {
             _ = signals.next() => None,
-            ended = &mut serving => Some(ended.map(|ended| ended.map_err(|error| host_refused("the server ended", &error)))),
+            ended = &mut serving => Some(ended.map(Ok)),
             ended = &mut working => Some(ended.map(|ended| ended.map_err(|error| error.failure()))),
         };
         if let Some(ended) = early {
@@ -51,9 +51,8 @@ fn up(args: &UpArgs) -> Result<Exit, Failure> {
         stop.stop(StopMode::Kill);
         let worked = working.await.map_err(|error| host_refused("the worker broke", &error))?;
         stopper.stop();
-        let served = serving.await.map_err(|error| host_refused("the server broke", &error))?;
+        serving.await.map_err(|error| host_refused("the server broke", &error))?;
         worked.map_err(|error| error.failure())?;
-        served.map_err(|error| host_refused("the server ended", &error))?;
         Ok(Exit::Success)
     })
 }

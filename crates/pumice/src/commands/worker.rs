@@ -43,7 +43,8 @@ fn work(args: &WorkerArgs) -> Result<Exit, Failure> {
     // A job's process has another working directory.
     let ca_cert = args.ca_cert.as_ref().map(std::path::absolute).transpose();
     let ca_cert = ca_cert.map_err(|error| host_refused("cannot use the certificates", &error))?;
-    let config = lab::worker_config(name, state, host, lab::job_arguments(url, ca_cert.as_deref()));
+    let mut config = lab::worker_config(name, state, host, lab::job_arguments(url, ca_cert.as_deref()));
+    config.least_free = args.least_free;
     let (agent, stop) = Agent::new(config, client).map_err(|error| error.failure())?;
     until_signal(move || agent.run(), move |mode| stop.stop(mode))
 }

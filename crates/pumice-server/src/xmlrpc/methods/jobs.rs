@@ -198,7 +198,12 @@ pub(in super::super) async fn logs(call: Call) -> Answer {
     let job = jobs::find(&mut reader, &call.who, &name).await?;
     drop(reader);
     let end = end.and_then(|end| u64::try_from(end).ok());
-    let text = results::read_lines(&call.shared, results::place(&job), first, end).await?;
+    let place = results::place(&job);
+    let text = results::read_lines(&call.shared, place, first, end, results::PIECE_BYTES).await?;
+    let lines = results::size(&call.shared, place).await.map_err(Refusal::from)?.lines;
+    let reached = first.saturating_add(text.lines().count() as u64);
+    // A log too long for one answer goes on: clients ask again, from the line behind, until it is said to be finished.
+    let is_whole = reached >= end.unwrap_or(lines).min(lines);
     let text = if text.is_empty() { "[]".to_owned() } else { text };
-    Ok(Value::Array(vec![Value::Bool(job.is_finished()), Value::Binary(text.into_bytes())]))
+    Ok(Value::Array(vec![Value::Bool(job.is_finished() && is_whole), Value::Binary(text.into_bytes())]))
 }
