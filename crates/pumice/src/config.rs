@@ -245,12 +245,16 @@ mod tests {
         let far = of("http://10.0.0.1:8000/lab");
         let closed = read("").downloads(&far);
         assert!(!(closed.is_address_allowed)(private));
-        assert_eq!((closed.readable, closed.allowed_servers), (Some(Vec::new()), vec!["10.0.0.1:8000".to_owned()]));
+        assert_eq!(
+            (closed.readable, closed.allowed_servers),
+            (Some(Vec::new()), vec!["10.0.0.1:8000".to_owned()])
+        );
         let text = "[downloads]\nfiles = ['/no/such/directory', '/']\nprivate_addresses = true\n";
         let allowed = read(text).downloads(&far);
         assert!((allowed.is_address_allowed)(private));
         assert_eq!(allowed.readable, Some(vec!["/".into()]));
-        let narrowed = read("[downloads]\nfiles = []\nprivate_addresses = false\n").downloads(&of("http://[::1]:80"));
+        let narrowed =
+            read("[downloads]\nfiles = []\nprivate_addresses = false\n").downloads(&of("http://[::1]:80"));
         assert!(!(narrowed.is_address_allowed)(private) && narrowed.readable == Some(Vec::new()));
     }
 }
