@@ -344,7 +344,7 @@ mod tests {
             pattern: r"(?P<NAME>\S+): Listening on port (?P<PORT>\d+)".to_owned(),
             telnet: true,
             raw: Vec::new(),
-            within: std::time::Duration::from_secs(1),
+            within: Duration::from_secs(1),
         });
         launch.rules = vec![OutputRule {
             pattern: "^ERROR".to_owned(),
