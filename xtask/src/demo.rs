@@ -9,6 +9,7 @@ use crate::{
     guests::{self, Freshness},
     library_tests,
     program::{self, command},
+    setup,
     workspace::{root, say, target},
 };
 
@@ -17,6 +18,7 @@ const JOBS: [(&str, &str); 3] = [("cortex-a15", "qemu"), ("arm64-virt", "qemu"),
 
 /// Sets up, builds, and runs the jobs in `demo/`, each to its own directory.
 pub(crate) fn run() -> Result<()> {
+    setup::programs()?;
     guests::run(Freshness::AsTheyAre)?;
     say("building pumice");
     let build = ["build", "--release", "--locked", "--package", "pumice", "--package", "model-standin"];

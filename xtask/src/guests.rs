@@ -22,7 +22,6 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     apt::Apt,
     program::{self, command},
-    setup,
     workspace::{self, say},
 };
 
@@ -80,7 +79,6 @@ const GUESTS: [Guest; 3] = [
 
 /// Makes the guests that are missing or made by another recipe.
 pub(crate) fn run(freshness: Freshness) -> Result<()> {
-    setup::run()?;
     let host = program::read(&mut command("dpkg", ["--print-architecture"]))?;
     for guest in &GUESTS {
         if guest.hosts.is_some_and(|hosts| !hosts.contains(&host.trim())) {

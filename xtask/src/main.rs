@@ -35,9 +35,9 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments.as_slice() {
         ["setup"] => setup::run(),
-        ["guests"] => guests::run(guests::Freshness::AsTheyAre),
-        ["guests", "--update"] => guests::run(guests::Freshness::Newest),
-        ["tests"] => setup::run().and_then(|()| library_tests::run()),
+        ["guests"] => setup::programs().and_then(|()| guests::run(guests::Freshness::AsTheyAre)),
+        ["guests", "--update"] => setup::programs().and_then(|()| guests::run(guests::Freshness::Newest)),
+        ["tests"] => setup::programs().and_then(|()| library_tests::run()),
         ["test"] => test::run(),
         ["demo"] => demo::run(),
         ["s3"] => s3::run(),

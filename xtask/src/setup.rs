@@ -197,9 +197,9 @@ const TOOLS: &[Tool] = &[
     Tool { programs: &["c++"], packages: &["g++"], purpose: "compiles the engine of the fuzzer", proof: &[] },
 ];
 
-/// Installs what is missing: as root at once, else by saying the one line to type.
+/// Installs what the tests need and is missing.
 pub(crate) fn run() -> Result<()> {
-    packages()?;
+    programs()?;
     test_runner();
     fuzzer();
     python_programs()?;
@@ -207,7 +207,8 @@ pub(crate) fn run() -> Result<()> {
     lava::server()
 }
 
-fn packages() -> Result<()> {
+/// Installs the system's programs that are missing: as root at once, else by saying the one line to type.
+pub(crate) fn programs() -> Result<()> {
     let missing: Vec<&Tool> = TOOLS.iter().filter(|tool| !is_here(tool)).collect();
     if missing.is_empty() {
         say("set-up: all programs are here");

@@ -14,6 +14,7 @@ use crate::{
 
 /// Cheap checks first; the test runner last, so that its summary is the last thing printed.
 pub(crate) fn run() -> Result<()> {
+    setup::run()?;
     guests::run(Freshness::AsTheyAre)?;
     say("format");
     program::run(&mut command("cargo", ["fmt", "--all", "--check"]))?;

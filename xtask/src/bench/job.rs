@@ -18,6 +18,7 @@ use super::{
 use crate::{
     guests::{self, Freshness},
     program::command,
+    setup,
     workspace::{root, say, target},
 };
 
@@ -38,6 +39,7 @@ struct Ours {
 
 /// Runs both in turns and prints medians.
 pub(super) fn run() -> Result<()> {
+    setup::programs()?;
     guests::run(Freshness::AsTheyAre)?;
     let bench = Bench::new(program()?)?;
     let guest = |file: &str| target().join("guests/arm64").join(file).to_string_lossy().into_owned();
