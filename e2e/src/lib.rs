@@ -11,6 +11,7 @@
 )]
 
 mod engine;
+mod enter;
 mod guest;
 mod job;
 mod lava_server;

@@ -9,7 +9,7 @@ use std::{
 
 use fs_err as fs;
 
-use crate::{Missing, Running, Sandbox, program};
+use crate::{Missing, Running, Sandbox, enter::entered, program};
 
 /// The names of the programs that make namespaces: util-linux and iproute2.
 const TOOLS: [&str; 3] = ["unshare", "nsenter", "ip"];
@@ -92,20 +92,7 @@ impl Network {
 
     /// `command`, on that machine.
     pub fn on(&self, machine: u8, command: &Command) -> Command {
-        let mut there = Command::new(&self.nsenter);
-        let holder = self.rooms[usize::from(machine)].holder.id().to_string();
-        there.args(["--net", "--target", &holder, "--"]).arg(command.get_program()).args(command.get_args());
-        for (name, value) in command.get_envs() {
-            match value {
-                Some(value) => there.env(name, value),
-                None => there.env_remove(name),
-            };
-        }
-        if let Some(directory) = command.get_current_dir() {
-            there.current_dir(directory);
-        }
-        there.stdin(Stdio::null());
-        there
+        entered(&self.nsenter, "--net", &self.rooms[usize::from(machine)].holder, command)
     }
 
     fn ip<const N: usize>(&self, machine: u8, words: [&str; N]) {

@@ -9,7 +9,7 @@ use std::{
 
 use fs_err as fs;
 
-use crate::{Missing, Running, Sandbox, program};
+use crate::{Missing, Running, Sandbox, enter::entered, program};
 
 /// How long the disk may take to be there.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -64,23 +64,7 @@ impl SmallDisk {
 
     /// `command`, for which the disk is there.
     pub fn under(&self, command: &Command) -> Command {
-        let mut there = Command::new(&self.nsenter);
-        let holder = self.holder.id().to_string();
-        there
-            .args(["--mount", "--target", &holder, "--"])
-            .arg(command.get_program())
-            .args(command.get_args());
-        for (name, value) in command.get_envs() {
-            match value {
-                Some(value) => there.env(name, value),
-                None => there.env_remove(name),
-            };
-        }
-        if let Some(directory) = command.get_current_dir() {
-            there.current_dir(directory);
-        }
-        there.stdin(Stdio::null());
-        there
+        entered(&self.nsenter, "--mount", &self.holder, command)
     }
 
     /// Takes all the room there is.
