@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     sync::{Notify, broadcast, mpsc, oneshot},
     time::sleep_until,
 };
@@ -16,13 +16,6 @@ use crate::{connection::Connection, engine::Engine, recorder::Recorder, scanner:
 
 /// One read takes at most this much.
 const CHUNK_BYTES: usize = 64 * 1024;
-
-/// A serial port hands over a byte at a time, and each read costs a wake-up and a record in the transcript. After one that
-/// brought less than this the console rests, so that the next brings more.
-const DRIP_BYTES: usize = 128;
-
-/// How long it rests. Nobody at the other end notices.
-const REST: Duration = Duration::from_millis(1);
 
 /// What the task and the handles share.
 #[derive(Debug)]
@@ -100,15 +93,13 @@ pub(crate) async fn run(
     let mut typing: Option<Typing> = None;
     let mut last = Instant::now();
     let mut has_handles = true;
-    let mut rested = last;
     let ended = loop {
         let wants_pause = shared.engine().wants_pause();
         tokio::select! {
-            read = rest_and_read(rested, reader.as_mut(), &mut buffer) => match read {
+            read = reader.read(&mut buffer) => match read {
                 Ok(0) => break None,
                 Ok(count) => {
                     last = Instant::now();
-                    rested = if count < DRIP_BYTES { last + REST } else { last };
                     if take(&shared, recorder.as_mut(), &buffer[..count], last) {
                         // Who was waiting goes first, so that what comes next finds the next wait.
                         tokio::task::yield_now().await;
@@ -134,18 +125,6 @@ pub(crate) async fn run(
         }
     };
     finish(&shared, recorder.as_mut(), ended);
-}
-
-/// Reads, but not before `rested`. Cancel-safe, as `read` is.
-async fn rest_and_read(
-    rested: Instant,
-    mut reader: impl AsyncRead + Unpin,
-    buffer: &mut [u8],
-) -> io::Result<usize> {
-    if rested > Instant::now() {
-        sleep_until(rested.into()).await;
-    }
-    reader.read(buffer).await
 }
 
 /// Records what came, then looks at it. Returns whether somebody met something.
