@@ -18,7 +18,7 @@ use minijinja::{
 };
 use minijinja_contrib::pycompat::unknown_method_callback;
 use pumice_types::{Code, Diagnostic, Diagnostics, Name, Sources};
-use pumice_yaml::Map;
+use pumice_yaml::{Entry, Map};
 
 use self::context::TrackedContext;
 pub use self::{
@@ -138,9 +138,11 @@ impl DeviceTypes {
     }
 }
 
-/// A warning for each key of the context that no template looked at.
+/// A warning for each key of the context that no template looked at. What asks to do without something is granted
+/// wherever nobody looks.
 fn unread(context: &Map, read: &BTreeSet<String>) -> impl Iterator<Item = Diagnostic> {
-    context.iter().filter(|entry| !read.contains(&entry.key)).map(|entry| {
+    let is_unread = |entry: &&Entry| !read.contains(&entry.key) && entry.key != "no_kvm";
+    context.iter().filter(is_unread).map(|entry| {
         let message =
             format!("the device's templates do not read `context.{}`, so it changes nothing", entry.key);
         Diagnostic::warning(UNREAD_CONTEXT, entry.key_span, message)

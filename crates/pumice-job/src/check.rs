@@ -179,7 +179,7 @@ impl Checker<'_> {
             };
         } else if let (Shape::Whole(..) | Shape::Seconds | Shape::Boolean, Value::String(text)) =
             (shape, &node.value)
-            && text.parse::<f64>().is_ok()
+            && text.bytes().all(|byte| byte.is_ascii_digit())
         {
             diagnostic = diagnostic.help("remove the quotes").suggest(Some(text.clone()));
         }

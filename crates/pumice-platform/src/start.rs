@@ -168,13 +168,18 @@ impl Machine {
             biased;
             failure = machine.output.failed() => Err(StartError::Failed(failure)),
             connected = connected => connected,
-            exit = machine.child.wait() => {
-                // The last of its output says why.
-                machine.output.ended().await;
-                let subject = machine.launch.subject();
-                let what = format!("{subject} ended before its consoles were there: it {}", exit.status);
-                Err(StartError::Failed(machine.output.failure_of(Cause::SimulatorExited, &what)))
+            exit = machine.child.wait() => Err(Box::pin(ended_early(&machine, exit)).await),
+        };
+        // A connection that broke is often the first that is seen of the end of a simulator, which says more.
+        let control = match control {
+            Err(error @ (StartError::Control(_) | StartError::Console { .. })) => {
+                let seen = Box::pin(tokio::time::timeout(END_PATIENCE, machine.child.wait())).await;
+                Err(match seen {
+                    Ok(exit) => Box::pin(ended_early(&machine, exit)).await,
+                    Err(_) => error,
+                })
             }
+            other => other,
         };
         match control {
             Ok(control) => {
@@ -187,6 +192,17 @@ impl Machine {
             }
         }
     }
+}
+
+/// How long after a broken connection the end of a simulator is waited for.
+const END_PATIENCE: Duration = Duration::from_millis(500);
+
+/// A simulator that ended before it could be used: the last of its output says why.
+async fn ended_early(machine: &Machine, exit: pumice_process::Exit) -> StartError {
+    machine.output.ended().await;
+    let subject = machine.launch.subject();
+    let what = format!("{subject} ended before its consoles were there: it {}", exit.status);
+    StartError::Failed(machine.output.failure_of(Cause::SimulatorExited, &what))
 }
 
 fn made(path: &Path, source: io::Error) -> StartError {

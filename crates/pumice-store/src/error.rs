@@ -241,6 +241,9 @@ impl Blame for FetchError {
             },
             Self::Refused { status: 401 | 403, .. } => "give what the server wants in `headers`",
             Self::Refused { status: 404 | 410, .. } => "correct the URL in the job",
+            Self::File { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                "correct the path in the job; it is looked for on the host that runs the job"
+            }
             Self::AddressForbidden { .. } | Self::FileForbidden(_) => {
                 "use a place that jobs may read, or ask the operator of the lab to allow this one"
             }

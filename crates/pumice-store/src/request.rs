@@ -115,9 +115,9 @@ pub type AddressPolicy = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
 /// What the operator allows, and how patient we are. The default is that of a job run by hand.
 #[derive(Clone)]
 pub struct Policy {
-    /// Asked for every address a name resolves to, also after a redirect. With a proxy it is the proxy that
-    /// connects, and the proxy's address that is asked for.
-    pub is_address_allowed: AddressPolicy,
+    /// Asked for every address a name resolves to, also after a redirect; all are allowed without. With a proxy it is the
+    /// proxy that connects, and the proxy's address that is asked for.
+    pub is_address_allowed: Option<AddressPolicy>,
     /// Web servers that are allowed whatever their address: the lab's own. Host and perhaps port, as in a URL.
     pub allowed_servers: Vec<String>,
     /// Directories of the host from which `file` URLs may be read; `None` for all of them.
@@ -139,7 +139,7 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self {
-            is_address_allowed: Arc::new(|_| true),
+            is_address_allowed: None,
             allowed_servers: Vec::new(),
             readable: None,
             redirects: 10,

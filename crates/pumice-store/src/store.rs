@@ -3,8 +3,8 @@
 use std::{io::Read, path::Path, time::SystemTime};
 
 use crate::{
-    Artifact, Control, Digest, FetchError, Lease, Policy, Prune, Pruned, Request, StoreError, Usage, View,
-    ViewError, Viewed, fetch,
+    Artifact, Control, Digest, FetchError, Lease, Policy, Prune, Pruned, Request, Route, StoreError, Usage,
+    View, ViewError, Viewed, fetch,
     layout::{Layout, digests_in},
     object, prune, staging, view,
 };
@@ -42,6 +42,14 @@ impl Store {
     /// own. Two jobs that want the same file at once fetch it once.
     pub fn fetch(&self, request: &Request, control: &mut Control<'_>) -> Result<Artifact, FetchError> {
         fetch::fetch(&self.layout, &self.policy, request, control)
+    }
+
+    /// Whether and how git may reach the repository at `url`. May wait for a name to be resolved.
+    ///
+    /// # Errors
+    /// The URL is none, or the policy forbids the place.
+    pub fn repository(&self, url: &str) -> Result<Route, FetchError> {
+        fetch::route(&self.policy, url)
     }
 
     /// Leases an object the store has; `None` when it does not.

@@ -140,7 +140,7 @@ impl Bench<'_> {
             Check::KillLeavesNothing => self.kill_leaves_nothing().await,
             Check::DropLeavesNothing => self.drop_leaves_nothing().await,
             Check::EarlyExitIsExplained => self.early_exit_is_explained().await,
-            Check::TwoDoNotClash => self.two_do_not_clash().await,
+            Check::TwoDoNotClash => Box::pin(self.two_do_not_clash()).await,
         }
     }
 

@@ -324,14 +324,13 @@ impl Input {
     }
 
     fn text(&mut self, path: &Path) -> Option<String> {
-        match fs::read_to_string(path) {
-            Ok(text) => Some(text),
-            Err(error) => {
-                let message = format!("cannot read `{}`: {error}", path.display());
-                self.diagnostics.push(Diagnostic::error(UNREADABLE, None, message));
-                None
-            }
-        }
+        let message = match fs::read(path).map(String::from_utf8) {
+            Ok(Ok(text)) => return Some(text),
+            Ok(Err(error)) => format!("cannot read `{}`: {}", path.display(), not_text(&error)),
+            Err(error) => format!("cannot read `{}`: {error}", path.display()),
+        };
+        self.diagnostics.push(Diagnostic::error(UNREADABLE, None, message));
+        None
     }
 
     /// The device: a rendered one, a dictionary, or nothing but a type.
@@ -469,4 +468,32 @@ impl Input {
 /// Whether a file is a template, by its name.
 fn is_dictionary(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "jinja2")
+}
+
+/// Why bytes are no text, and where.
+fn not_text(error: &std::string::FromUtf8Error) -> String {
+    let bytes = error.as_bytes();
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return "it is UTF-16; save it as UTF-8".to_owned();
+    }
+    let good = String::from_utf8_lossy(&bytes[..error.utf8_error().valid_up_to()]);
+    let line = good.split('\n').count();
+    let column = good.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    let bad = bytes.get(good.len()).copied().unwrap_or_default();
+    format!("it is no UTF-8: the byte 0x{bad:02x} in line {line}, column {column}; save it as UTF-8")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_no_text_are_told_with_their_place() {
+        let check = |bytes: &[u8], expected: &str| {
+            assert_eq!(not_text(&String::from_utf8(bytes.to_vec()).unwrap_err()), expected);
+        };
+        let place = "it is no UTF-8: the byte 0xe9 in line 2, column 3; save it as UTF-8";
+        check(b"a: b\nc\xc3\xa9\xe9 d\n", place);
+        check(b"\xff\xfea\0", "it is UTF-16; save it as UTF-8");
+    }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use pumice_record::{
     LogLevel, LogRecord, Message,
-    export::{JobReport, summarise},
+    export::{JobReport, summarise, unfinished},
 };
 use pumice_run::{Progress, Sink};
 use pumice_types::{ByteSize, CaseResult, Failure, Verdict, clock};
@@ -166,6 +166,10 @@ pub(crate) fn show_summary(report: &JobReport, output_dir: &Path) {
         for suite in tests.iter().filter(|suite| !suite.failed.is_empty()) {
             print(&format!("failed in {}: {}", suite.name, suite.failed.join(", ")));
         }
+    }
+    for one in unfinished(&report.results) {
+        let reason = one.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        print(&format!("failed as a whole: {}{reason}", one.suite));
     }
     match report.verdict {
         Some(Verdict::Complete) => print("complete"),

@@ -6,6 +6,7 @@ mod blocks;
 mod boots;
 mod containers;
 mod corpus;
+mod definitions;
 mod firmware;
 mod flood;
 mod harness;

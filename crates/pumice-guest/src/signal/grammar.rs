@@ -142,13 +142,15 @@ fn multi_node(mut words: Words<'_>) -> Result<MultiNode, Problem> {
     let id = words.need("the message's id")?;
     Ok(match verb.as_str() {
         "LAVA_SEND" => {
-            let values = words
-                .0
-                .map(|word| match word.split_once('=') {
-                    Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
-                    None => Err(Problem::NotAssignment(word.to_owned())),
-                })
-                .collect::<Result<_, _>>()?;
+            let mut values: Vec<(String, String)> = Vec::new();
+            for word in words.0 {
+                match (word.split_once('='), values.last_mut()) {
+                    (Some((key, value)), _) => values.push((key.to_owned(), value.to_owned())),
+                    // A value of several words: the quotes that the shell took away are not seen here.
+                    (None, Some((_, value))) => value.extend([" ", word]),
+                    (None, None) => return Err(Problem::NotAssignment(word.to_owned())),
+                }
+            }
             MultiNode::Send { id, values }
         }
         "LAVA_WAIT" => MultiNode::Wait { id },
@@ -255,6 +257,9 @@ mod tests {
         check("CHANNEL 1", &Signal::Channel(ChannelState::Open(1)));
         let send = MultiNode::Send { id: "ip".to_owned(), values: vec![("a".to_owned(), "b=c".to_owned())] };
         check("MULTI_NODE LAVA_SEND ip a=b=c", &Signal::MultiNode(send));
+        let values = vec![("name".to_owned(), "two words".to_owned()), ("x".to_owned(), "1".to_owned())];
+        let send = MultiNode::Send { id: "ip".to_owned(), values };
+        check("MULTI_NODE LAVA_SEND ip name=two words x=1", &Signal::MultiNode(send));
         let all = MultiNode::WaitAll { id: "ip".to_owned(), role: Some("server".to_owned()) };
         check("MULTI_NODE LAVA_WAIT_ALL ip server", &Signal::MultiNode(all));
     }

@@ -151,6 +151,22 @@ fn a_step_that_fails_ends_its_test_and_the_next_one_runs() {
 }
 
 #[test]
+fn a_stage_that_the_host_repeats_is_run_whole_with_results_of_its_own() {
+    each_shell(|guest| {
+        let mut overlay = overlay(&guest);
+        overlay.runs.push(test(0, "t", "run: {steps: [lava-test-case a --result pass, 'test ! -e gone']}"));
+        assert_eq!(run_on_console(&guest, &overlay), ["0_t/a pass", "lava/0_t pass", "over"]);
+        let folder = format!("{}/0/tests/0_t", guest.root());
+        for expected in ["ENDRUN 0_t", "RUN_EXIT 0_t 1"] {
+            let again = guest.run(&format!("LAVA_AGAIN=1 lava-test-runner {}/0", guest.root())).output;
+            assert!(again.contains("STARTRUN 0_t") && again.contains(expected), "{again}");
+            // A try that does not come to its end is not taken for the one before.
+            assert_eq!(guest.run(&format!("touch {folder}/gone")).output, "");
+        }
+    });
+}
+
+#[test]
 fn parameters_and_environment_reach_the_steps_whatever_is_in_them() {
     each_shell(|guest| {
         let mut overlay = overlay(&guest);

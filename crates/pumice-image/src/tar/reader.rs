@@ -22,7 +22,8 @@ pub enum LinkPolicy {
     GuestRoot,
 }
 
-/// The largest sparse member taken, in bytes. Its holes have no place in the archive, so it is held in memory.
+/// How large the sparse members may be together, in bytes. Their holes have no place in the archive, so they are held in
+/// memory.
 const LARGEST_SPARSE: u64 = 64 << 20;
 
 /// Reads an archive into a tree, the contents into memory: for archives that are small by nature, such as a
@@ -51,13 +52,15 @@ pub fn read_file(path: &Path, links: LinkPolicy, limits: Limits) -> Result<Tree,
     let length = file.get_ref().metadata()?.len();
     file.rewind()?;
     let mut archive = Archive::new(file);
+    let mut held = 0_u64;
     for member in archive.entries_with_seek()? {
         let mut member = member?;
         let offset = member.raw_file_position();
         collector.add(&mut member, |member, size| {
             if member.header().entry_type().is_gnu_sparse() || is_pax_sparse(member)? {
-                if size > LARGEST_SPARSE {
-                    let what = format!("a sparse file of {size} bytes; pack it without --sparse");
+                held = held.saturating_add(size);
+                if held > LARGEST_SPARSE {
+                    let what = format!("sparse files of {held} bytes; pack it without --sparse");
                     return Err(TarError::TooMuch { what });
                 }
                 let mut bytes = Vec::new();

@@ -197,6 +197,23 @@ impl Tree {
         self.entries.get(path)
     }
 
+    /// The file or directory that `path` leads to, with links followed that stay in the tree; `None` where there is none.
+    pub fn follow(&self, path: &TreePath) -> Option<&Entry> {
+        let mut place = self.resolve(path).ok()?;
+        for _ in 0..LINKS_FOLLOWED {
+            let entry = self.entries.get(&place)?;
+            match &entry.node {
+                Node::Symlink(target) if !target.starts_with(b"/") => {
+                    place = self.resolve(&joined(&place, target)?).ok()?;
+                }
+                Node::Symlink(_) => return None,
+                Node::HardLink(file) => return self.entries.get(file),
+                _ => return Some(entry),
+            }
+        }
+        None
+    }
+
     /// All entries, parents before their children, in the order of their bytes.
     pub fn iter(&self) -> impl Iterator<Item = (&TreePath, &Entry)> {
         self.entries.iter()
@@ -300,6 +317,20 @@ impl Tree {
             self.hard_links.insert(first, others);
         }
     }
+}
+
+/// Where a relative link at `place` leads; `None` where that is outside the tree.
+fn joined(place: &TreePath, target: &[u8]) -> Option<TreePath> {
+    let parent = place.parent();
+    let mut names: Vec<&[u8]> = parent.iter().flat_map(TreePath::components).collect();
+    for name in target.split(|byte| *byte == b'/') {
+        match name {
+            b"" | b"." => {}
+            b".." => drop(names.pop()?),
+            _ => names.push(name),
+        }
+    }
+    TreePath::new(names.join(&b'/')).ok()
 }
 
 /// The components of a path as a stack, the first on top.

@@ -72,6 +72,12 @@ impl Checker<'_> {
                 );
             }
             Value::Int(_) | Value::Bool(_) => {}
+            Value::Float(number) if number.fract() == 0.0 => {
+                let message = format!("`{}` is more time than can be counted", place.name);
+                self.push(
+                    diagnostic(place.cap, WRONG_TYPE, node.span, message).help("write a whole number from 1"),
+                );
+            }
             Value::Float(_) => {
                 let span = node.span;
                 let message = format!("`{}` must be a whole number", place.name);

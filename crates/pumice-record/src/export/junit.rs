@@ -66,7 +66,8 @@ fn case(result: &LoggedResult, style: JunitStyle<'_>, mask: &Mask, out: &mut Str
     let _ = write!(out, " timestamp=\"{}\"", result.at);
     match record.result {
         CaseResult::Fail => {
-            let why = record.error_msg.as_deref().unwrap_or("failed");
+            let told = || ["reason", "fail"].iter().find_map(|key| record.extra.as_ref()?.get(key)?.as_str());
+            let why = record.error_msg.as_deref().or_else(told).unwrap_or("failed");
             let why = escape(&one_line(&mask.apply(why)));
             let _ = write!(out, ">\n\t\t\t<failure type=\"failure\" message=\"{why}\">");
             out.push_str(&escape(&mask.apply(result.excerpt.as_deref().unwrap_or_default())));

@@ -18,7 +18,7 @@ use crate::{ResultRecord, Timestamp};
 pub use csv::{CSV_COLUMNS, write_csv, write_csv_row};
 pub use json::{JSON_SCHEMA, write_json};
 pub use junit::{JunitStyle, write_junit};
-pub use summary::{Counts, SuiteSummary, summarise};
+pub use summary::{Counts, SuiteSummary, Unfinished, summarise, tells_of_tests, unfinished};
 pub use tap::write_tap;
 pub use yaml::{write_yaml, yaml_item};
 

@@ -5,7 +5,10 @@ use std::time::Duration;
 use expect_test::expect;
 use pumice_record::{
     ResultRecord, Timestamp,
-    export::{JobReport, JunitStyle, LoggedResult, summarise, write_csv, write_junit, write_tap, write_yaml},
+    export::{
+        JobReport, JunitStyle, LoggedResult, summarise, unfinished, write_csv, write_junit, write_tap,
+        write_yaml,
+    },
 };
 use pumice_types::{CaseResult, Cause, Failure, Mask, Verdict};
 
@@ -222,4 +225,17 @@ fn summaries_keep_the_order_and_name_what_failed() {
         .map(|suite| (suite.name.as_str(), suite.counts.total(), suite.counts.pass, suite.failed.join(",")))
         .collect();
     assert_eq!(shown, [("lava", 2, 1, "0_t".to_owned()), ("0_t", 4, 1, "broken".to_owned())]);
+}
+
+#[test]
+fn a_definition_that_did_not_come_to_its_end_is_told_by_its_last_try() {
+    let mut report = report();
+    let unfinished_now = |report: &JobReport| -> Vec<String> {
+        unfinished(&report.results).into_iter().map(|one| one.suite).collect()
+    };
+    assert_eq!(unfinished_now(&report), ["0_t"]);
+    let mut again = report.results.iter().find(|one| one.record.case == "0_t").unwrap().clone();
+    again.record.result = CaseResult::Pass;
+    report.results.push(again);
+    assert_eq!(unfinished_now(&report), [""; 0]);
 }

@@ -70,10 +70,18 @@ async fn log_in(plan: &Login, booted: &mut Booted, cx: &StepCx) -> Result<(), Fa
         texts.push(&login.login_prompt.value);
     }
     let all = patterns(texts)?;
+    let mut has_typed = false;
     loop {
         let index = expect_nudging(&all, booted, cx).await?;
         if index < shell {
             return Ok(());
+        }
+        if index < shell + REFUSED.len() && !has_typed {
+            // It was the comment that should bring the prompt back.
+            let message = "neither a prompt of the shell nor the one of the login was found";
+            return Err(Failure::new(Cause::NoPrompt, message)
+                .evidence(booted.console.name(), booted.console.tail(400))
+                .hint("correct `prompts`, or `login_prompt` of `auto_login`: they are regular expressions"));
         }
         if index < shell + REFUSED.len() {
             let who = plan.auto_login.as_ref().map_or("", |login| login.username.value.as_str());
@@ -82,9 +90,14 @@ async fn log_in(plan: &Login, booted: &mut Booted, cx: &StepCx) -> Result<(), Fa
         }
         let Some(login) = &plan.auto_login else { continue };
         type_line(&booted.console, &login.username.value, cx).await?;
+        has_typed = true;
         if let Some(prompt) = &login.password_prompt {
-            let prompt = patterns([prompt.value.as_str()])?;
-            booted.expect(&prompt, cx.deadline()).await?;
+            let shells = plan.prompts.iter().map(|prompt| prompt.value.as_str());
+            let asked = patterns(std::iter::once(prompt.value.as_str()).chain(shells))?;
+            if booted.expect(&asked, cx.deadline()).await? > 0 {
+                cx.report().warning(format!("`{}` logs in without a password", login.username.value));
+                return Ok(());
+            }
             let password = login.password.as_ref().map_or("", |password| password.value.as_str());
             cx.report().log(LogLevel::Input, pumice_types::MASK);
             let line = format!("{password}\n");

@@ -18,7 +18,10 @@ mod shell;
 mod silence;
 mod start;
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use pumice_console::{Console, Match, Pattern, Patterns};
 use pumice_plan::boot::{Boot, BootKind};
@@ -67,6 +70,8 @@ pub(crate) struct Booted {
     pub(crate) minds_kernel: bool,
     /// Where this host is seen from it.
     pub(crate) host: HostAddress,
+    /// The stages of tests that were begun on it.
+    pub(crate) begun_stages: BTreeSet<u32>,
 }
 
 /// Facts of the plan that boot blocks need.

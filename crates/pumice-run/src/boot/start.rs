@@ -1,7 +1,7 @@
 //! Starts a machine: asks the platform what to start, and the supervisor to start it.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fs,
     io::Write,
     net::{Ipv4Addr, TcpListener},
@@ -257,6 +257,7 @@ pub(super) async fn start(
         reach,
         minds_kernel: true,
         host: HostAddress::of(&HostSeen::default(), &host.search_path),
+        begun_stages: BTreeSet::new(),
     })
 }
 

@@ -1,21 +1,19 @@
 //! Brings one test definition: its text and the files around it.
 
-use std::fs;
-
 use pumice_guest::{
     definition::{self, Parameters, TestDefinition},
     overlay::{Contents, OverlayFile},
 };
-use pumice_image::{Node, Tree};
+use pumice_image::{Content, Node, Tree, TreePath};
 use pumice_job::DefinitionSource;
 use pumice_plan::deploy::DefinitionPlan;
 use pumice_types::{Cause, Diagnostics, Failure, Sources};
 
-use super::{
-    cannot_make,
-    repository::{self, Repository},
-};
+use super::repository::{self, Repository};
 use crate::{cx::StepCx, host::RunHost};
+
+/// The largest file that is read as a definition, in bytes; job text has the same limit.
+const LARGEST_DEFINITION: u64 = 1 << 20;
 
 /// A definition and what came with it.
 pub(crate) struct Fetched {
@@ -42,10 +40,11 @@ pub(crate) async fn run(plan: &DefinitionPlan, host: &RunHost, cx: &StepCx) -> R
             label: &plan.definition.name.value,
             archive: plan.archive.as_ref(),
         };
-        let directory = host.work_dir.join(format!("t{}", plan.number));
+        // The overlay takes files of the clone when it is written, so every definition has a directory of its own.
+        let directory = host.work_dir.join(format!("tests-{}", plan.fetch.level));
         let Repository { tree, commit, url } = repository::bring(&source, &directory, host, cx).await?;
+        let (definition, text) = read(plan, &tree)?;
         let files = files(&tree)?;
-        let (definition, text) = read(plan, &files)?;
         Ok(Fetched { definition, text, files, commit, repository: url.into() })
     })
     .await
@@ -59,21 +58,27 @@ fn inline(plan: &DefinitionPlan, node: &pumice_yaml::Node) -> Result<Fetched, Fa
     Ok(Fetched { definition, text, files: Vec::new(), commit: None, repository })
 }
 
-/// The definition at the plan's path among `files`.
-fn read(plan: &DefinitionPlan, files: &[OverlayFile]) -> Result<(TestDefinition, String), Failure> {
-    let path = plan.definition.path.value.trim_start_matches("./").trim_start_matches('/');
-    let Some(file) = files.iter().find(|file| file.path == path) else {
-        let name = &plan.definition.name.value;
-        return Err(Failure::new(
-            Cause::InvalidDefinition,
-            format!("the repository of test definition `{name}` has no file `{path}`"),
-        ));
+/// The definition at the plan's path in its repository.
+fn read(plan: &DefinitionPlan, tree: &Tree) -> Result<(TestDefinition, String), Failure> {
+    let path = &plan.definition.path.value;
+    let name = &plan.definition.name.value;
+    let unusable = |what: String| {
+        let message = format!("the repository of test definition `{name}` {what}");
+        Failure::new(Cause::InvalidDefinition, message)
     };
-    let bytes = match &file.contents {
-        Contents::Bytes(bytes) => bytes.to_vec(),
-        Contents::HostPath(host) => fs::read(host).map_err(|error| cannot_make(host, &error))?,
-        Contents::Directory | Contents::Link(_) => Vec::new(),
+    let given = TreePath::new(path).map_err(|error| unusable(format!("cannot have that file: {error}")))?;
+    let content = match tree.follow(&given).map(|entry| &entry.node) {
+        Some(Node::File(content)) if content.len() <= LARGEST_DEFINITION => content,
+        Some(Node::File(content)) => {
+            return Err(unusable(format!("has {} bytes in `{path}`, which is no definition", content.len())));
+        }
+        Some(_) => return Err(unusable(format!("has no file `{path}`: that is a directory"))),
+        None if tree.get(&given).is_some() => {
+            return Err(unusable(format!("has a link `{path}` that leads to no file in it")));
+        }
+        None => return Err(unusable(format!("has no file `{path}`"))),
     };
+    let bytes = content.to_vec().map_err(|error| Failure::new(Cause::HostRefused, error.to_string()))?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let mut sources = Sources::default();
     let source = sources.add(path, text.clone());
@@ -116,11 +121,17 @@ pub(crate) fn parameters(plan: &DefinitionPlan) -> Parameters {
     parameters
 }
 
-/// The files of a tree, as the overlay takes them.
-fn files(tree: &Tree) -> Result<Vec<OverlayFile>, Failure> {
+/// The files of a tree, as the overlay takes them. Those of a clone are left where they are until it is written.
+pub(crate) fn files(tree: &Tree) -> Result<Vec<OverlayFile>, Failure> {
     let mut files = Vec::new();
     for (path, entry) in tree.iter() {
-        let contents = match &entry.node {
+        let file = match &entry.node {
+            Node::HardLink(target) => tree.get(target).map(|file| &file.node),
+            _ => None,
+        };
+        let contents = match file.unwrap_or(&entry.node) {
+            Node::Directory => Contents::Directory,
+            Node::File(Content::Range { path, offset: 0, .. }) => Contents::HostPath(path.to_path_buf()),
             Node::File(content) => {
                 let bytes = content.to_vec();
                 Contents::Bytes(

@@ -5,6 +5,7 @@ mod definitions;
 mod download;
 mod extract;
 mod filesystem;
+mod git_repos;
 mod installer;
 mod into_image;
 mod nfs;

@@ -13,7 +13,10 @@ use pumice_plan::{
 use pumice_types::{Blame as _, Cause, Failure, JobId};
 use serde_json::json;
 
-use super::definitions::{self, Fetched};
+use super::{
+    definitions::{self, Fetched},
+    git_repos,
+};
 use crate::{boot::HostAddress, cx::StepCx, host::RunHost, peers::Peers};
 
 /// What the plan knows of the guest.
@@ -118,7 +121,7 @@ async fn definition_run(
     facts: &Facts<'_>,
     cx: &StepCx,
 ) -> Result<(TestRun, PlannedRun), Failure> {
-    let fetched = definitions::run(plan, host, cx).await?;
+    let mut fetched = definitions::run(plan, host, cx).await?;
     let uuid = format!("{}_{}", facts.job, plan.fetch.level);
     let extra = json!({
         "uuid": uuid,
@@ -126,13 +129,17 @@ async fn definition_run(
         "path": plan.definition.path.value,
         "commit_id": fetched.commit,
     });
-    for scope in [&plan.overlay, &plan.install, &plan.runscript] {
-        cx.step(scope, Cause::StepTimeout, async |cx| {
-            cx.record(extra.clone());
-            Ok(())
-        })
-        .await?;
-    }
+    let told = async |cx: &StepCx| {
+        cx.record(extra.clone());
+        Ok(())
+    };
+    cx.step(&plan.overlay, Cause::StepTimeout, told).await?;
+    let repositories = cx.step(&plan.install, Cause::DownloadFailed, async |cx| {
+        cx.record(extra.clone());
+        git_repos::run(plan, &fetched.definition, host, cx).await
+    });
+    fetched.files.extend(repositories.await?);
+    cx.step(&plan.runscript, Cause::StepTimeout, told).await?;
     Ok((test_run(plan, &fetched, uuid.clone()), planned_run(plan, &fetched, uuid)))
 }
 

@@ -2,21 +2,24 @@
 //!
 //! Blame: a repository that is not there, or refuses, is the job's; one that cannot be reached is the infrastructure's.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 use pumice_guest::definition::Parameters;
-use pumice_image::{Limits, Tree, TreePath, tar};
+use pumice_image::{Entry, Limits, Node, Tree, TreePath, tar};
 use pumice_job::DefinitionSource;
 use pumice_plan::Scope;
 use pumice_process::Command;
-use pumice_store::Request;
+use pumice_store::{Request, Route};
 use pumice_types::{Blame as _, Cause, Failure};
 
-use super::{apply::unusable, cannot_make, download};
+use super::{apply::on_thread, cannot_make, download};
 use crate::{cx::StepCx, host::RunHost};
 
 /// The most output of git that is kept.
 const OUTPUT_BYTES: usize = 64 << 10;
+
+/// The largest archive: it is held in memory.
+const ARCHIVE: Limits = Limits { entries: 100_000, bytes: 256 << 20 };
 
 /// What is brought.
 pub(crate) struct Source<'a> {
@@ -98,8 +101,11 @@ async fn archive(
         })
         .await?;
     let file = fs::File::open(artifact.path()).map_err(|error| cannot_make(artifact.path(), &error))?;
-    let tree = tar::read(std::io::BufReader::new(file), tar::LinkPolicy::Inside, Limits::default());
-    tree.map_err(|error| error.failure())
+    on_thread(move || {
+        let tree = tar::read(std::io::BufReader::new(file), tar::LinkPolicy::Inside, ARCHIVE);
+        tree.map_err(|error| error.failure())
+    })
+    .await
 }
 
 /// Without the first `count` directories; what has fewer is left out, as tar does.
@@ -107,31 +113,54 @@ fn stripped(tree: Tree, count: u32) -> Result<Tree, Failure> {
     if count == 0 {
         return Ok(tree);
     }
-    let mut kept = Tree::new();
-    for (path, entry) in tree.iter() {
+    let below = |path: &TreePath| {
         let rest = (0..count).try_fold(path.as_bytes(), |path, _| {
             let slash = path.iter().position(|byte| *byte == b'/')?;
             Some(&path[slash + 1..])
         });
-        let Some(rest) = rest else { continue };
-        let path = TreePath::new(rest).map_err(|error| unusable(&error))?;
-        kept.insert(&path, entry.clone()).map_err(|error| error.failure())?;
+        rest.and_then(|rest| TreePath::new(rest).ok())
+    };
+    let mut kept = Tree::new();
+    // Another name of a file comes after the file, and becomes the file where that is left out.
+    for wants_links in [false, true] {
+        for (path, entry) in tree.iter() {
+            let Some(path) = below(path) else { continue };
+            let node = match &entry.node {
+                Node::HardLink(target) if wants_links => match below(target) {
+                    Some(target) => Node::HardLink(target),
+                    None => tree.get(target).map_or(Node::HardLink(path.clone()), |file| file.node.clone()),
+                },
+                node if !wants_links && !matches!(node, Node::HardLink(_)) => node.clone(),
+                _ => continue,
+            };
+            let entry = Entry { node, ..entry.clone() };
+            kept.insert(&path, entry).map_err(|error| error.failure())?;
+        }
     }
     Ok(kept)
 }
 
-struct Clone<'a> {
-    url: String,
-    branch: Option<&'a str>,
-    revision: Option<&'a str>,
-    history: bool,
-    shallow: bool,
-    recursive: bool,
+/// A git repository that is cloned.
+#[derive(Default)]
+pub(crate) struct Clone<'a> {
+    /// Where it is, secrets and all.
+    pub(crate) url: String,
+    /// The branch; the repository's own choice without.
+    pub(crate) branch: Option<&'a str>,
+    /// The commit.
+    pub(crate) revision: Option<&'a str>,
+    /// Whether `.git` stays.
+    pub(crate) history: bool,
+    /// Whether one commit is enough.
+    pub(crate) shallow: bool,
+    /// Whether its submodules come with it.
+    pub(crate) recursive: bool,
 }
 
 impl Clone<'_> {
     /// Clones into `directory` and returns the commit. Depth one, unless a revision or the history is wanted.
-    async fn run(&self, directory: &Path, host: &RunHost, cx: &StepCx) -> Result<String, Failure> {
+    pub(crate) async fn run(&self, directory: &Path, host: &RunHost, cx: &StepCx) -> Result<String, Failure> {
+        let route = self.route(host).await?;
         if directory.exists() {
             fs::remove_dir_all(directory).map_err(|error| cannot_make(directory, &error))?;
         }
@@ -150,7 +179,7 @@ impl Clone<'_> {
         arguments.extend(["--", &self.url, &target]);
         let mut pause = std::time::Duration::from_millis(500);
         loop {
-            match git(&arguments, None, host, cx).await {
+            match git(&arguments, None, &route, host, cx).await {
                 Ok(_) => break,
                 Err(failure)
                     if failure.cause == Cause::DownloadFailed
@@ -164,14 +193,34 @@ impl Clone<'_> {
             }
         }
         if let Some(revision) = self.revision {
-            git(&["checkout", "--quiet", revision, "--"], Some(directory), host, cx).await?;
+            git(&["checkout", "--quiet", revision, "--"], Some(directory), &route, host, cx).await?;
         }
-        let commit = git(&["rev-parse", "HEAD"], Some(directory), host, cx).await?;
+        let commit = git(&["rev-parse", "HEAD"], Some(directory), &route, host, cx).await?;
         if !self.history {
             let hidden = directory.join(".git");
             fs::remove_dir_all(&hidden).map_err(|error| cannot_make(&hidden, &error))?;
         }
         Ok(commit.trim().to_owned())
+    }
+
+    /// How git may reach the repository. What could be taken for an option of git is refused: some of them read files
+    /// of the host.
+    async fn route(&self, host: &RunHost) -> Result<Route, Failure> {
+        for word in [self.branch, self.revision].into_iter().flatten().chain([self.url.as_str()]) {
+            if word.starts_with('-') {
+                let message = format!("`{word}` names no repository, branch or commit: it begins with `-`");
+                return Err(Failure::new(Cause::InvalidDefinition, message));
+            }
+        }
+        let (store, url) = (Arc::clone(&host.store), self.url.clone());
+        let route = on_thread(move || store.repository(&url).map_err(|error| error.failure())).await?;
+        if self.recursive && route.is_limited {
+            let message =
+                "`recursive` follows submodules to wherever they are, and this host limits what jobs fetch";
+            return Err(Failure::new(Cause::DownloadRefused, message)
+                .hint("leave it out, or ask the operator of the lab for `[downloads]`"));
+        }
+        Ok(route)
     }
 }
 
@@ -179,20 +228,30 @@ impl Clone<'_> {
 async fn git(
     arguments: &[&str],
     directory: Option<&Path>,
+    route: &Route,
     host: &RunHost,
     cx: &StepCx,
 ) -> Result<String, Failure> {
-    let mut command = Command::new("git").args(arguments.iter().copied()).envs([
-        ("PATH", host.search_path.as_str()),
-        ("LC_ALL", "C"),
-        ("HOME", host.work_dir.to_str().unwrap_or("/")),
-        ("GIT_TERMINAL_PROMPT", "0"),
-        ("GIT_CONFIG_NOSYSTEM", "1"),
-        // The repository may belong to somebody else; it is only read.
-        ("GIT_CONFIG_COUNT", "1"),
-        ("GIT_CONFIG_KEY_0", "safe.directory"),
-        ("GIT_CONFIG_VALUE_0", "*"),
-    ]);
+    // The repository may belong to somebody else; it is only read.
+    let own = [("safe.directory".to_owned(), "*".to_owned())];
+    let configuration = own.iter().chain(&route.configuration);
+    let configuration = configuration.enumerate().flat_map(|(number, (name, value))| {
+        [
+            (format!("GIT_CONFIG_KEY_{number}"), name.clone()),
+            (format!("GIT_CONFIG_VALUE_{number}"), value.clone()),
+        ]
+    });
+    let mut command = Command::new("git")
+        .args(arguments.iter().copied())
+        .envs([
+            ("PATH", host.search_path.as_str()),
+            ("LC_ALL", "C"),
+            ("HOME", host.work_dir.to_str().unwrap_or("/")),
+            ("GIT_TERMINAL_PROMPT", "0"),
+            ("GIT_CONFIG_NOSYSTEM", "1"),
+            ("GIT_CONFIG_COUNT", (route.configuration.len() + own.len()).to_string().as_str()),
+        ])
+        .envs(configuration);
     if let Some(directory) = directory {
         command = command.directory(directory);
     }
@@ -211,6 +270,10 @@ async fn git(
         "could not read Username",
         "unknown revision",
         "reference is not a tree",
+        "returned error: 3",
+        "returned error: 401",
+        "returned error: 403",
+        "transport '",
     ];
     let cause = if refused.iter().any(|text| said.contains(text)) {
         Cause::DownloadRefused
@@ -222,10 +285,34 @@ async fn git(
 }
 
 /// `$NAME` and `${NAME}` of secrets replaced (lava-compat 4.5).
-fn expand(url: &str, secrets: &[(String, String)]) -> String {
+pub(crate) fn expand(url: &str, secrets: &[(String, String)]) -> String {
     let mut parameters = Parameters::default();
     for (name, value) in secrets {
         parameters.set(name.clone(), value.clone());
     }
     parameters.expand(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_a_file_keep_it_when_directories_are_stripped() {
+        let mut tree = Tree::new();
+        tree.file("top/a", 0o644, "a").unwrap().file("outside", 0o644, "b").unwrap();
+        for (path, target) in [("top/A", "top/a"), ("top/b", "outside")] {
+            let link = Node::HardLink(TreePath::new(target).unwrap());
+            let entry = Entry::new(pumice_image::Meta::new(0o644), link);
+            tree.insert(&TreePath::new(path).unwrap(), entry).unwrap();
+        }
+        let kept = stripped(tree, 1).unwrap();
+        let names: Vec<_> = kept.iter().map(|(path, _)| path.to_string()).collect();
+        assert_eq!(names, ["/A", "/a", "/b"]);
+        let text = |name: &str| match &kept.get(&TreePath::new(name).unwrap()).unwrap().node {
+            Node::File(content) => String::from_utf8(content.to_vec().unwrap()).unwrap(),
+            other => format!("{other:?}"),
+        };
+        assert_eq!((text("A").as_str(), text("b").as_str()), ("HardLink(\"/a\")", "b"));
+    }
 }

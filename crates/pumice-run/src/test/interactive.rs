@@ -61,7 +61,7 @@ async fn run_script(
         match step {
             ScriptStep::Delay(delay) => {
                 cx.report().debug(format!("waiting for {} seconds", delay.value.as_secs_f64()));
-                tokio::time::sleep(delay.value).await;
+                pause(delay.value, cx).await?;
             }
             ScriptStep::Command(command) => {
                 seen.extend(command.name.as_ref().map(|name| name.value.clone()));
@@ -100,9 +100,12 @@ async fn run_command(
         record.duration = Some(began.elapsed());
         record.start_line = Some(start_line);
         record.end_line = Some(cx.report().lines());
+        if let Ok(Answer::Fail(what)) = &outcome {
+            record.extra = Some(serde_json::json!({ "reason": what }));
+        }
         cx.report().result(record);
     }
-    match outcome? {
+    match outcome.map_err(|failure| in_step(failure, command, script))? {
         Answer::Raise(failure) => Err(failure),
         Answer::Fail(what) if command.name.is_none() => {
             let command = command.command.as_ref().map_or("the wait", |command| command.value.as_str());
@@ -110,6 +113,35 @@ async fn run_command(
                 .evidence(console.name(), console.tail(400)))
         }
         Answer::Pass | Answer::Fail(_) => Ok(()),
+    }
+}
+
+/// A failure while a step was waited for, with the step.
+fn in_step(failure: Failure, command: &ScriptCommand, script: &Interactive) -> Failure {
+    if failure.cause != Cause::TestTimeout {
+        return failure;
+    }
+    let name = command.name.as_ref().map(|name| format!(" `{}`", name.value)).unwrap_or_default();
+    let typed = match &command.command {
+        Some(text) if text.value.is_empty() => "after an empty line".to_owned(),
+        Some(text) => format!("after `{}`", text.value),
+        None => "where nothing is typed".to_owned(),
+    };
+    let message = format!("{}: the step{name} of `{}`, {typed}", failure.message, script.name.value);
+    Failure { message, ..failure }
+}
+
+/// Waits, and no longer than the tests may take.
+async fn pause(delay: std::time::Duration, cx: &StepCx) -> Result<(), Failure> {
+    let over = tokio::time::sleep_until(cx.deadline().at().into());
+    let mut cancel = cx.cancel();
+    tokio::select! {
+        () = tokio::time::sleep(delay) => Ok(()),
+        reason = cancel.requested() => Err(reason),
+        () = over => {
+            let (owner, limit) = (cx.deadline().owner(), cx.deadline().limit());
+            Err(Failure::timed_out(Cause::TestTimeout, owner, limit, "a delay of the script"))
+        }
     }
 }
 

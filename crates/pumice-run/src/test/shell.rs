@@ -18,7 +18,7 @@ use pumice_guest::{
 };
 use pumice_plan::test::RunLimit;
 use pumice_record::{LogLevel, ResultRecord};
-use pumice_types::{Blame as _, Cause, Failure};
+use pumice_types::{Blame as _, Cause, Deadline, Failure};
 use serde_json::json;
 
 use super::{TestFacts, limit::Limits, talk::Talk};
@@ -31,8 +31,18 @@ use crate::{
 /// How long the channel may stay silent after the console said that all is over.
 const CHANNEL_PATIENCE: Duration = Duration::from_secs(10);
 
+/// The key that interrupts the program in the foreground: `intr` of `stty`, as terminals have it from the start.
+const INTERRUPT: &[u8] = b"\x03";
+
+/// How long tests that were interrupted may take to end.
+const INTERRUPT_PATIENCE: Duration = Duration::from_secs(5);
+
 /// How long the shell may take to be back once the tests are over.
 const SHELL_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What to look at when not even the runner was heard: what was typed may not have arrived whole.
+const NOTHING_HEARD: &str = "the guest never said that the tests began: compare the command on the console with the one in \
+     the log; where characters are missing, set `test_character_delay` in the device or the job's context";
 
 /// How a session goes on.
 enum Next {
@@ -59,8 +69,9 @@ pub(crate) async fn run(
     let directory = facts.directory;
     let seconds = cx.deadline().remaining(Instant::now()).as_secs();
     // The marker is split so that the echo of the line is not taken for a signal.
+    let again = if booted.begun_stages.insert(stage) { "" } else { "LAVA_AGAIN=1 " };
     let line = format!(
-        "export SHELL=/bin/sh; LAVA_DEADLINE={seconds} {directory}/bin/lava-test-runner {directory}/{stage}; \
+        "export SHELL=/bin/sh; {again}LAVA_DEADLINE={seconds} {directory}/bin/lava-test-runner {directory}/{stage}; \
          printf '<LAVA_SIG''NAL_RETRUNCODE %s>\\n' $?"
     );
     type_line(&booted.console, &line, cx).await?;
@@ -72,7 +83,10 @@ pub(crate) async fn run(
         for event in session.abort(&failure.message, moment) {
             drop(perform(event, &mut Talk::default(), cx));
         }
-        interrupt(booted, cx).await;
+        // Where the runner has ended by itself the shell is there.
+        if !matches!(failure.cause, Cause::InstallFailed | Cause::InstallNetwork) {
+            interrupt(failure, booted, cx).await;
+        }
     }
     outcome
 }
@@ -88,6 +102,7 @@ async fn listen(
     let nothing = Patterns::new([]).map_err(|error| Failure::new(Cause::Bug, error.to_string()))?;
     let mut silent_at = None;
     let mut has_returned = false;
+    let mut has_begun = false;
     let mut talk = Talk::default();
     // The tests may be over, told by the channel, before the console has said so too. What it still says must
     // not be taken for the next block's.
@@ -114,6 +129,7 @@ async fn listen(
             biased;
             heard = booted.heard.next() => if let Some(heard) = heard {
                 // The session is deaf once it is over, and this may come after.
+                has_begun = true;
                 has_returned |= matches!(heard.received.signal, Ok(Signal::ReturnCode(_)));
                 if let Ok(signal) = &heard.received.signal {
                     limits.note(signal);
@@ -143,7 +159,8 @@ async fn listen(
                     cx.deadline().limit(),
                     "the tests to end",
                 );
-                return Err(failure.evidence(booted.console.name(), booted.console.tail(800)));
+                let failure = failure.evidence(booted.console.name(), booted.console.tail(800));
+                return Err(if has_begun { failure } else { failure.hint(NOTHING_HEARD) });
             }
             ended = booted.console.expect(&nothing, cx.deadline()) => {
                 let failure = match ended {
@@ -252,11 +269,29 @@ fn recorded(outcome: Outcome) -> ResultRecord {
     record
 }
 
-/// Brings the shell back after tests that did not end: the job may go on with the next block.
-async fn interrupt(booted: &Booted, cx: &StepCx) {
-    if booted.machine.exited().is_none() && cx.cancel().reason().is_none() {
-        let soon = cx.deadline().narrowed(Instant::now(), Duration::from_secs(1), "the interrupt");
-        // A guest that does not listen any more is ended with its machine.
-        drop(booted.console.send(b"\x03\n", &soon).await);
+/// Brings the shell back after tests that did not end: they may be tried again, or the job goes on with the next block.
+/// What they still say must not be taken for what comes then, so that their last word is waited for.
+async fn interrupt(failure: &Failure, booted: &mut Booted, cx: &StepCx) {
+    let is_lost = matches!(failure.cause, Cause::GuestPanic | Cause::ConsoleLost | Cause::Inactivity);
+    if is_lost || booted.machine.exited().is_some() || cx.cancel().reason().is_some() {
+        return;
+    }
+    // The time of the tests may be over: this has a time of its own.
+    let soon = Deadline::after(Instant::now(), INTERRUPT_PATIENCE, "the interrupt");
+    if booted.console.send(INTERRUPT, &soon).await.is_err() {
+        return;
+    }
+    let over = async {
+        while let Some(heard) = booted.heard.next().await {
+            if heard.origin == Origin::Console && matches!(heard.received.signal, Ok(Signal::RunnerExit)) {
+                return;
+            }
+        }
+    };
+    let is_over = tokio::time::timeout(INTERRUPT_PATIENCE, over).await.is_ok();
+    if !is_over {
+        let seconds = INTERRUPT_PATIENCE.as_secs();
+        cx.report()
+            .warning(format!("the tests go on in the guest {seconds} seconds after they were interrupted"));
     }
 }

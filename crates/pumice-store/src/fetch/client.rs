@@ -164,7 +164,7 @@ impl<'a> Client<'a> {
             config = config.tls_config(TlsConfig::builder().root_certs(roots(policy)?).build());
         }
         let guard = Guard {
-            policy: Arc::clone(&policy.is_address_allowed),
+            policy: policy.is_address_allowed.clone(),
             allowed_servers: policy.allowed_servers.clone(),
             resolver: DefaultResolver::default(),
         };

@@ -14,6 +14,7 @@ mod download;
 mod file;
 mod http;
 mod ingest;
+mod repository;
 mod url;
 
 use std::time::{Duration, Instant};
@@ -27,6 +28,8 @@ use crate::{
     object,
     request::Progress,
 };
+pub use repository::Route;
+pub(crate) use repository::route;
 use url::Place;
 pub use url::{percent_decoded, shown_url};
 

@@ -132,6 +132,22 @@ impl Url {
         self.is_secure
     }
 
+    /// Host and perhaps port.
+    pub(super) fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The host, an IPv6 address without its brackets, and the port that is meant.
+    pub(super) fn host_and_port(&self) -> (&str, u16) {
+        let standard = if self.is_secure { 443 } else { 80 };
+        let named = self.authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']'));
+        let (host, port) = match named.map(|(host, port)| (host, port.parse())) {
+            Some((host, Ok(port))) => (host, port),
+            _ => (self.authority.as_str(), standard),
+        };
+        (host.trim_start_matches('[').trim_end_matches(']'), port)
+    }
+
     fn scheme(&self) -> &'static str {
         if self.is_secure { "https" } else { "http" }
     }

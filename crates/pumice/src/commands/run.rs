@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use pumice_record::export::unfinished;
 use pumice_run::Outcome;
 use pumice_types::{CaseResult, Failure, JobId, Mask, Verdict};
 
@@ -169,10 +170,15 @@ fn output_dir(args: &RunArgs) -> std::io::Result<PathBuf> {
     Err(std::io::ErrorKind::AlreadyExists.into())
 }
 
+/// Whether a case failed, or a definition did not come to its end.
+fn tests_failed(outcome: &Outcome) -> bool {
+    outcome.count(CaseResult::Fail) > 0 || !unfinished(&outcome.results).is_empty()
+}
+
 fn exit_of(outcome: &Outcome) -> Exit {
     match (&outcome.failure, outcome.verdict) {
         (Some(failure), _) => Exit::of_fault(failure.fault),
-        (None, Verdict::Complete) if outcome.count(CaseResult::Fail) > 0 => Exit::TestsFailed,
+        (None, Verdict::Complete) if tests_failed(outcome) => Exit::TestsFailed,
         (None, _) => Exit::Success,
     }
 }

@@ -4,6 +4,7 @@ use std::{fs, path::Path};
 
 use pumice_api::ProblemCode;
 use pumice_client::{LabClient, Submitted};
+use pumice_record::export::tells_of_tests;
 use pumice_types::{Blame as _, Cause, Failure, JobId};
 use serde_json::json;
 
@@ -114,7 +115,8 @@ fn end(client: &LabClient, id: JobId, format: Format) -> Result<Exit, Failure> {
     if let Some(failure) = &why.failure {
         terminal::show_failure(failure);
     }
-    let failed = cases.iter().any(|case| case.result == "fail" && case.suite != results::RUNNER);
+    let is_of_tests = |suite: &str, case: &str| suite != results::RUNNER || tells_of_tests(case);
+    let failed = cases.iter().any(|case| case.result == "fail" && is_of_tests(&case.suite, &case.name));
     Ok(match (job.health.as_str(), why.failure) {
         ("Complete", _) if failed => Exit::TestsFailed,
         ("Complete", _) => Exit::Success,

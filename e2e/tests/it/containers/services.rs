@@ -1,26 +1,12 @@
 //! Services beside a job: a git repository with a composition, the stand-in for its client, and a machine that sees
 //! both.
 
-use std::{path::Path, process::Command};
+use std::path::Path;
 
-use e2e::{ContainerEngine, Finished, Results, Sandbox, need};
+use e2e::{ContainerEngine, Finished, Results, Sandbox, git_repository, need};
 use fs_err as fs;
 
 use super::rig::{LIMIT, Rig};
-
-/// A repository with these files.
-fn repository(directory: &Path, files: &[(&str, &str)]) {
-    for (path, content) in files {
-        let path = directory.join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, content).unwrap();
-    }
-    for words in [&["init", "-q"][..], &["add", "."], &["commit", "-q", "-m", "x"]] {
-        let identity = ["-c", "user.name=x", "-c", "user.email=x@example.com"];
-        let done = Command::new("git").args(identity).args(words).current_dir(directory).status().unwrap();
-        assert!(done.success(), "{words:?}");
-    }
-}
 
 /// A job on a shell of this host with two services, of which the machine looks for the engine's note.
 fn job(repository: &Path, path: &str, blocks: &str) -> String {
@@ -61,7 +47,7 @@ fn services_run_beside_the_job_until_it_ends_or_ends_them() {
     need!(ContainerEngine::find());
     let mut rig = Rig::new("docker");
     let source = rig.sandbox.path().join("source");
-    repository(&source, &[("web/compose.yaml", "services: {front: {image: web}}\n")]);
+    git_repository(&source, &[("web/compose.yaml", "services: {front: {image: web}}\n")]);
     let device = device(&rig.sandbox, "{allow_test_services: true}");
     let projects = rig.sandbox.path().join("engine/projects");
     let count = |number: u32| {
@@ -92,7 +78,7 @@ fn services_that_nobody_ended_are_ended_with_the_job() {
     need!(ContainerEngine::find());
     let mut rig = Rig::new("docker");
     let source = rig.sandbox.path().join("source");
-    repository(&source, &[("compose.yaml", "services: {front: {image: web}}\n")]);
+    git_repository(&source, &[("compose.yaml", "services: {front: {image: web}}\n")]);
     let device = device(&rig.sandbox, "{allow_test_services: true}");
     let (finished, results) = run(&mut rig, &device, &job(&source, "./compose.yaml", ""));
     assert_eq!(results.failure(), None, "{}", finished.stderr);
@@ -104,7 +90,7 @@ fn a_service_that_does_not_start_is_told_as_its_engine_tells_it() {
     need!(ContainerEngine::find());
     let mut rig = Rig::new("docker");
     let source = rig.sandbox.path().join("source");
-    repository(&source, &[("compose.yaml", "services: {front: {image: refuse-to-start}}\n")]);
+    git_repository(&source, &[("compose.yaml", "services: {front: {image: refuse-to-start}}\n")]);
     let device = device(&rig.sandbox, "{allow_test_services: true}");
     let (finished, results) = run(&mut rig, &device, &job(&source, "compose.yaml", ""));
     let (cause, fault, message) = results.failure().unwrap();
@@ -118,7 +104,7 @@ fn a_file_that_leads_out_of_its_repository_is_not_there() {
     need!(ContainerEngine::find());
     let mut rig = Rig::new("docker");
     let source = rig.sandbox.path().join("source");
-    repository(&source, &[("compose.yaml", "services: {}\n")]);
+    git_repository(&source, &[("compose.yaml", "services: {}\n")]);
     let device = device(&rig.sandbox, "{allow_test_services: true}");
     let (_, results) = run(&mut rig, &device, &job(&source, "../../device.yaml", ""));
     let (cause, _, message) = results.failure().unwrap();

@@ -66,3 +66,30 @@ fn a_replaced_file_leaves_its_other_names_the_old_contents() {
     copy.merge(tree.clone()).unwrap();
     assert_eq!(copy, tree);
 }
+
+#[test]
+fn links_are_followed_to_a_file_of_the_tree_and_no_further() {
+    let mut tree = Tree::new();
+    tree.file("real/x", 0o644, "x").unwrap();
+    for (path, target) in [
+        ("in/near", "../real/x"),
+        ("far", "in/near"),
+        ("out", "../../etc/passwd"),
+        ("absolute", "/etc/passwd"),
+        ("round", "round"),
+        ("nowhere", "real/y"),
+        ("dir", "real"),
+    ] {
+        tree.symlink(path, target).unwrap();
+    }
+    let check = |path: &str, expected: bool| {
+        let found = tree.follow(&TreePath::new(path).unwrap());
+        assert_eq!(found.is_some_and(|entry| matches!(entry.node, Node::File(_))), expected, "{path}");
+    };
+    for path in ["real/x", "in/near", "far", "dir/x"] {
+        check(path, true);
+    }
+    for path in ["out", "absolute", "round", "nowhere", "dir", "nothing"] {
+        check(path, false);
+    }
+}
