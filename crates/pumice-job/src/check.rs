@@ -3,6 +3,7 @@
 mod across;
 mod arguments;
 mod describe;
+mod file_names;
 mod flow;
 mod timeouts;
 mod told;

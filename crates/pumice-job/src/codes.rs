@@ -69,6 +69,9 @@ codes! {
     DUPLICATE_NAME => "duplicate-name",
         "Two test definitions of one namespace have the same name, or one is called `lava`, which is the suite of the \
          job itself. Their results could not be told apart.";
+    FILE_NAME => "file-name",
+        "The label of a file, a namespace or a role holds a `/`, is `.` or `..`, or is too long. Directories on the host \
+         are called by it, and a job must not write anywhere else.";
     SHALLOW_REVISION => "shallow-revision",
         "A test definition asks for a certain commit (`revision`) and for one commit only (`shallow: true`). The one \
          that is fetched need not be the one asked for.";

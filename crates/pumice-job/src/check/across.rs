@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use pumice_types::{Code, Diagnostic, Diagnostics, Severity, Span, Spanned, nearest};
 
-use super::{Told, arguments, describe, flow};
+use super::{Told, arguments, describe, file_names, flow};
 use crate::{
     Action, Block, Definition, DefinitionSource, Image, Job, Resource, RoleKind, TestKind, Timeout, codes,
     language::{self, RunsOn},
@@ -17,6 +17,7 @@ use crate::{
 /// `told` is what was found in the parts. `is_whole` says that every block could be read.
 pub(crate) fn check(job: &mut Job, told: &Diagnostics, is_whole: bool) -> Diagnostics {
     let mut found = Findings::default();
+    file_names::check(job, &mut found);
     methods(job, &mut found);
     actions(job, &mut found);
     device_type(job, told, &mut found);
