@@ -11,10 +11,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use percent_encoding::percent_decode_str;
 use pumice_api::upload::UploadUrl;
 use pumice_client::{LabClient, NewUpload, Sent};
 use pumice_job::{NamedFile, NamedFileKind, named_files, replace_addresses};
-use pumice_store::{Digest, percent_decoded};
+use pumice_store::Digest;
 use pumice_types::{Blame as _, ByteSize, Cause, Failure, SourceId};
 
 use crate::{
@@ -130,7 +131,7 @@ fn place(address: &str) -> Place {
                     path
                 }
             };
-            Place::File(PathBuf::from(OsString::from_vec(percent_decoded(path))))
+            Place::File(PathBuf::from(OsString::from_vec(percent_decode_str(path).collect())))
         }
         Some((scheme, _)) if is_scheme(scheme) => Place::Elsewhere,
         _ => Place::Path,
