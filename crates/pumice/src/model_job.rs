@@ -4,6 +4,7 @@
 //! `--print-job` shows it.
 
 use std::{
+    fmt::Write as _,
     fs,
     path::{Path, PathBuf},
 };
