@@ -186,7 +186,7 @@ fn rules() -> Vec<OutputRule> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ConsoleRole, ConsoleSource, SecretVariables, StopRung};
+    use crate::{ConsoleRole, ConsoleSource, Meaning, SecretVariables, StopRung};
 
     fn engine() -> EngineCall {
         EngineCall {
