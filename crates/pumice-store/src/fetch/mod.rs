@@ -31,7 +31,7 @@ use crate::{
 pub use repository::Route;
 pub(crate) use repository::route;
 use url::Place;
-pub use url::{percent_decoded, shown_url};
+pub use url::shown_url;
 
 /// How often a lock that another job holds is tried.
 const POLL: Duration = Duration::from_millis(20);
