@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use pumice_plan::{BootSteps, DeployWay, ImageUse, MachinePlanner, MachineSpec, Outline, OverlayDelivery};
+use pumice_plan::{
+    BootSteps, ChannelDevice, DeployWay, ImageUse, MachinePlanner, MachineSpec, Outline, OverlayDelivery,
+};
 use pumice_platform::{
     Abilities, Availability, Bound, BoxFuture, Host, Launch, LaunchLink, Platform, SecretVariables, Stdio,
     StopHow, StopRung, host_on_made_network,
@@ -80,7 +82,11 @@ impl MachinePlanner for Fvp {
                 install: None,
             },
             overlays,
-            channel_devices: channel.map(|device| format!("/dev/{device}")).into_iter().collect(),
+            // Models keep to the speed of a line.
+            channel_devices: channel
+                .map(|device| ChannelDevice { path: format!("/dev/{device}"), is_ready: false })
+                .into_iter()
+                .collect(),
             image_uses: image_uses(spec),
             licence: entry.as_ref().and_then(|entry| entry.licence.clone()),
             host: spec.network.as_ref().and_then(host_on_made_network).unwrap_or_default(),

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use pumice_plan::{BootSteps, DeployWay, ImageUse, MachinePlanner, MachineSpec, Outline, OverlayDelivery};
+use pumice_plan::{
+    BootSteps, ChannelDevice, DeployWay, ImageUse, MachinePlanner, MachineSpec, Outline, OverlayDelivery,
+};
 use pumice_platform::{
     Abilities, Availability, Bound, BoxFuture, ConsoleRole, ConsoleSource, Find, Host, Launch, Meaning,
     Monitor, MonitorSource, OutputRule, Platform, StopHow, StopRung, UsualProgram,
@@ -68,7 +70,9 @@ impl MachinePlanner for Qemu {
         let board = Board::read(&words.program, words.all());
         let channel_devices = match board.spare_uart() {
             Some(SpareUart::Second { device } | SpareUart::Pci { device }) if !own_serial(&words) => {
-                vec![device.to_owned()]
+                // Emulated lines know no speed and no carrier, and Linux opens a UART without one (`CLOCAL` is set in
+                // drivers/tty/serial/serial_core.c, uart_register_driver).
+                vec![ChannelDevice { path: device.to_owned(), is_ready: true }]
             }
             _ => Vec::new(),
         };
