@@ -262,8 +262,9 @@ fn attach_consoles(launch: &mut Launch, spec: &MachineSpec, words: &Words, board
         launch.args.extend(["-chardev".to_owned(), format!("socket,id={name},path={}", escaped(&path))]);
         Find::Listen { path }
     };
-    let find = socket(launch, MAIN);
-    launch.consoles.push(console(MAIN, ConsoleRole::Main, find));
+    let path = launch.work_dir.join(MAIN);
+    launch.args.extend(["-chardev".to_owned(), format!("pipe,id={MAIN},path={}", escaped(&path))]);
+    launch.consoles.push(console(MAIN, ConsoleRole::Main, Find::Pipes { path }));
     launch.args.extend(["-serial".to_owned(), format!("chardev:{MAIN}")]);
     if !spec.wants_channel {
         return;
