@@ -1,7 +1,7 @@
 //! What every platform promises, each promise one check.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
