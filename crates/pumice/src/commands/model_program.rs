@@ -149,7 +149,7 @@ fn show(description: &Description, findings: &[Finding]) {
         count(Verdict::Learnt),
         count(Verdict::Untried)
     ));
-    print("please send the file that `--report FILE` writes to the project: nobody of us has this model");
+    print("please send us the file that `--report FILE` writes: we do not have this model");
 }
 
 fn as_json(description: &Description, findings: &[Finding]) -> String {
