@@ -23,29 +23,8 @@ pub(super) fn token_fits(shared: &Shared, job: &Job, token: &str) -> bool {
     shared.key.verify("job", &format!("{}\n{}", job.id, job.fence), token)
 }
 
-/// Hands a job to its worker: the definition and the configuration, which is kept as it was given. A text when the
-/// device does not render.
-pub(crate) async fn hand_over(
-    shared: &Shared,
-    job: &Job,
-    origin: &Origin,
-) -> Result<Result<(String, JobConfiguration), String>, Refusal> {
-    let mut reader = shared.database.read().await?;
-    let configuration = match configuration_for(shared, &mut reader, job).await? {
-        Ok(configuration) => configuration,
-        Err(reason) => return Ok(Err(reason)),
-    };
-    let definition = definition_for_worker(shared, &mut reader, job, origin).await?;
-    drop(reader);
-    let mut writer = shared.database.write().await?;
-    writer.use_uploads_of_job(job.id, shared.clock.now()).await?;
-    writer.set_job_configuration(job.id, &configuration).await?;
-    writer.commit().await?;
-    Ok(Ok((definition, configuration)))
-}
-
 /// The device and the settings for a job's worker; a text when the device does not render.
-async fn configuration_for(
+pub(crate) async fn configuration_for(
     shared: &Shared,
     reader: &mut Reader,
     job: &Job,
@@ -81,7 +60,7 @@ fn context_of(definition: &str) -> Map {
 /// The definition for a job's worker. What is kept of a job has names only, and here is what they stand for: remote artifact tokens
 /// of the submitter's in the headers of `deploy` and `test` actions and in `secrets` (lava-compat 6.3), and addresses with
 /// capabilities for the files that were sent for the job, on the server as the worker reached it.
-async fn definition_for_worker(
+pub(crate) async fn definition_for_worker(
     shared: &Shared,
     reader: &mut Reader,
     job: &Job,

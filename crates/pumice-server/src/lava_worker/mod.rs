@@ -5,5 +5,5 @@ mod finish;
 mod give;
 mod routes;
 
-pub(crate) use give::{hand_over, job_token};
+pub(crate) use give::{configuration_for, definition_for_worker, job_token};
 pub(crate) use routes::routes;

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::{
     answer::{Answer, Error},
     finish,
-    give::{hand_over, job_token, token_fits},
+    give::{configuration_for, definition_for_worker, job_token, token_fits},
 };
 use crate::{
     app::Shared,
@@ -185,8 +185,15 @@ async fn fetch(
     Path(id): Path<i64>,
 ) -> Answer {
     let job = authorised(&shared, &headers, id).await?;
-    let handed = hand_over(&shared, &job, &origin).await?;
-    let (definition, given) = handed.map_err(|reason| Error(StatusCode::CONFLICT, reason))?;
+    let mut reader = shared.database.read().await?;
+    let given = configuration_for(&shared, &mut reader, &job).await?;
+    let given = given.map_err(|reason| Error(StatusCode::CONFLICT, reason))?;
+    let definition = definition_for_worker(&shared, &mut reader, &job, &origin).await?;
+    drop(reader);
+    let mut writer = shared.database.write().await?;
+    writer.use_uploads_of_job(job.id, shared.clock.now()).await?;
+    writer.set_job_configuration(job.id, &given).await?;
+    writer.commit().await?;
     Ok(Json(json!({
         "definition": definition,
         "device": given.device,

@@ -17,7 +17,12 @@ use serde::Deserialize;
 
 use super::answer::{Answer, AsWorker, Nothing, Refused};
 use crate::{
-    app::Shared, lava_worker::hand_over, origin::Origin, refusal::Refusal, results, scheduler::job_ref,
+    app::Shared,
+    lava_worker::{configuration_for, definition_for_worker},
+    origin::Origin,
+    refusal::Refusal,
+    results,
+    scheduler::job_ref,
     storage::Place,
 };
 
@@ -47,8 +52,15 @@ pub(super) async fn package(
     Query(query): Query<OfFence>,
 ) -> Answer<JobPackage> {
     let job = lent(&shared, &worker, id, query.fence).await?;
-    let handed = hand_over(&shared, &job, &origin).await?;
-    let (definition, given) = handed.map_err(|reason| Refused::new(ProblemCode::Conflict, reason))?;
+    let mut reader = shared.database.read().await?;
+    let given = configuration_for(&shared, &mut reader, &job).await?;
+    let given = given.map_err(|reason| Refused::new(ProblemCode::Conflict, reason))?;
+    let definition = definition_for_worker(&shared, &mut reader, &job, &origin).await?;
+    drop(reader);
+    let mut writer = shared.database.write().await?;
+    writer.use_uploads_of_job(job.id, shared.clock.now()).await?;
+    writer.set_job_configuration(job.id, &given).await?;
+    writer.commit().await?;
     Ok(Json(JobPackage {
         definition,
         device: given.device,
