@@ -46,8 +46,11 @@ pub(crate) async fn probe(request: &Request, entry: Option<&Entry>, host: &Host)
     let own = request.environment.iter().filter(|(name, _)| is_inherited(name));
     environment.extend(own.map(|(name, value)| (name.clone(), value.clone())));
     let host = &host.with_environment(environment);
+    if let Some(missing) = wrongly_named(&names, host) {
+        return missing;
+    }
     let Some(path) = names.iter().find_map(|name| host.find(name)) else {
-        return missing(&names, host);
+        return missing(&names);
     };
     let name = path.display().to_string();
     let version = ask(host, &path, &request.version_arguments).await;
@@ -124,15 +127,16 @@ pub async fn version(host: &Host, program: &Path) -> Option<String> {
     version_in(&ask(&host, program, &["--version".to_owned()]).await.ok()?, None)
 }
 
-fn missing(names: &[String], host: &Host) -> Availability {
-    if let Some((name, path)) = names.iter().find_map(|name| host.programs.get_key_value(name)) {
-        return Availability::Missing {
-            reason: format!("the model `{name}` is not at {}, where no program is", path.display()),
-            hint: Some(
-                "that is what `[programs]` in pumice's configuration says: mend the path there".to_owned(),
-            ),
-        };
-    }
+/// A program that the operator names, and that is not there: another that happens to be on `PATH` is not what was meant.
+fn wrongly_named(names: &[String], host: &Host) -> Option<Availability> {
+    let (name, path) = names.iter().find_map(|name| host.programs.get_key_value(name))?;
+    (host.inside.is_none() && host.find(name).is_none()).then(|| Availability::Missing {
+        reason: format!("no program is at {}, where the model `{name}` should be", path.display()),
+        hint: Some("`[programs]` in pumice's configuration says so: mend the path there".to_owned()),
+    })
+}
+
+fn missing(names: &[String]) -> Availability {
     let looked = names.join("`, `");
     Availability::Missing {
         reason: format!("no model `{looked}` is on this host"),

@@ -64,10 +64,14 @@ pub(crate) fn read(args: &LibraryArgs) -> Result<(ModelLibrary, Config), Failure
     Ok((library, config))
 }
 
-/// Where a model's program is, by the first of its names that is found.
+/// Where a model's program is, by the first of its names that is found. Where the operator names one of them, there or
+/// nowhere.
 pub(crate) fn program(model: &Model, config: &Config) -> Option<std::path::PathBuf> {
-    let names = std::iter::once(model.name.as_str()).chain(model.binaries.iter().map(String::as_str));
-    names.into_iter().find_map(|name| find_program(name, config))
+    let names = || std::iter::once(model.name.as_str()).chain(model.binaries.iter().map(String::as_str));
+    match names().find(|name| config.programs.contains_key(*name)) {
+        Some(name) => find_program(name, config),
+        None => names().find_map(|name| find_program(name, config)),
+    }
 }
 
 fn list(library: &ModelLibrary, config: &Config) -> String {

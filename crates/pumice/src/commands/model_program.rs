@@ -51,6 +51,10 @@ pub(crate) fn add(args: &SubjectArgs, name: Option<&str>, to: Option<&Path>, onl
         let (_, found) = models::read(&[directory.to_owned()], &mut sources);
         crate::diagnostics::show(&found, &sources);
         print(&format!("{} is written", path.display()));
+        if found.has_errors() {
+            let message = "what was written, or another entry beside it, cannot be read: see above";
+            return Err(Failure::new(Cause::InvalidDefinition, message).hint("mend or remove it"));
+        }
         if let Ok(known) = library.get(&name) {
             print(&format!("it stands for the model `{}` that ships with pumice from now on", known.name));
         }

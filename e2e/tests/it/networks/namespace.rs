@@ -124,7 +124,7 @@ fn a_way_out_that_ends_while_the_machine_runs_ends_the_job_with_its_name() {
     );
     let path = world.sandbox.write("job.yaml", &job);
     let mut run = world.pumice(&["run", "--console", "-o", "cut", path.to_str().unwrap()]);
-    run.wait_for("guest login", LIMIT);
+    run.wait_for("Linux version", LIMIT);
     let carriers = world.carriers();
     let [carrier] = carriers[..] else { panic!("{carriers:?}") };
     let carrier = rustix::process::Pid::from_raw(carrier.try_into().unwrap()).unwrap();
