@@ -56,7 +56,7 @@ pub(crate) fn add(args: &SubjectArgs, name: Option<&str>, to: Option<&Path>, onl
             return Err(Failure::new(Cause::InvalidDefinition, message).hint("mend or remove it"));
         }
         if let Ok(known) = library.get(&name) {
-            print(&format!("it stands for the model `{}` that ships with pumice from now on", known.name));
+            print(&format!("it replaces the model `{}` that ships with pumice", known.name));
         }
         print(&format!("try it: pumice model show {name}; pumice run --model {name} --axf FILE"));
         Ok(Exit::Success)
