@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use sqlx::{
-    Any, Connection as _, Executor as _, Pool,
+    Any, AnyConnection, Connection as _, Executor as _, Pool,
     any::{AnyPoolOptions, install_default_drivers},
     pool::PoolConnection,
 };
@@ -43,6 +43,23 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const SQLITE_SETUP: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
                             PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000; PRAGMA temp_store = MEMORY";
 
+/// A pool, once PostgreSQL is there: perhaps it is just being started, beside us. What keeps it away is said at once, and is the
+/// error in the end.
+async fn connect_to_postgres(options: AnyPoolOptions, address: &str) -> Result<Pool<Any>, DbError> {
+    let first = match AnyConnection::connect(address).await {
+        Ok(connection) => {
+            connection.close().await?;
+            return Ok(options.connect(address).await?);
+        }
+        Err(error) => DbError::from(error),
+    };
+    if !first.is_temporary() {
+        return Err(first);
+    }
+    tracing::warn!("PostgreSQL cannot be used yet, and is tried for {PATIENCE:?}: {}", first.reason());
+    options.connect(address).await.map_err(|_| first)
+}
+
 impl Database {
     /// Opens `sqlite:PATH` (made when it is missing) or `postgres://…` and brings its schema up to date.
     pub async fn open(url: &str) -> Result<Self, DbError> {
@@ -77,7 +94,10 @@ impl Database {
                     Ok(())
                 })
             });
-        let pool = options.connect(&address).await?;
+        let pool = match engine {
+            Engine::Sqlite => options.connect(&address).await?,
+            Engine::Postgres => connect_to_postgres(options, &address).await?,
+        };
         let database = Self { pool, engine, file, turn: Arc::default() };
         migrate::run(&database, version).await?;
         Ok(database)

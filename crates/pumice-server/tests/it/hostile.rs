@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     exchange::LavaWorker,
     lab::{JOB, Lab},
-    own_worker::{Worker, hello, joined},
+    own_worker::{Worker, running},
 };
 
 impl Lab {
@@ -48,16 +48,9 @@ impl Lab {
     }
 }
 
-/// A job that runs on our worker under fence 1, and that worker.
-fn running(lab: &Lab) -> (Worker<'_>, i64) {
-    lab.with_device();
-    let worker = joined(lab);
-    worker.post("session", &hello("a"));
-    let id = lab.submit("tags: [fast]\n");
-    worker.post("poll", &json!({"epoch": 1, "sequence": 1, "held": []}));
-    worker.post(&format!("jobs/{id}/started"), &json!({"fence": 1}));
-    (worker, id)
-}
+/// Asks for a WebSocket (RFC 6455, section 1.2).
+const UPGRADE: &[u8] = b"GET /ws/ HTTP/1.1\r\nHost: lab\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 const CASE: &str = "- {\"dt\": \"2026-11-22T11:23:45+00:00\", \"lvl\": \"results\", \"msg\": {\"definition\": \"0_x\", \"case\": \"t\", \"result\": \"pass\"}}\n";
 
@@ -256,18 +249,39 @@ fn what_is_not_http_is_refused_and_two_readings_of_one_request_are_not_possible(
         assert!(!status.starts_with(b"500"), "{}", String::from_utf8_lossy(&answer));
     }
     // A garbage frame, and one that announces a gigabyte, on the WebSocket.
-    let upgrade = b"GET /ws/ HTTP/1.1\r\nHost: lab\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     for frame in [
         b"\xff\xff\xff\xff\xff\xff\xff\xff".as_slice(),
         b"\x81\xff\x00\x00\x00\x00\x40\x00\x00\x00aaaa",
         b"\x81\x85abcd\x9f\x9c\x9d\x9b\x9a",
         b"\x83\x00",
     ] {
-        let answer = lab.raw(&[upgrade.as_slice(), frame].concat());
+        let answer = lab.raw(&[UPGRADE, frame].concat());
         assert!(answer.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&answer));
     }
     lab.is_well();
+}
+
+#[test]
+fn those_who_listen_take_no_more_places_than_there_are_for_them() {
+    let lab = Lab::start_with(None, |config| config.listeners = Some(8));
+    let listen = || {
+        let mut stream = TcpStream::connect(lab.url.trim_start_matches("http://")).unwrap();
+        stream.write_all(UPGRADE).unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        (stream, answer)
+    };
+    let (first, answer) = listen();
+    assert_eq!(&answer, b"HTTP/1.1 101");
+    let (_second, answer) = listen();
+    assert_eq!(&answer, b"HTTP/1.1 101");
+    assert_eq!(&listen().1, b"HTTP/1.1 503", "a quarter is for one address");
+    lab.is_well();
+    drop(first);
+    // As soon as the server has seen that.
+    while &listen().1 != b"HTTP/1.1 101" {
+        std::thread::yield_now();
+    }
 }
 
 #[test]

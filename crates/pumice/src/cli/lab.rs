@@ -135,6 +135,11 @@ pub(crate) struct UpArgs {
     pub(crate) name: Option<String>,
 }
 
+fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    let example = "write an address and a port, such as 127.0.0.1:8000, 0.0.0.0:8000 or [::1]:8000";
+    text.parse().map_err(|_| example.to_owned())
+}
+
 /// Arguments of `pumice server`.
 #[derive(Args, Debug)]
 pub(crate) struct ServerArgs {
@@ -144,7 +149,7 @@ pub(crate) struct ServerArgs {
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<String>,
     /// Where to listen; port 0 takes a free one
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8000")]
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8000", value_parser = socket_address)]
     pub(crate) listen: SocketAddr,
     /// Send the mail that jobs ask for through this relay, `HOST:PORT`, in plain SMTP
     #[arg(long, value_name = "HOST:PORT", requires = "mail_from")]
