@@ -140,7 +140,7 @@ impl Input {
         input
     }
 
-    /// The same of a job's text; `name` is what messages call it.
+    /// The same of a job's text; `name` is what messages call it, the path of its file where it has one.
     pub(crate) fn of_text(
         name: &str,
         text: &str,
@@ -148,7 +148,11 @@ impl Input {
         job_id: JobId,
         platforms: &[std::rc::Rc<dyn Platform>],
     ) -> Self {
-        Self::of_text_by(&Rules::default(), name, text, args, job_id, platforms)
+        let directory = Path::new(name).parent().filter(|parent| !parent.as_os_str().is_empty());
+        let directory = std::path::absolute(directory.unwrap_or(Path::new("."))).ok();
+        let directory = directory.and_then(|directory| directory.into_os_string().into_string().ok());
+        let rules = Rules { directory, ..Rules::default() };
+        Self::of_text_by(&rules, name, text, args, job_id, platforms)
     }
 
     fn of_text_by(
