@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     exchange::LavaWorker,
     lab::{JOB, Lab},
-    own_worker::{Worker, running},
+    own_worker::{Worker, hello, running},
 };
 
 impl Lab {
@@ -52,6 +52,12 @@ impl Lab {
 const UPGRADE: &[u8] = b"GET /ws/ HTTP/1.1\r\nHost: lab\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
+/// `value` with another `field`.
+fn with(mut value: Value, field: &str, other: Value) -> Value {
+    value[field] = other;
+    value
+}
+
 const CASE: &str = "- {\"dt\": \"2026-11-22T11:23:45+00:00\", \"lvl\": \"results\", \"msg\": {\"definition\": \"0_x\", \"case\": \"t\", \"result\": \"pass\"}}\n";
 
 #[test]
@@ -72,6 +78,25 @@ fn a_worker_that_lies_changes_nothing() {
     assert_eq!(log(1, 0), said(200, ""));
     assert_eq!(log(1, 0), said(200, ""), "a replayed piece");
     assert_eq!(lab.rest("GET", &format!("/jobs/{id}/tests/"), &Value::Null)["count"], 1, "counts once");
+
+    // What cannot even be read is refused in the shape of all refusals, and never taken for a damaged file.
+    for (method, path, body) in [
+        ("POST", "poll", b"{\"epoch\": -1}".as_slice()),
+        ("POST", "poll", b"\xff"),
+        ("GET", "jobs/1/package?fence=-1", b""),
+        ("GET", "jobs/x/package?fence=1", b""),
+    ] {
+        let (status, refused) = worker.ask(method, path, body);
+        assert_eq!((status, &refused["code"]), (400, &json!("invalid")), "{path}: {refused}");
+    }
+    let many = json!(
+        (0..1000)
+            .map(|number| json!({"name": format!("d{number}"), "device_type": "virtual"}))
+            .collect::<Vec<_>>()
+    );
+    let (status, refused) =
+        worker.ask("POST", "session", &serde_json::to_vec(&with(hello("b"), "devices", many)).unwrap());
+    assert_eq!((status, &refused["code"]), (400, &json!("invalid")));
 
     // Somebody else's job, and a job of nobody.
     let other = Worker { lab: &lab, token: worker_token(&lab, "w.2") };
