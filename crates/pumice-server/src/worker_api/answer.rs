@@ -83,7 +83,7 @@ const LONGEST_WORDS: usize = 64 << 10;
 pub(super) async fn in_our_shape(response: Response) -> Response {
     let status = response.status();
     let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    if !status.is_client_error() || kind.is_some_and(|kind| !kind.starts_with("text/plain")) {
+    if !status.is_client_error() || !kind.is_some_and(|kind| kind.starts_with("text/plain")) {
         return response;
     }
     let code = match status {
@@ -92,10 +92,7 @@ pub(super) async fn in_our_shape(response: Response) -> Response {
         _ => ProblemCode::Invalid,
     };
     let words = axum::body::to_bytes(response.into_body(), LONGEST_WORDS).await.unwrap_or_default();
-    let words = String::from_utf8_lossy(&words);
-    let words =
-        if words.is_empty() { status.canonical_reason().unwrap_or("it was refused").into() } else { words };
-    Refused::new(code, words).into_response()
+    Refused::new(code, String::from_utf8_lossy(&words)).into_response()
 }
 
 /// What a handler answers.

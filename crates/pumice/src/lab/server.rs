@@ -66,10 +66,13 @@ impl Server {
         if args.database.is_none() {
             private_file(&directory.database_file())?;
         }
+        // The address of another one may have a password in it.
+        let which = match &args.database {
+            Some(_) => "cannot open the lab's database".to_owned(),
+            None => format!("cannot open the lab's database `{}`", directory.database_file().display()),
+        };
         let database = args.database.clone().unwrap_or_else(|| directory.database_url());
-        let database = Database::open(&database)
-            .await
-            .map_err(|error| host_refused("cannot open the lab's database", &error))?;
+        let database = Database::open(&database).await.map_err(|error| host_refused(&which, &error))?;
         let mut config = Config::in_directory(directory.server());
         config.library = vec![library];
         config.public_url.clone_from(&args.public_url);
@@ -80,6 +83,11 @@ impl Server {
         config.upload_limit = args.upload_limit;
         config.upload_quota = args.upload_quota;
         config.keep_uploads = day * args.keep_uploads;
+        config.callback_hosts.clone_from(&args.callback_hosts);
+        config.private_callbacks = args.private_callbacks;
+        config.worker_networks.clone_from(&args.worker_networks);
+        config.extra_context_variables.clone_from(&args.context_variables);
+        config.requests_per_second = args.requests_per_second;
         config.require_login = args.require_login;
         config.secure_cookies = url.starts_with("https://");
         let own = crate::config::Config::read(None)?;
