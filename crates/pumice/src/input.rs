@@ -12,7 +12,9 @@ use pumice_types::{
 };
 use pumice_yaml::Map;
 
-use crate::{cli::DeviceArgs, config::Config, kind::Kind, library::Library, models, once, provenance};
+use crate::{
+    cli::DeviceArgs, config::Config, kind::Kind, library::Library, models, once, provenance, upload,
+};
 
 /// The file cannot be read.
 const UNREADABLE: Code = Code("unreadable-file");
@@ -148,10 +150,8 @@ impl Input {
         job_id: JobId,
         platforms: &[std::rc::Rc<dyn Platform>],
     ) -> Self {
-        let directory = Path::new(name).parent().filter(|parent| !parent.as_os_str().is_empty());
-        let directory = std::path::absolute(directory.unwrap_or(Path::new("."))).ok();
-        let directory = directory.and_then(|directory| directory.into_os_string().into_string().ok());
-        let rules = Rules { directory, ..Rules::default() };
+        let directory = Path::new(name).parent().unwrap_or(Path::new(""));
+        let rules = Rules { files: upload::files_beside(text, directory), ..Rules::default() };
         Self::of_text_by(&rules, name, text, args, job_id, platforms)
     }
 
