@@ -42,7 +42,7 @@ pub(crate) fn joined(lab: &Lab) -> Worker<'_> {
     Worker { lab, token: registered["token"].as_str().unwrap().to_owned() }
 }
 
-/// A job that runs on our worker under fence 1, and that worker, whose first poll it was.
+/// A worker, and the job that it runs under fence 1.
 pub(crate) fn running(lab: &Lab) -> (Worker<'_>, i64) {
     lab.with_device();
     let worker = joined(lab);

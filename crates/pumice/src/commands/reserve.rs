@@ -51,7 +51,7 @@ fn reserve(args: &ReserveArgs) -> Result<Exit, Failure> {
     match args.lab.format {
         Format::Text => {
             print(&format!(
-                "job {} holds it; `pumice machine list {0}` shows it when it is there",
+                "job {} reserves it; `pumice machine list {0}` shows it once it is running",
                 reserved.job
             ));
         }
@@ -78,8 +78,12 @@ fn definition(args: &ReserveArgs, scratch: &Path) -> Result<Option<String>, Fail
     if let Some(path) = &args.job {
         let text = fs::read_to_string(path).map_err(|error| {
             Failure::new(Cause::InvalidDefinition, format!("cannot read `{}`: {error}", path.display()))
-        });
-        return text.map(Some);
+        })?;
+        upload::refuse_paths(
+            &text,
+            "give the URL of a file that the worker can reach; `--model` sends files",
+        )?;
+        return Ok(Some(text));
     }
     let Some(model) = args.model.model.as_ref().filter(|_| args.model.has_images()) else { return Ok(None) };
     let text = model_job::text(&args.model, model, scratch)?;
