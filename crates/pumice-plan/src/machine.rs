@@ -159,10 +159,19 @@ pub struct BootSteps {
     pub start: &'static str,
     /// Connects its console; `None` when that is part of the start.
     pub connect: Option<&'static str>,
-    /// Runs commands beside the simulator; `None` where the language has no such thing.
-    pub beside: Option<&'static str>,
+    /// Runs something beside the simulator; `None` where the language has no such thing.
+    pub beside: Option<BesideSteps>,
     /// Runs an installer first, and waits for its end; `None` for what is installed already.
     pub install: Option<[&'static str; 2]>,
+}
+
+/// The steps that run something beside the simulator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct BesideSteps {
+    /// Runs a deployed file.
+    pub file: &'static str,
+    /// Runs commands.
+    pub commands: &'static str,
 }
 
 /// A way to deploy that a platform serves.

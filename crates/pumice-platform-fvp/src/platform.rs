@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use pumice_plan::{BootSteps, DeployWay, ImageUse, MachinePlanner, MachineSpec, Outline, OverlayDelivery};
+use pumice_plan::{
+    BesideSteps, BootSteps, DeployWay, ImageUse, MachinePlanner, MachineSpec, Outline, OverlayDelivery,
+};
 use pumice_platform::{
     Abilities, Availability, Bound, BoxFuture, Host, Launch, LaunchLink, Platform, SecretVariables, Stdio,
     StopHow, StopRung, host_on_made_network,
@@ -16,7 +18,7 @@ use pumice_types::Diagnostics;
 use crate::{
     application, consoles,
     entry::Entry,
-    library_form, network, output, parameters, probe,
+    library_form, network, options, output, parameters, probe,
     request::{ARTIFACT_DIR, Request},
 };
 
@@ -76,7 +78,7 @@ impl MachinePlanner for Fvp {
                 version: Some("check-fvp-version"),
                 start: "run-fvp",
                 connect: Some("fvp-serial-connect"),
-                beside: Some("run-fvp-shell-commands"),
+                beside: Some(BesideSteps { file: "run-fvp-erpc-app", commands: "run-fvp-shell-commands" }),
                 install: None,
             },
             overlays,
@@ -117,7 +119,7 @@ impl Platform for Fvp {
                 launch.notes.push(network::NO_LAN.to_owned());
             }
             if let Some(network) = &spec.network {
-                network::attach(&mut launch, network, entry, bound.instance);
+                network::attach(&mut launch, network, entry, bound);
             }
             launch.env.extend(entry.environment());
         }
@@ -135,9 +137,13 @@ impl Platform for Fvp {
         launch.stdio = Stdio::Pty;
         consoles::attach(&mut launch, &request, entry.as_ref(), spec.wants_channel);
         launch.notes.extend(consoles::notes(&launch));
+        launch.notes.extend(options::debugger_note(&launch.args));
         launch.notes.extend(application::notes(bound));
         launch.env.extend(request.environment.clone());
-        launch.secret_env = SecretVariables(bound.licence_env.clone());
+        let mut inherited = bound.inherited_env.clone();
+        inherited.retain(|name, _| !launch.env.contains_key(name));
+        inherited.extend(bound.licence_env.clone());
+        launch.secret_env = SecretVariables(inherited);
         launch.env_remove = vec!["DISPLAY".to_owned()];
         let grace = entry.as_ref().and_then(|entry| entry.timeouts.get("stop").copied()).unwrap_or(GRACE);
         launch.stop = vec![
@@ -161,6 +167,10 @@ impl Platform for Fvp {
     /// A licensed model is where the operator put it, and a job written elsewhere names a container for it.
     fn prefers_own_program(&self) -> bool {
         true
+    }
+
+    fn inherits(&self) -> &'static [&'static str] {
+        &probe::INHERITED
     }
 
     fn executables(&self, spec: &MachineSpec) -> Vec<String> {

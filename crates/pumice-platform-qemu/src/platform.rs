@@ -120,7 +120,7 @@ impl Platform for Qemu {
             network::attach(&mut launch, described, &board, bound)?;
         }
         if let (true, Some(lan)) = (spec.joins_lan, &bound.lan) {
-            network::join_lan(&mut launch, lan, &board, bound.instance);
+            network::join_lan(&mut launch, lan, &board, bound.station());
         }
         launch.stop = vec![
             StopRung { how: StopHow::Monitor, grace: Duration::from_secs(2) },

@@ -58,7 +58,7 @@ impl<R: Recorder + Clone + 'static> Factory<R> {
         let delay = source.pacing.max(self.pacing);
         let pacing = if delay.is_zero() { Pacing::UNPACED } else { Pacing::per_character(delay) };
         let options = ConsoleOptions { watches, pacing, ..ConsoleOptions::default() };
-        let power_off = PowerOffReader::new(&self.launch, self.output.clone()).filter(|_| is_main);
+        let power_off = is_main.then(|| PowerOffReader::new(&self.launch, self.output.clone())).flatten();
         let console = match power_off {
             Some(reader) => Console::start(&source.name, connection, (recorder, reader), options),
             None => Console::start(&source.name, connection, recorder, options),

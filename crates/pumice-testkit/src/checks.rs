@@ -8,8 +8,8 @@ use std::{
 
 use pumice_console::{Pattern, Patterns, Recorder};
 use pumice_platform::{
-    Availability, Bound, ConsoleRole, Ended, Facts, Find, Host, Launch, Machine, NetworkPolicy, StartError,
-    StartOptions,
+    Availability, Bound, ConsoleRole, Ended, Facts, Find, Host, Launch, Machine, NetworkPolicy,
+    SecretVariables, StartError, StartOptions,
 };
 use pumice_types::{Blame as _, Deadline, Failure};
 use rustix::process::{Pid, Signal};
@@ -85,6 +85,8 @@ pub fn check(subject: Result<Subject, String>, check: Check, module: &str) {
             search_path: SEARCH_PATH.split(':').map(Into::into).collect(),
             cache_dir: None,
             programs: [].into(),
+            own_environment: SecretVariables::default(),
+            environment: SecretVariables::default(),
             engine_environment: [].into(),
             inside: None,
         };

@@ -103,6 +103,8 @@ causes! {
     LicenceRefused => "licence-refused", Infrastructure;
     /// The network the job asked for could not be made.
     NetworkSetup => "network-setup", Infrastructure;
+    /// What carries the machine's network ended while the machine was used.
+    NetworkLost => "network-lost", Infrastructure;
     /// The container engine is missing or failed.
     ContainerFailed => "container-failed", Infrastructure;
     /// The guest's kernel panicked.

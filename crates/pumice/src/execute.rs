@@ -109,7 +109,7 @@ impl Execution<'_> {
         let mut config = Config::read(self.config)?;
         config.add_test_mounts(self.test_mounts);
         let own = self.job.secrets.texts().map(|(_, value)| value);
-        let mask = Mask::new(own.chain(config.secrets()));
+        let mask = Mask::new(own.chain(config.secrets()).chain(crate::host::own_secrets()));
         let secrets = self.job.secrets.texts().map(|(name, value)| (name.to_owned(), value)).collect();
         let mut prepared =
             Prepared::new(self.places, self.platforms, self.output_dir, self.scratch_dir, secrets, &config)?;

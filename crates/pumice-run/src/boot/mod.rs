@@ -174,8 +174,8 @@ async fn reach_shell(
     if let Some(unpack) = &plan.unpack {
         overlay::fetch(unpack, deployed, booted, cx).await?;
     }
-    if let Some(beside) = &plan.beside {
-        beside::run(beside, booted, cx).await?;
+    for beside in &plan.beside {
+        beside::run(beside, deployed, booted, cx).await?;
     }
     Ok(())
 }
@@ -250,17 +250,29 @@ impl Booted {
 pub(crate) async fn machine_failure(machine: &Machine) -> Failure {
     match machine.wait().await {
         pumice_platform::Ended::PoweredOff => {
-            let message = "the guest powered off while it was needed";
             // What it said last is still on its way.
             tokio::time::sleep(Duration::from_millis(100)).await;
-            Failure::new(Cause::SimulatorExited, message).blame(pumice_types::Fault::Job)
+            powered_off()
+        }
+        pumice_platform::Ended::CutOff => {
+            let message = "the machine's network broke while it was needed";
+            machine.failure().unwrap_or_else(|| Failure::new(Cause::NetworkLost, message))
         }
         pumice_platform::Ended::Exited(_) => {
             machine.last_words().await;
+            // A program that follows its guest may be gone before its console was read.
+            if machine.is_powered_off() {
+                return powered_off();
+            }
             let message = "the simulator ended while it was needed";
             machine.failure().unwrap_or_else(|| Failure::new(Cause::SimulatorExited, message))
         }
     }
+}
+
+fn powered_off() -> Failure {
+    let message = "the guest powered off while it was needed";
+    Failure::new(Cause::SimulatorExited, message).blame(pumice_types::Fault::Job)
 }
 
 /// How long the stop of a machine may take beyond its own graces.

@@ -216,7 +216,15 @@ fn perform(event: SessionEvent, talk: &mut Talk, cx: &StepCx) -> Next {
     let report = cx.report();
     match event {
         SessionEvent::Result(outcome) => report.result(recorded(*outcome)),
-        SessionEvent::RunStarted { suite, .. } => report.info(format!("test {suite} begins")),
+        SessionEvent::RunStarted { suite, pattern } => {
+            report.info(format!("test {suite} begins"));
+            if pattern.is_some() {
+                report.warning(format!(
+                    "the definition of {suite} has `parse`, and its pattern is not looked for in the output: \
+                     report results with lava-test-case"
+                ));
+            }
+        }
         SessionEvent::RunEnded { suite, cases } => {
             report.info(format!("test {suite} ended with {} results", cases.len()));
         }
