@@ -319,7 +319,7 @@ fn output_rules() -> Vec<OutputRule> {
         OutputRule::explains(
             r"unsupported machine type|unable to find CPU model|Invalid SMP CPUs|invalid option|Device .* not found|is not a valid device model name|Unsupported NIC model",
             Cause::SimulatorRefused,
-            "mend the option in the device or in the job's context",
+            "correct the option in the device or in the job's context",
         ),
         OutputRule::explains(
             r"could not load kernel|Could not open|could not load initrd|Image is not in .* format",
