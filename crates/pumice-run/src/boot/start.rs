@@ -1,7 +1,7 @@
 //! Starts a machine: asks the platform what to start, and the supervisor to start it.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     fs,
     io::Write,
     net::{Ipv4Addr, TcpListener},
@@ -139,8 +139,10 @@ impl Starter<'_> {
             work_dir,
             facts: place.facts.clone(),
             instance: instance(host, plan),
+            host_key: host.host_key,
             lan: host.lan.clone(),
             licence_env: host.licences.environment(&plan.licences),
+            inherited_env: place.inherited(*platform, host),
         };
         let spec = with_free_ports(&plan.spec)?;
         let launch = platform.launch(&spec, &bound).map_err(|diagnostics| refused(&diagnostics))?;
@@ -242,7 +244,7 @@ pub(super) async fn start(
         reach,
         minds_kernel: true,
         host: HostAddress::of(&HostSeen::default(), &host.search_path),
-        begun_stages: BTreeSet::new(),
+        begun_stages: BTreeMap::new(),
     })
 }
 
