@@ -4,6 +4,7 @@ mod across;
 mod arguments;
 mod describe;
 mod flow;
+mod notify;
 mod timeouts;
 mod told;
 

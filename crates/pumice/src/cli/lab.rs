@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, Subcommand};
 use pumice_types::ByteSize;
 
-use super::{Format, LavaRunArgs, ModelArgs};
+use super::{Format, JobName, LavaRunArgs, ModelArgs};
 
 const SUBMIT_EXAMPLES: &str = "Examples:
   pumice submit job.yaml                  prints the job's number
@@ -296,9 +296,9 @@ pub(crate) struct QueueArgs {
 #[derive(Args, Debug)]
 pub(crate) struct CompareArgs {
     /// The job that is held against
-    pub(crate) before: i64,
+    pub(crate) before: JobName,
     /// The job that is looked at
-    pub(crate) after: i64,
+    pub(crate) after: JobName,
     #[command(flatten)]
     pub(crate) lab: LabArgs,
 }
@@ -363,8 +363,9 @@ pub(crate) enum TokensCommand {
 /// A job that is there.
 #[derive(Args, Debug)]
 pub(crate) struct JobArgs {
-    /// The job's number
-    pub(crate) id: i64,
+    /// The job's number, `12`, or that of a node of a MultiNode job, `12.0`
+    #[arg(value_name = "JOB")]
+    pub(crate) id: JobName,
     #[command(flatten)]
     pub(crate) lab: LabArgs,
 }
@@ -372,8 +373,9 @@ pub(crate) struct JobArgs {
 /// Arguments of `pumice logs`.
 #[derive(Args, Debug)]
 pub(crate) struct LogsArgs {
-    /// The job's number
-    pub(crate) id: i64,
+    /// The job's number, `12`, or that of a node of a MultiNode job, `12.0`
+    #[arg(value_name = "JOB")]
+    pub(crate) id: JobName,
     /// Go on until the job ends
     #[arg(long, short)]
     pub(crate) follow: bool,
@@ -384,8 +386,9 @@ pub(crate) struct LogsArgs {
 /// Arguments of `pumice results`.
 #[derive(Args, Debug)]
 pub(crate) struct ResultsArgs {
-    /// The job's number
-    pub(crate) id: i64,
+    /// The job's number, `12`, or that of a node of a MultiNode job, `12.0`
+    #[arg(value_name = "JOB")]
+    pub(crate) id: JobName,
     /// Print a report instead: junit, tap13, csv or yaml
     #[arg(long, value_name = "KIND", value_parser = ["junit", "tap13", "csv", "yaml"])]
     pub(crate) export: Option<String>,
@@ -399,6 +402,9 @@ pub(crate) struct ReserveArgs {
     /// A job definition: what it deploys and boots is held for you; its tests are left out
     #[arg(required_unless_present = "model")]
     pub(crate) job: Option<PathBuf>,
+    /// Send the files of this host that the job names: `file:` addresses, and paths from its directory
+    #[arg(long, requires = "job")]
+    pub(crate) upload: bool,
     // Files are sent to the lab; URLs are what its worker can reach. Without any of them the lab boots what the health check
     // of the model's device type boots, and `--model` may name a device type, too.
     #[command(flatten)]

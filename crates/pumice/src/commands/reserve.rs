@@ -38,8 +38,14 @@ fn reserve(args: &ReserveArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Success);
     }
     let client = connect(&args.lab)?;
-    if let Some(text) = definition.as_mut().filter(|_| args.job.is_none()) {
-        *text = upload::send_named(&client, text, Path::new("/"), args.lab.format)?;
+    if let Some(text) = &mut definition {
+        match &args.job {
+            Some(_) if !args.upload => upload::refuse_paths(text)?,
+            job => {
+                let directory = job.as_deref().and_then(Path::parent).unwrap_or(Path::new("/"));
+                *text = upload::send_named(&client, text, directory, args.lab.format)?;
+            }
+        }
     }
     let reservation = Reservation {
         model: args.model.model.clone().unwrap_or_default(),
