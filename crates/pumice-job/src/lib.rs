@@ -21,6 +21,8 @@ pub use named_files::{NamedFile, NamedFileKind, named_files, replace_addresses};
 pub use schema::{schema, test_definition_schema};
 pub use split::split;
 
+use std::collections::BTreeMap;
+
 use pumice_types::{Diagnostic, Diagnostics, Severity, SourceId};
 use pumice_yaml::{Limits, Node};
 
@@ -32,6 +34,9 @@ pub struct Rules {
     /// The definition is not one that a person submitted but one that a server split from a MultiNode job and gave
     /// to a worker: `lava-multinode` then says which node it is (lava-compat 5.1).
     pub is_assigned: bool,
+    /// What stands in the place of a URL and is the path of a file, with its `file:` URL: for who runs a job beside its
+    /// files. A lab has none, and a path is a mistake there.
+    pub files: BTreeMap<String, String>,
 }
 
 /// What is read of a definition: a hundred times what the largest one known from the field takes, and little enough
@@ -116,6 +121,7 @@ fn check_tree(node: &Node, rules: &Rules, complete: bool) -> (Option<Job>, Diagn
     let mut diagnostics = check::check(node, rules, complete);
     let mut job = read::job(node, rules.is_assigned);
     if let Some(job) = &mut job {
+        read::resolve_paths(job, &rules.files);
         let written = node.get("actions").and_then(Node::as_seq).map_or(0, <[Node]>::len);
         let is_whole = complete && written == job.actions.len();
         diagnostics.extend(check::check_across(job, &diagnostics, is_whole));

@@ -8,9 +8,11 @@ mod boot;
 mod deploy;
 mod multinode;
 mod notify;
+mod paths;
 mod test;
 mod top;
 
+pub(crate) use paths::resolve_paths;
 pub(crate) use top::environment;
 
 use std::{num::NonZeroU32, time::Duration};

@@ -191,8 +191,10 @@
   });
 
   const stream = new EventSource(box.dataset.stream);
-  stream.addEventListener("lines", (event) => append(JSON.parse(event.data)));
+  const answered = () => box.removeAttribute("aria-busy");
+  stream.addEventListener("lines", (event) => { append(JSON.parse(event.data)); answered(); });
   stream.addEventListener("state", (event) => {
+    if ("live" in box.dataset) answered();
     const said = JSON.parse(event.data);
     const badge = one("#state");
     if (badge && badge.textContent !== said.word) {
@@ -201,6 +203,7 @@
     }
   });
   stream.addEventListener("end", () => {
+    answered();
     stream.close();
     foldWhatWentWell();
     leadToEvidence();

@@ -12,7 +12,9 @@ use pumice_types::{
 };
 use pumice_yaml::Map;
 
-use crate::{cli::DeviceArgs, config::Config, kind::Kind, library::Library, models, once, provenance};
+use crate::{
+    cli::DeviceArgs, config::Config, kind::Kind, library::Library, models, once, provenance, upload,
+};
 
 /// The file cannot be read.
 const UNREADABLE: Code = Code("unreadable-file");
@@ -140,7 +142,7 @@ impl Input {
         input
     }
 
-    /// The same of a job's text; `name` is what messages call it.
+    /// The same of a job's text; `name` is what messages call it, the path of its file where it has one.
     pub(crate) fn of_text(
         name: &str,
         text: &str,
@@ -148,7 +150,9 @@ impl Input {
         job_id: JobId,
         platforms: &[std::rc::Rc<dyn Platform>],
     ) -> Self {
-        Self::of_text_by(&Rules::default(), name, text, args, job_id, platforms)
+        let directory = Path::new(name).parent().unwrap_or(Path::new(""));
+        let rules = Rules { files: upload::files_beside(text, directory), ..Rules::default() };
+        Self::of_text_by(&rules, name, text, args, job_id, platforms)
     }
 
     fn of_text_by(

@@ -52,6 +52,23 @@ pub(crate) fn refuse_paths(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// What `text` says in the place of URLs that is the path of a file, from `directory`, with its URL (RFC 8089).
+pub(crate) fn files_beside(text: &str, directory: &Path) -> BTreeMap<String, String> {
+    let url = |file: NamedFile| {
+        let path = match (file.kind, place(&file.address)) {
+            (NamedFileKind::Image | NamedFileKind::Archive, Place::Path) => directory.join(&file.address),
+            (NamedFileKind::Image | NamedFileKind::Archive, Place::File(path)) if path.is_relative() => {
+                directory.join(path)
+            }
+            _ => return None,
+        };
+        let path = std::path::absolute(path).ok().filter(|path| path.is_file())?;
+        let path = path.to_str()?.replace('%', "%25");
+        Some((file.address, format!("file://{path}")))
+    };
+    named(text).into_iter().filter_map(url).collect()
+}
+
 fn refused(message: String) -> Failure {
     Failure::new(Cause::InvalidDefinition, message)
 }
@@ -210,6 +227,19 @@ mod tests {
         assert!(
             missing.contains("/a`: ") && missing.contains("`/no/b`: ") && missing.contains("is not a file")
         );
+    }
+
+    #[test]
+    fn a_path_has_a_url_when_it_leads_to_a_file() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("a 5%.img"), "x").unwrap();
+        let own = directory.path().join("a 5%.img").display().to_string();
+        let addresses =
+            ["./a 5%.img", &own, "file:a 5%.img", "missing", ".", "file:///a", "http://h/a", "{B}/a"];
+        let found = files_beside(&job(&addresses), directory.path());
+        let url = format!("file://{}/a 5%25.img", directory.path().display());
+        let expected = addresses[..3].iter().map(|address| ((*address).to_owned(), url.clone()));
+        assert_eq!(found, expected.collect());
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod kexec;
 mod kill;
 mod lab;
 mod lavacli;
+mod login;
 mod machines;
 mod models;
 mod multinode;

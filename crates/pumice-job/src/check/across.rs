@@ -318,7 +318,7 @@ fn files(images: &[Image], found: &mut Findings) {
             found.add_defect(
                 warning(codes::URL, url.span, format!("files cannot be fetched from `{}`", describe::short(&url.value)))
                     .suggest(mended)
-                    .help("a URL begins with `http://`, `https://`, `file://`, `scp://`, `rclone://` or `downloads://`"),
+                    .help("a URL begins with `http://`, `https://`, `file://`, `scp://`, `rclone://` or `downloads://`; for `pumice run` and `submit --upload` it may be the path of a file, from the job's directory"),
             );
         }
         for checksum in checksums {

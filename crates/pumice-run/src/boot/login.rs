@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use pumice_console::Patterns;
+use pumice_job::AutoLogin;
 use pumice_plan::boot::Login;
 use pumice_record::LogLevel;
 use pumice_types::{Blame as _, CaseResult, Cause, Deadline, Failure};
@@ -70,17 +71,18 @@ async fn log_in(plan: &Login, booted: &mut Booted, cx: &StepCx) -> Result<(), Fa
         texts.push(&login.login_prompt.value);
     }
     let all = patterns(texts)?;
+    let mut has_begun = false;
     loop {
         let index = expect_nudging(&all, booted, cx).await?;
         if index < shell {
             return Ok(());
         }
         if index < shell + REFUSED.len() {
-            let who = plan.auto_login.as_ref().map_or("", |login| login.username.value.as_str());
-            return Err(Failure::new(Cause::LoginRefused, format!("the login as `{who}` was refused"))
-                .hint("check `auto_login`: the user, the password and its prompt"));
+            let begun = plan.auto_login.as_ref().filter(|_| has_begun);
+            return Err(refused(plan, begun).evidence("console", booted.console.tail(400)));
         }
         let Some(login) = &plan.auto_login else { continue };
+        has_begun = true;
         type_line(&booted.console, &login.username.value, cx).await?;
         if let Some(prompt) = &login.password_prompt {
             let prompt = patterns([prompt.value.as_str()])?;
@@ -92,6 +94,28 @@ async fn log_in(plan: &Login, booted: &mut Booted, cx: &StepCx) -> Result<(), Fa
             sent.map_err(|error| error.failure())?;
         }
     }
+}
+
+/// Why a guest refused a login: that of the job, or one that nobody meant, by what was typed to wake its console.
+fn refused(plan: &Login, begun: Option<&AutoLogin>) -> Failure {
+    let (message, hint) = match (begun, &plan.auto_login) {
+        (Some(login), _) => (
+            format!("the login as `{}` was refused", login.username.value),
+            "check `auto_login`: the user, the password and its prompt".to_owned(),
+        ),
+        (None, Some(login)) => {
+            let prompt = &login.login_prompt.value;
+            (
+                format!("the guest asks for a login, and not with `{prompt}`"),
+                "let `login_prompt` of `auto_login` match what the guest asks with".to_owned(),
+            )
+        }
+        (None, None) => (
+            "the guest asks for a login, and the job has no `auto_login`".to_owned(),
+            "add `auto_login: {login_prompt: 'login:', username: root}` to the boot action".to_owned(),
+        ),
+    };
+    Failure::new(Cause::LoginRefused, message).hint(hint)
 }
 
 /// Waits; a console that stays silent for half of the time may have swallowed its prompt, and is nudged with a

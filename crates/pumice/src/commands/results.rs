@@ -88,15 +88,33 @@ pub(crate) fn show(cases: &[Case], format: Format) {
         let measured = case
             .measurement
             .as_ref()
-            .map(|value| format!("  {value} {}", case.unit.as_deref().unwrap_or_default()));
+            .map(|value| format!("  {} {}", shortest(value), case.unit.as_deref().unwrap_or_default()));
         let measured = measured.unwrap_or_default();
         print(format!("{:7} {}/{}{measured}", case.result, case.suite, case.name).trim_end());
     }
 }
 
+/// A decimal number without the zeros that the database keeps behind it.
+fn shortest(value: &str) -> &str {
+    if !value.contains('.') || value.contains(['e', 'E']) {
+        return value;
+    }
+    value.trim_end_matches('0').trim_end_matches('.')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_measurement_is_shown_without_zeros_that_say_nothing() {
+        let check = |value: &str, expected: &str| assert_eq!(shortest(value), expected);
+        check("12.5000000000", "12.5");
+        check("0.0000000000", "0");
+        check("100.0000000000", "100");
+        check("100", "100");
+        check("1.50E-10", "1.50E-10");
+    }
 
     #[track_caller]
     fn check(metadata: &str, expected: &str) {
