@@ -117,15 +117,13 @@ fn address(job: &Job, template: &str) -> String {
     while let Some((before, after)) = rest.split_once('{') {
         address.push_str(before);
         let inside = after.split_once('}');
-        match inside.and_then(|(name, after)| Some((attribute(job, name.trim())?, after))) {
-            Some((value, after)) => {
-                address.push_str(&encoded(&value));
-                rest = after;
-            }
-            None => {
-                address.push('{');
-                rest = after;
-            }
+        let known = inside.and_then(|(name, after)| Some((attribute(job, name.trim())?, after)));
+        if let Some((value, after)) = known {
+            address.push_str(&encoded(&value));
+            rest = after;
+        } else {
+            address.push('{');
+            rest = after;
         }
     }
     address + rest

@@ -159,7 +159,7 @@ pub(super) async fn groups(State(shared): State<Arc<Shared>>, who: Who, query: L
     who.needs("auth.view_group")?;
     let conditions = query.conditions(Condition::on_groups)?;
     let all = shared.database.read().await?.groups(&conditions).await?;
-    query.answer(&query.cut(all)?, group_shown)
+    query.answer(&query.cut(all), group_shown)
 }
 
 pub(super) async fn group(State(shared): State<Arc<Shared>>, who: Who, Key(id): Key) -> Answer {

@@ -81,6 +81,7 @@ impl ListQuery {
     }
 
     /// The answer: the part, the length of the whole, and where the neighbouring parts are.
+    #[expect(clippy::unnecessary_wraps, reason = "it is how a handler ends")]
     pub(crate) fn answer<T>(&self, listing: &Listing<T>, one: impl Fn(&T) -> Value) -> Answer {
         let page = self.page();
         let shown = u64::try_from(listing.rows.len()).unwrap_or(u64::MAX);
@@ -93,14 +94,14 @@ impl ListQuery {
     }
 
     /// A list that was read whole, cut to the part that was asked for.
-    pub(crate) fn cut<T: Clone>(&self, all: Vec<T>) -> Result<Listing<T>, Refused> {
+    pub(crate) fn cut<T: Clone>(&self, all: Vec<T>) -> Listing<T> {
         let page = self.page();
         let (offset, limit) = (
             usize::try_from(page.offset).unwrap_or(usize::MAX),
             usize::try_from(page.limit).unwrap_or(usize::MAX),
         );
         let total = u64::try_from(all.len()).unwrap_or(u64::MAX);
-        Ok(Listing { total, rows: all.into_iter().skip(offset).take(limit).collect() })
+        Listing { total, rows: all.into_iter().skip(offset).take(limit).collect() }
     }
 
     fn url(&self, limit: u64, offset: u64) -> String {

@@ -67,12 +67,12 @@ async fn remove(shared: &Arc<Shared>, who: &Who, kind: ObjectKind, id: i64) -> A
 
 pub(super) async fn of_devices(State(shared): State<Arc<Shared>>, who: Who, query: ListQuery) -> Answer {
     let found = all(&shared, &who, ObjectKind::Device).await?;
-    query.answer(&query.cut(found)?, |permission| shown(ObjectKind::Device, permission))
+    query.answer(&query.cut(found), |permission| shown(ObjectKind::Device, permission))
 }
 
 pub(super) async fn of_types(State(shared): State<Arc<Shared>>, who: Who, query: ListQuery) -> Answer {
     let found = all(&shared, &who, ObjectKind::DeviceType).await?;
-    query.answer(&query.cut(found)?, |permission| shown(ObjectKind::DeviceType, permission))
+    query.answer(&query.cut(found), |permission| shown(ObjectKind::DeviceType, permission))
 }
 
 pub(super) async fn of_device(State(shared): State<Arc<Shared>>, who: Who, Key(id): Key) -> Answer {

@@ -32,7 +32,7 @@ pub(super) async fn aliases(State(shared): State<Arc<Shared>>, _: Who, query: Li
     if let Some(wanted) = query.get("name") {
         all.retain(|(name, _)| name == wanted);
     }
-    query.answer(&query.cut(all)?, alias_shown)
+    query.answer(&query.cut(all), alias_shown)
 }
 
 pub(super) async fn alias(State(shared): State<Arc<Shared>>, _: Who, Path(name): Path<String>) -> Answer {
@@ -114,7 +114,7 @@ async fn find_tag(shared: &Shared, id: i64) -> Result<Tag, Refused> {
 pub(super) async fn tags(State(shared): State<Arc<Shared>>, _: Who, query: ListQuery) -> Answer {
     let conditions = query.conditions(Condition::on_tags)?;
     let all = shared.database.read().await?.tags(&conditions).await?;
-    query.answer(&query.cut(all)?, tag_shown)
+    query.answer(&query.cut(all), tag_shown)
 }
 
 pub(super) async fn tag(State(shared): State<Arc<Shared>>, _: Who, Key(id): Key) -> Answer {
@@ -187,7 +187,7 @@ pub(super) async fn own_artifact_tokens(
     who: Who,
     query: ListQuery,
 ) -> Answer {
-    query.answer(&query.cut(own_tokens(&shared, &who).await?)?, token_shown)
+    query.answer(&query.cut(own_tokens(&shared, &who).await?), token_shown)
 }
 
 pub(super) async fn artifact_token(State(shared): State<Arc<Shared>>, who: Who, Key(id): Key) -> Answer {
