@@ -152,10 +152,11 @@ impl Drop for Sandbox {
             }
             thread::sleep(POLL);
         }
-        if thread::panicking()
-            && let Some(directory) = self.directory.take()
-        {
+        let Some(directory) = self.directory.take() else { return };
+        if thread::panicking() {
             println!("the test's directory is kept: {}", directory.keep().display());
+        } else if let Err(error) = directory.close() {
+            println!("the test's directory {} could not be removed: {error}", self.path.display());
         }
     }
 }

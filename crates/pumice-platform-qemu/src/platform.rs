@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use pumice_plan::{BootSteps, DeployWay, ImageUse, MachinePlanner, MachineSpec, Outline, OverlayDelivery};
 use pumice_platform::{
-    Abilities, Availability, Bound, BoxFuture, ConsoleRole, ConsoleSource, Find, Host, Launch, Meaning,
-    Monitor, MonitorSource, OutputRule, Platform, StopHow, StopRung, UsualProgram,
+    Abilities, Availability, Bound, BoxFuture, ConsoleRole, ConsoleSource, Find, Host, Launch, Monitor,
+    MonitorSource, OutputRule, Platform, StopHow, StopRung, UsualProgram,
 };
 use pumice_types::{Cause, Diagnostics};
 
@@ -285,43 +285,38 @@ fn attach_monitor(launch: &mut Launch) {
 }
 
 fn output_rules() -> Vec<OutputRule> {
-    let rule = |pattern: &str, cause, hint: &str| OutputRule {
-        pattern: pattern.to_owned(),
-        means: Meaning::Explains(cause),
-        hint: Some(hint.to_owned()),
-    };
     vec![
-        rule(
+        OutputRule::explains(
             r"Could not access KVM|failed to initialize kvm|KVM not supported",
             Cause::HostRefused,
             "set `no_kvm: true` in the job's context, or give the user access to /dev/kvm",
         ),
-        rule(
+        OutputRule::explains(
             r"could not configure /dev/net/tun|network script .* failed",
             Cause::NetworkSetup,
             "tap networking needs privileges; `pumice doctor` says which",
         ),
-        rule(
+        OutputRule::explains(
             r"Could not set up host forwarding rule",
             Cause::NetworkSetup,
             "another program uses that port; choose another, or 0 for a free one",
         ),
-        rule(
+        OutputRule::explains(
             r"No space left on device",
             Cause::DiskFull,
             "free some room on the host, or let the store prune more",
         ),
-        rule(
+        OutputRule::explains(
             r"Cannot allocate memory|cannot set up guest memory",
             Cause::HostRefused,
             "give the guest less memory, or run fewer machines on this host",
         ),
-        rule(
+        OutputRule::explains(
             r"unsupported machine type|unable to find CPU model|Invalid SMP CPUs|invalid option|Device .* not found|is not a valid device model name|Unsupported NIC model",
             Cause::SimulatorRefused,
             "mend the option in the device or in the job's context",
         ),
-        rule(
+        OutputRule::explains(
             r"could not load kernel|Could not open|could not load initrd|Image is not in .* format",
             Cause::ImageUnusable,
             "check that the file is what its argument says",

@@ -245,6 +245,13 @@ pub struct OutputRule {
     pub hint: Option<String>,
 }
 
+impl OutputRule {
+    /// A rule of which a line explains an end that comes anyway ([`Meaning::Explains`]), and tells a person what to do.
+    pub fn explains(pattern: &str, cause: Cause, hint: &str) -> Self {
+        Self { pattern: pattern.to_owned(), means: Meaning::Explains(cause), hint: Some(hint.to_owned()) }
+    }
+}
+
 /// A number in a line of the simulator's output.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Measure {

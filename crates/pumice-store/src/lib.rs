@@ -53,7 +53,7 @@ pub use artifact::{Artifact, Lease, Origin};
 pub use cancel::Cancel;
 pub use digest::{Algorithm, Checksum, Digest, InvalidDigest};
 pub use error::{FetchError, StoreError};
-pub use fetch::{percent_decoded, shown_url};
+pub use fetch::shown_url;
 pub use prune::{Prune, Pruned, Usage};
 pub use request::{AddressPolicy, Control, Policy, Progress, Request};
 pub use store::Store;

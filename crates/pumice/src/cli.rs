@@ -12,7 +12,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::{commands, library::Library};
 
-/// Puts an operating-system image on a virtual platform and says whether it works.
+/// Boot an operating-system image on a virtual platform, test it, and report whether it works
 #[derive(Debug, Parser)]
 #[command(name = "pumice", version, max_term_width = 100)]
 struct Cli {
@@ -22,40 +22,40 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run one job here and now, with no server
+    /// Run a job on this host, without a server
     Run(Box<RunArgs>),
     /// Show every mistake in a job, with line and column
     Check(CheckArgs),
-    /// Show what a job would do, with every timeout resolved
+    /// Show what a job would do, step by step, with all timeouts resolved
     Plan(PlanArgs),
     #[command(flatten)]
     Lab(lab::LabCommand),
-    /// Use the machines of a run, here or in the lab: consoles, files, start and stop
+    /// Work with the machines of a running job, here or in the lab: consoles, files, start and stop
     #[command(subcommand)]
     Machine(machine::MachineCommand),
-    /// Use a console of a run's machine; short for `machine console`
+    /// Open a console of a running job's machine; short for `machine console`
     Attach(machine::ConsoleArgs),
-    /// Show devices as a job would meet them, and the mistakes in them
+    /// List, render and check devices
     #[command(subcommand)]
     Device(DeviceCommand),
-    /// Print a JSON Schema
+    /// Print the JSON Schema of a job, a device or a test definition
     Schema(SchemaArgs),
-    /// Serve an editor over the standard streams: diagnostics, completion, hover
+    /// Start the language server for editors: diagnostics, completion, hover
     Lsp,
-    /// Show the model library
+    /// List, show, add and check models of the model library
     Model(ModelCommandArgs),
-    /// Show what this host can do, and what to do about the rest
+    /// Show what works on this host, and how to get the rest working
     Doctor(DoctorArgs),
-    /// Print what a shell needs to complete this program's words
+    /// Print the completion script for a shell
     #[command(after_help = "Examples:\n  pumice completions bash > /etc/bash_completion.d/pumice\n  \
                             pumice completions zsh > /usr/local/share/zsh/site-functions/_pumice")]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Write manual pages, one for each command
+    /// Write manual pages, one for each command, into a directory
     Manual {
-        /// Where to
+        /// The directory
         directory: PathBuf,
     },
     /// Cleans up after a run that was killed.
@@ -78,10 +78,10 @@ enum Command {
 /// Where the operator's own models are.
 #[derive(Args, Debug, Default)]
 pub(crate) struct LibraryArgs {
-    /// More models, in front of those that ship with pumice
+    /// A directory with more models; they take precedence over those that ship with pumice
     #[arg(long, value_name = "DIR")]
     pub(crate) models: Vec<PathBuf>,
-    /// What the operator says of this host [default: `$XDG_CONFIG_HOME/pumice/config.toml`]
+    /// The configuration of this host [default: `$XDG_CONFIG_HOME/pumice/config.toml`]
     #[arg(long, value_name = "FILE", env = "PUMICE_CONFIG")]
     pub(crate) config: Option<PathBuf>,
 }
@@ -96,20 +96,20 @@ pub(crate) struct ModelCommandArgs {
 /// What `pumice model` does.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelCommand {
-    /// Every model that a job can name, and whether its program is on this host
+    /// List the models that a job can name, and whether their programs are on this host
     List(LibraryArgs),
-    /// One model with all it inherits
+    /// Show a model, with everything it inherits
     Show {
         /// Its name
         name: String,
         #[command(flatten)]
         library: LibraryArgs,
     },
-    /// Look at a model's program and write an entry for it
+    /// Ask a model's program about itself and write an entry for it
     Add {
         #[command(flatten)]
         subject: SubjectArgs,
-        /// The entry's name; the program's when not given
+        /// The entry's name [default: the program's]
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
         /// The directory the entry is written to [default: the first of `models` in the configuration]
@@ -119,11 +119,11 @@ pub(crate) enum ModelCommand {
         #[arg(long)]
         print: bool,
     },
-    /// Try on a model's program what pumice believes of models, and say what differs
+    /// Try on a model's program everything that pumice expects of models, and report what differs
     Check {
         #[command(flatten)]
         subject: SubjectArgs,
-        /// Also write the findings to a file, as JSON, to be sent to the project
+        /// Also write the findings to a file, as JSON, to send to the project
         #[arg(long, value_name = "FILE")]
         report: Option<PathBuf>,
     },
@@ -137,7 +137,7 @@ pub(crate) struct SubjectArgs {
     /// For a Model Shell: the shared library that is the model
     #[arg(long, value_name = "FILE")]
     pub(crate) library: Option<PathBuf>,
-    /// The stock whose variables the model gets, from the configuration's `[licences]`
+    /// The entry of `[licences]` in the configuration whose variables the model gets
     #[arg(long, value_name = "NAME")]
     pub(crate) licence: Option<String>,
     #[command(flatten)]
@@ -167,13 +167,13 @@ pub(crate) struct DeviceArgs {
     /// The device of one role of a MultiNode job, instead of one of the role's device type
     #[arg(long, value_name = "ROLE=FILE", value_parser = role_device)]
     pub(crate) role_device: Vec<(String, PathBuf)>,
-    /// More device types, in front of those that ship with pumice
+    /// A directory with more device types; they take precedence over those that ship with pumice
     #[arg(long, value_name = "DIR")]
     pub(crate) device_types: Vec<PathBuf>,
-    /// More models, in front of those that ship with pumice
+    /// A directory with more models; they take precedence over those that ship with pumice
     #[arg(long, value_name = "DIR")]
     pub(crate) models: Vec<PathBuf>,
-    /// What the operator says of this host [default: `$XDG_CONFIG_HOME/pumice/config.toml`]
+    /// The configuration of this host [default: `$XDG_CONFIG_HOME/pumice/config.toml`]
     #[arg(long, value_name = "FILE", env = "PUMICE_CONFIG")]
     pub(crate) config: Option<PathBuf>,
 }
@@ -200,9 +200,9 @@ impl DeviceArgs {
 /// What `pumice device` does.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeviceCommand {
-    /// Print a device as a worker receives it
+    /// Print a device as rendered YAML, as a worker receives it
     Render(DeviceRenderArgs),
-    /// Show every mistake in devices, and where each value came from
+    /// Show every mistake in devices, and where each wrong value came from
     Check(DeviceCheckArgs),
     /// List the device types there are
     List(DeviceListArgs),
@@ -213,10 +213,10 @@ pub(crate) enum DeviceCommand {
 pub(crate) struct DeviceRenderArgs {
     #[command(flatten)]
     pub(crate) device: DeviceArgs,
-    /// A key of the job's context; the value is YAML
+    /// Set a key of the job's context; the value is YAML
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) context: Vec<String>,
-    /// How to print
+    /// The output format
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
 }
@@ -226,13 +226,13 @@ pub(crate) struct DeviceRenderArgs {
 pub(crate) struct DeviceCheckArgs {
     /// The devices: dictionaries (*.jinja2) or rendered YAML; every device type when none is given
     pub(crate) devices: Vec<PathBuf>,
-    /// More device types, in front of those that ship with pumice
+    /// A directory with more device types; they take precedence over those that ship with pumice
     #[arg(long, value_name = "DIR")]
     pub(crate) device_types: Vec<PathBuf>,
-    /// A key of the job's context; the value is YAML
+    /// Set a key of the job's context; the value is YAML
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) context: Vec<String>,
-    /// How to print
+    /// The output format
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: CheckFormat,
 }
@@ -240,10 +240,10 @@ pub(crate) struct DeviceCheckArgs {
 /// Arguments of `pumice device list`.
 #[derive(Args, Debug)]
 pub(crate) struct DeviceListArgs {
-    /// More device types, in front of those that ship with pumice
+    /// A directory with more device types; they take precedence over those that ship with pumice
     #[arg(long, value_name = "DIR")]
     pub(crate) device_types: Vec<PathBuf>,
-    /// How to print
+    /// The output format
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
 }
@@ -251,7 +251,7 @@ pub(crate) struct DeviceListArgs {
 /// Arguments of `pumice schema`.
 #[derive(Args, Debug)]
 pub(crate) struct SchemaArgs {
-    /// Of what
+    /// What the schema describes
     #[arg(value_enum)]
     pub(crate) of: SchemaOf,
 }
@@ -277,22 +277,22 @@ pub(crate) struct RunArgs {
     pub(crate) model: ModelArgs,
     #[command(flatten)]
     pub(crate) device: DeviceArgs,
-    /// Where log, results and transcripts are kept; ./pumice-N by default
+    /// Directory for log, results and transcripts [default: ./pumice-N]
     #[arg(long, short, value_name = "DIR")]
     pub(crate) output_dir: Option<PathBuf>,
     /// The job's number
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) job_id: i64,
-    /// Hold the machines for people when the job fails or a test does, for so many minutes
+    /// When the job or a test fails, keep the machines running for so many minutes
     #[arg(long, value_name = "MINUTES")]
     pub(crate) hold: Option<u32>,
-    /// Show what the machine's main console says
+    /// Show the output of the machine's main console
     #[arg(long, short)]
     pub(crate) console: bool,
     /// Print the results only
     #[arg(long, short)]
     pub(crate) quiet: bool,
-    /// How to print
+    /// The output format
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
     /// Run one node of a MultiNode job: what `pumice run` starts for each
@@ -306,7 +306,7 @@ pub(crate) struct RunArgs {
 #[derive(Args, Debug, Default)]
 #[command(next_help_heading = "A job without a file")]
 pub(crate) struct ModelArgs {
-    /// A model of the library (`pumice model list`), instead of a job
+    /// Make a job for this model of the library (`pumice model list`)
     #[arg(long, value_name = "NAME", conflicts_with = "job")]
     pub(crate) model: Option<String>,
     /// What the model's cores run: a boot-wrapper or a whole system
@@ -327,38 +327,38 @@ pub(crate) struct ModelArgs {
     /// The partition of that image with the root file system, from 0
     #[arg(long, value_name = "N", requires = "rootfs")]
     pub(crate) partition: Option<u32>,
-    /// A file that is taken out of that image's partitions, by path or pattern: `axf=*.axf`, `kernel=/zImage`
+    /// Take a file out of that image's partitions, by path or pattern: `axf=*.axf`, `kernel=/zImage`
     #[arg(long, value_name = "LABEL=PATTERN", requires = "rootfs")]
     pub(crate) extract: Vec<String>,
-    /// Bytes that are loaded at an address
+    /// Load a file at an address
     #[arg(long, value_name = "FILE@ADDRESS", requires = "model")]
     pub(crate) data: Vec<String>,
-    /// Any other image the model has a place for
+    /// Any other image that the model knows
     #[arg(long, value_name = "LABEL=FILE", requires = "model")]
     pub(crate) image: Vec<String>,
     /// The kernel command line
     #[arg(long, value_name = "TEXT", requires = "model")]
     pub(crate) append: Option<String>,
-    /// A parameter of the model
+    /// Set a parameter of the model
     #[arg(long, value_name = "NAME=VALUE", requires = "model")]
     pub(crate) set: Vec<String>,
-    /// A test: one that ships with pumice, or a directory
+    /// A test to run: one that ships with pumice, or a directory
     #[arg(long, value_name = "NAME", requires = "model")]
     pub(crate) test: Vec<String>,
-    /// Where more tests are
+    /// A directory with more tests
     #[arg(long, value_name = "DIR", env = "PUMICE_TESTS")]
     pub(crate) tests: Vec<PathBuf>,
-    /// Who logs in; empty when a shell comes by itself
+    /// The user to log in as; empty when a shell appears without a login
     #[arg(long, value_name = "USER", default_value = "root", requires = "model")]
     pub(crate) login: Option<String>,
-    /// Pattern of the shell's prompt
+    /// The shell's prompt, a regular expression
     #[arg(long, value_name = "PATTERN", default_value = r"root@[^\n]*[#$] ", requires = "model")]
     pub(crate) prompt: String,
-    /// The most minutes a boot, and the tests, may take [default: what the model's entry says of a boot, 15 for the
+    /// Time limit in minutes, for the boot and for the tests [default: the model's own for the boot, 15 for the
     /// tests]
     #[arg(long, value_name = "N", requires = "model")]
     pub(crate) minutes: Option<u32>,
-    /// Print the job and do nothing
+    /// Print the job instead of running it
     #[arg(long, requires = "model")]
     pub(crate) print_job: bool,
 }
@@ -379,7 +379,7 @@ pub(crate) struct CheckArgs {
     pub(crate) jobs: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) device: DeviceArgs,
-    /// How to print
+    /// The output format
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: CheckFormat,
 }
@@ -394,7 +394,7 @@ pub(crate) struct PlanArgs {
     /// The job's number
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) job_id: i64,
-    /// How to print
+    /// The output format
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
 }
@@ -415,7 +415,7 @@ pub(crate) struct LavaRunArgs {
     /// The worker's own settings
     #[arg(long, value_name = "FILE")]
     pub(crate) dispatcher: Option<PathBuf>,
-    /// Variables for the guest's shell
+    /// Variables for the guest's shell (accepted, without effect)
     #[arg(long, value_name = "FILE")]
     pub(crate) env_dut: Option<PathBuf>,
     /// The LAVA server that the log is sent to
@@ -424,16 +424,16 @@ pub(crate) struct LavaRunArgs {
     /// The job's token at that server
     #[arg(long, requires = "url")]
     pub(crate) token: Option<String>,
-    /// How many seconds lines are gathered before they are sent
+    /// Send the log every so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     pub(crate) job_log_interval: u64,
-    /// Look for mistakes, run nothing
+    /// Check the job and run nothing
     #[arg(long)]
     pub(crate) validate: bool,
-    /// Taken and not needed: nothing here needs root
+    /// Accepted, without effect: nothing here needs root
     #[arg(long)]
     pub(crate) skip_sudo_warning: bool,
-    /// Taken and without effect
+    /// Accepted, without effect
     #[arg(long)]
     pub(crate) debug: bool,
     /// The job definition
@@ -445,10 +445,10 @@ pub(crate) struct LavaRunArgs {
 /// Where pumice keeps things between runs.
 #[derive(Args, Debug, Default)]
 pub(crate) struct Places {
-    /// Artifacts, shared by all runs [default: `$XDG_CACHE_HOME/pumice`]
+    /// Directory for downloaded files, shared by all runs [default: `$XDG_CACHE_HOME/pumice`]
     #[arg(long, value_name = "DIR", env = "PUMICE_CACHE")]
     pub(crate) cache: Option<PathBuf>,
-    /// What runs have made and must take away [default: `$XDG_STATE_HOME/pumice`]
+    /// Directory for the state of runs: what they still have to clean up [default: `$XDG_STATE_HOME/pumice`]
     #[arg(long, value_name = "DIR", env = "PUMICE_STATE")]
     pub(crate) state: Option<PathBuf>,
 }

@@ -9,6 +9,7 @@ mod config;
 mod diagnostics;
 mod execute;
 mod exit;
+mod file_uri;
 mod group;
 mod hands;
 mod host;

@@ -12,7 +12,7 @@ use std::{
 use pumice_image::{Tree, tar};
 use pumice_types::{Blame as _, Cause, Failure};
 
-use crate::cli::ModelArgs;
+use crate::{cli::ModelArgs, file_uri::file_uri};
 
 /// Minutes for whatever nobody gives a time to.
 const MINUTES: u32 = 15;
@@ -181,16 +181,7 @@ fn url(path: &Path) -> Result<String, Failure> {
     }
     let path =
         fs::canonicalize(path).map_err(|error| bad(&format!("cannot read `{}`: {error}", path.display())))?;
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
-    let mut url = String::from("file://");
-    for byte in path.to_string_lossy().bytes() {
-        if plain(byte) {
-            url.push(char::from(byte));
-        } else {
-            let _ = write!(url, "%{byte:02X}");
-        }
-    }
-    Ok(url)
+    Ok(file_uri(&path))
 }
 
 /// A test by name or directory, packed as an archive that a job can name: its name and the archive.

@@ -1,10 +1,12 @@
 //! Diagnostics as SARIF 2.1.0, the format in which code hosts and editors take the findings of a checker (OASIS,
 //! *Static Analysis Results Interchange Format*, version 2.1.0).
 
-use std::fmt::Write as _;
+use std::path::Path;
 
 use pumice_types::{Code, Diagnostic, Diagnostics, Severity, Sources, Span};
 use serde_json::{Value, json};
+
+use crate::file_uri::file_uri;
 
 /// The schema that the log names.
 const SCHEMA: &str =
@@ -103,7 +105,7 @@ fn location(span: Span, sources: &Sources) -> Option<Value> {
 
 /// An artifactLocation (section 3.4): a relative or absolute URI reference.
 fn artifact(span: Span, sources: &Sources) -> Option<Value> {
-    Some(json!({ "uri": uri(&sources.get(span.source)?.name) }))
+    Some(json!({ "uri": file_uri(Path::new(&sources.get(span.source)?.name)) }))
 }
 
 /// A region (section 3.30); the end column is the one behind the last character.
@@ -118,31 +120,9 @@ fn region(span: Span, sources: &Sources) -> Option<Value> {
     }))
 }
 
-/// A path as a URI reference: whatever may not stand in a path segment is percent-encoded (RFC 3986, section 3.3).
-fn uri(path: &str) -> String {
-    let prefix = if path.starts_with('/') { "file://" } else { "" };
-    let mut out = prefix.to_owned();
-    for byte in path.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/!$&'()*+,;=@".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_path_becomes_a_uri_reference() {
-        let check = |path, expected: &str| assert_eq!(uri(path), expected);
-        check("jobs/a b.yaml", "jobs/a%20b.yaml");
-        check("/lab/é.yaml", "file:///lab/%C3%A9.yaml");
-        check("a:b#c.yaml", "a%3Ab%23c.yaml");
-    }
 
     #[test]
     fn a_finding_has_its_rule_its_region_and_its_fix() {

@@ -11,10 +11,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use percent_encoding::percent_decode_str;
 use pumice_api::upload::UploadUrl;
 use pumice_client::{LabClient, NewUpload, Sent};
 use pumice_job::{NamedFile, NamedFileKind, named_files, replace_addresses};
-use pumice_store::{Digest, percent_decoded};
+use pumice_store::Digest;
 use pumice_types::{Blame as _, ByteSize, Cause, Failure, SourceId};
 
 use crate::{
@@ -43,12 +44,11 @@ pub(crate) fn send_named(
     Ok(replace_addresses(text, &replacements))
 }
 
-/// Refuses a text with an address that only sending could make sense of.
-pub(crate) fn refuse_paths(text: &str) -> Result<(), Failure> {
+/// Refuses a text that names a file by its path, which means nothing to a lab; `hint` is what to do instead.
+pub(crate) fn refuse_paths(text: &str, hint: &str) -> Result<(), Failure> {
     match named(text).into_iter().find(|file| place(&file.address) == Place::Path) {
         None => Ok(()),
-        Some(file) => Err(refused(format!("`{}` is a path and no URL", file.address))
-            .hint("give --upload to send the files of this host that the job names")),
+        Some(file) => Err(refused(format!("`{}` is a path, not a URL", file.address)).hint(hint)),
     }
 }
 
@@ -147,7 +147,7 @@ fn place(address: &str) -> Place {
                     path
                 }
             };
-            Place::File(PathBuf::from(OsString::from_vec(percent_decoded(path))))
+            Place::File(PathBuf::from(OsString::from_vec(percent_decode_str(path).collect())))
         }
         Some((scheme, _)) if is_scheme(scheme) => Place::Elsewhere,
         _ => Place::Path,
@@ -252,9 +252,10 @@ mod tests {
     }
 
     #[test]
-    fn a_path_without_the_flag_is_refused_with_the_flag_as_advice() {
-        assert!(refuse_paths(&job(&["file:///a", "http://h/x"])).is_ok());
-        let failure = refuse_paths(&job(&["zImage"])).unwrap_err();
-        assert!(failure.hint.unwrap().contains("--upload"));
+    fn a_path_that_is_not_sent_is_refused_with_advice() {
+        assert!(refuse_paths(&job(&["file:///a", "http://h/x"]), "").is_ok());
+        let failure = refuse_paths(&job(&["zImage"]), "send it").unwrap_err();
+        assert!(failure.message.contains("`zImage`"), "{failure}");
+        assert_eq!(failure.hint.as_deref(), Some("send it"));
     }
 }

@@ -125,7 +125,7 @@ fn what_cannot_be_sent_is_said_in_words_that_help() {
     lab.disk(3);
     check(&lab.submit(), 66, &["`disk.img` has 3 MiB, and this server takes files of at most 2 MiB"]);
     let plain = lab.sandbox.pumice(["submit", "jobs/job.yaml"], SHORT);
-    check(&plain, 64, &["`../disk.img` is a path and no URL", "give --upload"]);
+    check(&plain, 64, &["`../disk.img` is a path, not a URL", "give --upload"]);
     lab.kill_server();
     check(
         &lab.submit(),

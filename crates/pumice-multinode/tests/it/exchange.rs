@@ -2,32 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use fastrand::Rng;
 use pumice_multinode::{
     Answer, Entry, Exchange, HearError, Member, Refusal, Request, Values,
     wire::{self, FromNode, ToNode, VERSION},
 };
 use pumice_types::{Cause, Failure};
-
-/// Numbers that a seed fixes: splitmix64 (Steele, Lea, Flood 2014).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    fn chance(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-}
 
 const NODES: [&str; 3] = ["7", "8", "9"];
 
@@ -38,12 +18,12 @@ fn members() -> Vec<Member> {
 
 /// What each node asks, round by round: no node waits for what another says only later. Where a node `dies`, nobody waits for
 /// a message of just anybody: the living might still send it, so that such a wait ends with its time alone.
-fn scripts(rounds: u64, dies: bool, random: &mut Random) -> BTreeMap<&'static str, Vec<Request>> {
+fn scripts(rounds: u64, dies: bool, random: &mut Rng) -> BTreeMap<&'static str, Vec<Request>> {
     let mut scripts: BTreeMap<&str, Vec<Request>> = NODES.iter().map(|node| (*node, Vec::new())).collect();
     for round in 0..rounds {
         let id = round.to_string();
-        let kind = if dies { 2 * random.below(2) } else { random.below(3) };
-        let sender = NODES[usize::try_from(random.below(3)).unwrap()];
+        let kind = if dies { 2 * random.u64(..2) } else { random.u64(..3) };
+        let sender = NODES[random.usize(..3)];
         for (node, script) in &mut scripts {
             let values = Values::from([("from".to_owned(), (*node).to_owned())]);
             match kind {
@@ -131,7 +111,7 @@ enum Message {
 }
 
 struct World {
-    random: Random,
+    random: Rng,
     nodes: BTreeMap<&'static str, Node>,
     /// `None` while the server is down.
     server: Option<Exchange>,
@@ -144,8 +124,8 @@ struct World {
 
 impl World {
     fn new(seed: u64, dies: bool) -> Self {
-        let mut random = Random(seed);
-        let rounds = 1 + random.below(12);
+        let mut random = Rng::with_seed(seed);
+        let rounds = 1 + random.u64(..12);
         let nodes = scripts(rounds, dies, &mut random);
         let nodes = nodes.into_iter().map(|(node, script)| (node, Node::new(node, script))).collect();
         let server = Some(Exchange::new(members()));
@@ -154,10 +134,10 @@ impl World {
 
     fn post(&mut self, message: impl Fn() -> Message) {
         // One in ten is lost, one in ten comes twice, each takes its time.
-        let copies = [0, 1, 1, 1, 1, 1, 1, 1, 1, 2][usize::try_from(self.random.below(10)).unwrap()];
+        let copies = [0, 1, 1, 1, 1, 1, 1, 1, 1, 2][self.random.usize(..10)];
         for _ in 0..copies {
             self.count += 1;
-            let at = self.now + 1 + self.random.below(40);
+            let at = self.now + 1 + self.random.u64(..40);
             self.mail.insert((at, self.count), message());
         }
     }
@@ -180,7 +160,7 @@ impl World {
         match message {
             Message::Put { node, offset, bytes } => {
                 let Some(server) = &mut self.server else { return };
-                if self.random.chance(1) {
+                if self.random.u8(..100) < 1 {
                     // Killed before it was written: nobody was told.
                     self.server = None;
                     return;
@@ -199,7 +179,7 @@ impl World {
                 let Some(server) = &self.server else { return };
                 let said = server.said(node, offset);
                 // Cut anywhere, also in the middle of a line.
-                let most = 1 + usize::try_from(self.random.below(80)).unwrap();
+                let most = 1 + self.random.usize(..80);
                 let bytes = said[..said.len().min(most)].to_vec();
                 self.post(|| Message::GetAnswer { node, offset, bytes: bytes.clone() });
             }
@@ -218,15 +198,15 @@ impl World {
     }
 
     fn trouble(&mut self) {
-        if self.random.chance(1) {
+        if self.random.u8(..100) < 1 {
             self.server = None;
         }
-        if self.server.is_none() && self.random.chance(10) {
+        if self.server.is_none() && self.random.u8(..100) < 10 {
             self.server = Some(Exchange::restore(members(), self.kept.clone()));
         }
-        if self.random.chance(1) {
+        if self.random.u8(..100) < 1 {
             // An agent is killed: the next one knows no more than the files.
-            let name = NODES[usize::try_from(self.random.below(3)).unwrap()];
+            let name = NODES[self.random.usize(..3)];
             self.nodes.get_mut(name).unwrap().sent = 0;
         }
     }
@@ -304,8 +284,7 @@ impl World {
 fn check(seed: u64, dies: bool) {
     println!("seed {seed}");
     let mut world = World::new(seed, dies);
-    let death =
-        dies.then(|| (1 + world.random.below(600), NODES[usize::try_from(world.random.below(3)).unwrap()]));
+    let death = dies.then(|| (1 + world.random.u64(..600), NODES[world.random.usize(..3)]));
     world.run(death);
     world.check(death.map(|(_, name)| name));
 }

@@ -6,7 +6,7 @@ use pumice_process::{Command, EngineCall};
 use pumice_types::Cause;
 
 use super::Enclosure;
-use crate::{Find, Launch, Meaning, OutputRule, Stdio, StopHow};
+use crate::{Find, Launch, OutputRule, Stdio, StopHow};
 
 /// A container, all but what runs in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -159,28 +159,23 @@ pub fn command(container: &Container, engine: &EngineCall, words: &[String]) -> 
 /// runc, crun; tini, catatonit). A line
 /// of the program's own could say the same, so they explain an end and cause none.
 fn rules() -> Vec<OutputRule> {
-    let rule = |pattern: &str, cause, hint: &str| OutputRule {
-        pattern: pattern.to_owned(),
-        means: Meaning::Explains(cause),
-        hint: Some(hint.to_owned()),
-    };
     vec![
-        rule(
+        OutputRule::explains(
             "container-init binary not found",
             Cause::ContainerFailed,
             "podman needs an init process for containers; on Debian: apt-get install catatonit",
         ),
-        rule(
+        OutputRule::explains(
             r"executable file .*not found|exec: .*: (no such file or directory|permission denied)|stat .*: no such file or directory|open executable: |attempted to invoke a command that was not found|FATAL tini .*exec .* failed|catatonit.*failed to exec",
             Cause::CommandFailed,
             "the image has no such program; name one that it has, with its whole path",
         ),
-        rule(
+        OutputRule::explains(
             r"(?i)cannot connect to (the docker daemon|podman)|error during connect",
             Cause::ContainerFailed,
             "`pumice doctor` says which container engine works on this host",
         ),
-        rule(
+        OutputRule::explains(
             r"^(docker: |podman: )?Error( response from daemon)?: |^docker: ",
             Cause::ContainerFailed,
             "the container engine refused what was asked; the log shows its command line",
@@ -191,7 +186,7 @@ fn rules() -> Vec<OutputRule> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ConsoleRole, ConsoleSource, SecretVariables, StopRung};
+    use crate::{ConsoleRole, ConsoleSource, Meaning, SecretVariables, StopRung};
 
     fn engine() -> EngineCall {
         EngineCall {

@@ -32,78 +32,18 @@ pub(crate) async fn run(
     seats: &[Seat],
     cx: &StepCx,
 ) -> Result<Booted, Failure> {
+    let Some(platform) = host.platform(&plan.spec.platform) else {
+        return Err(Failure::new(Cause::Bug, format!("no platform `{}`", plan.spec.platform)));
+    };
+    let starter = Starter { platform: &*platform, plan, deployed, host, facts, seats };
     match &plan.group {
-        Some(group) => {
-            let steps = async |cx: &StepCx| attempts(plan, deployed, host, facts, seats, cx).await;
-            cx.step(group, Cause::StepTimeout, steps).await
-        }
-        None => attempts(plan, deployed, host, facts, seats, cx).await,
+        Some(group) => cx.step(group, Cause::StepTimeout, async |cx| starter.attempts(cx).await).await,
+        None => starter.attempts(cx).await,
     }
 }
 
 /// How often a start is tried whose licence could not be had, waiting 1, 2, 4, … seconds between.
 const LICENCE_TRIES: u32 = 5;
-
-/// Starts it; again, after a pause, when the licence server was busy or did not answer: that passes
-/// (fastmodels 5.3). A licence that was refused stays refused.
-async fn attempts(
-    plan: &StartMachine,
-    deployed: &Deployed,
-    host: &RunHost,
-    facts: &BootFacts,
-    seats: &[Seat],
-    cx: &StepCx,
-) -> Result<Booted, Failure> {
-    let mut pause = Duration::from_secs(1);
-    for attempt in 1.. {
-        let failure = match steps(plan, deployed, host, facts, seats, cx).await {
-            Err(failure) if failure.cause == Cause::LicenceUnavailable => failure,
-            ended => return ended,
-        };
-        if attempt == LICENCE_TRIES || cx.deadline().remaining(Instant::now()) <= pause {
-            return Err(failure);
-        }
-        cx.report().warning(format!("{failure}; trying again in {} seconds", pause.as_secs()));
-        tokio::time::sleep(pause).await;
-        pause *= 2;
-    }
-    Err(Failure::new(Cause::Bug, "a start was never tried"))
-}
-
-async fn steps(
-    plan: &StartMachine,
-    deployed: &Deployed,
-    host: &RunHost,
-    facts: &BootFacts,
-    seats: &[Seat],
-    cx: &StepCx,
-) -> Result<Booted, Failure> {
-    let Some(platform) = host.platform(&plan.spec.platform) else {
-        return Err(Failure::new(Cause::Bug, format!("no platform `{}`", plan.spec.platform)));
-    };
-    let mut known = None;
-    if let Some(scope) = &plan.version {
-        let place = cx.step(scope, Cause::SimulatorHung, async |cx| {
-            let place = place::find(&*platform, plan, host, cx).await?;
-            cx.record(json!({ "version": place.facts.version }));
-            Ok(place)
-        });
-        known = Some(place.await?);
-    }
-    let starter = Starter { platform: &*platform, plan, deployed, host, facts, seats };
-    if let Some(install) = &plan.install {
-        install::run(install, &starter, cx).await?;
-    }
-    let booted = cx
-        .step(&plan.start, Cause::SimulatorHung, async |cx| {
-            starter.start(InstallStage::Installed, &plan.start, known.take(), cx).await
-        })
-        .await?;
-    if let Some(scope) = &plan.connect {
-        cx.step(scope, Cause::ConsoleLost, async |_| Ok(())).await?;
-    }
-    Ok(booted)
-}
 
 /// A number that no other machine of this host has: the run's, and the block's in it. A process id has 22 bits
 /// (`PID_MAX_LIMIT`, proc(5)).
@@ -123,6 +63,51 @@ pub(super) struct Starter<'a> {
 }
 
 impl Starter<'_> {
+    /// Starts it; again, after a pause, when the licence server was busy or did not answer: that passes
+    /// (fastmodels 5.3). A licence that was refused stays refused.
+    async fn attempts(&self, cx: &StepCx) -> Result<Booted, Failure> {
+        let mut pause = Duration::from_secs(1);
+        for attempt in 1.. {
+            let failure = match self.steps(cx).await {
+                Err(failure) if failure.cause == Cause::LicenceUnavailable => failure,
+                ended => return ended,
+            };
+            if attempt == LICENCE_TRIES || cx.deadline().remaining(Instant::now()) <= pause {
+                return Err(failure);
+            }
+            cx.report().warning(format!("{failure}; trying again in {} seconds", pause.as_secs()));
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+        Err(Failure::new(Cause::Bug, "a start was never tried"))
+    }
+
+    /// The steps of one try: the platform's place, an installation, the start.
+    async fn steps(&self, cx: &StepCx) -> Result<Booted, Failure> {
+        let Self { platform, plan, host, .. } = self;
+        let mut known = None;
+        if let Some(scope) = &plan.version {
+            let place = cx.step(scope, Cause::SimulatorHung, async |cx| {
+                let place = place::find(*platform, plan, host, cx).await?;
+                cx.record(json!({ "version": place.facts.version }));
+                Ok(place)
+            });
+            known = Some(place.await?);
+        }
+        if let Some(install) = &plan.install {
+            install::run(install, self, cx).await?;
+        }
+        let booted = cx
+            .step(&plan.start, Cause::SimulatorHung, async |cx| {
+                self.start(InstallStage::Installed, &plan.start, known.take(), cx).await
+            })
+            .await?;
+        if let Some(scope) = &plan.connect {
+            cx.step(scope, Cause::ConsoleLost, async |_| Ok(())).await?;
+        }
+        Ok(booted)
+    }
+
     /// Starts the machine: what installs it, or the machine itself.
     pub(super) async fn start(
         &self,

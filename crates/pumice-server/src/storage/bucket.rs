@@ -210,18 +210,23 @@ impl Storage for Bucket {
         self.near.append_log(place, offset, bytes)
     }
 
-    fn read_log(&self, place: Place, first: u64, end: Option<u64>) -> io::Result<Vec<u8>> {
+    fn read_log(&self, place: Place, first: u64, end: Option<u64>, limit: usize) -> io::Result<Vec<u8>> {
         let _stays = self.moving.read().unwrap_or_else(PoisonError::into_inner);
         if self.near.has_log(place) {
-            return self.near.read_log(place, first, end);
+            return self.near.read_log(place, first, end, limit);
         }
         let summary = self.summary(place)?;
         let end = end.unwrap_or(summary.lines).min(summary.lines);
         if first >= end {
             return Ok(Vec::new());
         }
-        let range = self.line(place, first, summary)?..self.line(place, end, summary)?;
-        self.bytes(&self.key_in(place, "output.yaml"), range)
+        let (start, until) = (self.line(place, first, summary)?, self.line(place, end, summary)?);
+        let cut = until.min(start.saturating_add(limit as u64));
+        let mut bytes = self.bytes(&self.key_in(place, "output.yaml"), start..cut)?;
+        if cut < until {
+            super::end_with_a_line(&mut bytes);
+        }
+        Ok(bytes)
     }
 
     fn read_log_bytes(&self, place: Place, offset: u64, limit: usize) -> io::Result<Vec<u8>> {
@@ -353,13 +358,17 @@ mod tests {
     /// Everything that can be asked of the store.
     fn asked(store: &Bucket) -> Vec<String> {
         let name: Name = "trace.txt".parse().unwrap();
-        let line = |first, end| String::from_utf8(store.read_log(PLACE, first, end).unwrap()).unwrap();
+        let cut =
+            |first, end, limit| String::from_utf8(store.read_log(PLACE, first, end, limit).unwrap()).unwrap();
+        let line = |first, end| cut(first, end, usize::MAX);
         vec![
             format!("{:?}", store.log_size(PLACE).unwrap()),
             line(0, None),
             line(1, Some(2)),
             line(2, Some(99)),
             line(7, None),
+            cut(0, None, 11),
+            cut(1, None, 3),
             String::from_utf8(store.read_log_bytes(PLACE, 3, 5).unwrap()).unwrap(),
             String::from_utf8(store.read_log_bytes(PLACE, 99, 5).unwrap()).unwrap(),
             format!("{:?}", store.file_size(PLACE, &name).unwrap()),

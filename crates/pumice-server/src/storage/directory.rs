@@ -191,10 +191,7 @@ impl Storage for Directory {
         let mut bytes = Vec::new();
         file.take(span.min(limit as u64)).read_to_end(&mut bytes)?;
         if (bytes.len() as u64) < span {
-            match bytes.iter().rposition(|byte| *byte == b'\n') {
-                Some(at) => bytes.truncate(at + 1),
-                None => bytes.push(b'\n'),
-            }
+            super::end_with_a_line(&mut bytes);
         }
         Ok(bytes)
     }

@@ -92,6 +92,14 @@ pub struct Stored {
     pub rest: Box<dyn io::Read + Send>,
 }
 
+/// Takes away what is behind the last whole line; a first line that is longer than all of it ends where it was cut.
+fn end_with_a_line(bytes: &mut Vec<u8>) {
+    match bytes.iter().rposition(|byte| *byte == b'\n') {
+        Some(at) => bytes.truncate(at + 1),
+        None => bytes.push(b'\n'),
+    }
+}
+
 /// Keeps logs and files. Its methods may block: call them where that is allowed.
 pub trait Storage: Send + Sync {
     /// How long a log is; nothing when there is none.

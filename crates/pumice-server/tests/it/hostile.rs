@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     exchange::LavaWorker,
     lab::{JOB, Lab},
-    own_worker::{Worker, hello, joined},
+    own_worker::{Worker, running},
 };
 
 impl Lab {
@@ -46,17 +46,6 @@ impl Lab {
             }
         }
     }
-}
-
-/// A job that runs on our worker under fence 1, and that worker.
-fn running(lab: &Lab) -> (Worker<'_>, i64) {
-    lab.with_device();
-    let worker = joined(lab);
-    worker.post("session", &hello("a"));
-    let id = lab.submit("tags: [fast]\n");
-    worker.post("poll", &json!({"epoch": 1, "sequence": 1, "held": []}));
-    worker.post(&format!("jobs/{id}/started"), &json!({"fence": 1}));
-    (worker, id)
 }
 
 const CASE: &str = "- {\"dt\": \"2026-11-22T11:23:45+00:00\", \"lvl\": \"results\", \"msg\": {\"definition\": \"0_x\", \"case\": \"t\", \"result\": \"pass\"}}\n";

@@ -10,10 +10,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::{
-    lab::Lab,
-    own_worker::{hello, joined},
-};
+use crate::{lab::Lab, own_worker::running};
 
 /// How many follow the log and read next to nothing of it.
 const SLOW: usize = 200;
@@ -33,12 +30,7 @@ fn a_long_log_and_slow_readers_cost_little_memory() {
     let mebibytes = std::env::var("PUMICE_LOG_MIB").ok().and_then(|text| text.parse().ok()).unwrap_or(8_u64);
     // The worker says nothing while the readers read.
     let lab = Lab::start_with(None, |config| config.lend_for(Duration::from_secs(3600)));
-    lab.with_device();
-    let worker = joined(&lab);
-    worker.post("session", &hello("a"));
-    let id = lab.submit("tags: [fast]\n");
-    worker.post("poll", &json!({"epoch": 1, "sequence": 1, "held": []}));
-    worker.post(&format!("jobs/{id}/started"), &json!({"fence": 1}));
+    let (worker, id) = running(&lab);
     let line = format!(
         "- {{\"dt\": \"2026-11-22T11:23:45+00:00\", \"lvl\": \"target\", \"msg\": \"{}\"}}\n",
         "a line of a console ".repeat(50)

@@ -42,6 +42,17 @@ pub(crate) fn joined(lab: &Lab) -> Worker<'_> {
     Worker { lab, token: registered["token"].as_str().unwrap().to_owned() }
 }
 
+/// A worker, and the job that it runs under fence 1.
+pub(crate) fn running(lab: &Lab) -> (Worker<'_>, i64) {
+    lab.with_device();
+    let worker = joined(lab);
+    worker.post("session", &hello("a"));
+    let id = lab.submit("tags: [fast]\n");
+    worker.post("poll", &json!({"epoch": 1, "sequence": 1, "held": []}));
+    worker.post(&format!("jobs/{id}/started"), &json!({"fence": 1}));
+    (worker, id)
+}
+
 #[test]
 fn a_worker_joins_offers_a_device_runs_a_job_and_leaves_files() {
     let lab = Lab::start();
@@ -127,12 +138,7 @@ fn a_waiting_poll_is_answered_when_a_job_comes() {
 #[test]
 fn a_channel_carries_bytes_both_ways() {
     let lab = Lab::start();
-    lab.with_device();
-    let worker = joined(&lab);
-    worker.post("session", &hello("a"));
-    let id = lab.submit("tags: [fast]\n");
-    worker.post("poll", &json!({"epoch": 1, "sequence": 1, "held": []}));
-    worker.post(&format!("jobs/{id}/started"), &json!({"fence": 1}));
+    let (worker, id) = running(&lab);
     let authorization = format!("Token {}", lab.token);
     let person = |method: &str, path: &str, body: &[u8]| {
         let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
@@ -164,12 +170,7 @@ fn a_channel_carries_bytes_both_ways() {
 #[test]
 fn a_person_whose_program_is_killed_is_gone_at_once() {
     let lab = Lab::start();
-    lab.with_device();
-    let worker = joined(&lab);
-    worker.post("session", &hello("a"));
-    let id = lab.submit("tags: [fast]\n");
-    worker.post("poll", &json!({"epoch": 1, "sequence": 1, "held": []}));
-    worker.post(&format!("jobs/{id}/started"), &json!({"fence": 1}));
+    let (worker, id) = running(&lab);
     let authorization = format!("Token {}", lab.token);
     let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
     let (_, opened) = lab.send("POST", &format!("/api/pumice/v1/jobs/{id}/channels"), &headers, b"{}");

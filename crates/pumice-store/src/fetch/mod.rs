@@ -28,7 +28,7 @@ use crate::{
     request::Progress,
 };
 use url::Place;
-pub use url::{percent_decoded, shown_url};
+pub use url::shown_url;
 
 /// How often a lock that another job holds is tried.
 const POLL: Duration = Duration::from_millis(20);

@@ -3,6 +3,7 @@
 use std::{ffi::OsString, fmt, os::unix::ffi::OsStringExt, path::PathBuf};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use percent_encoding::percent_decode_str;
 
 use crate::FetchError;
 
@@ -49,7 +50,7 @@ impl Place {
         let name = match self {
             Self::Http(url) => {
                 let last = url.path.rsplit('/').next().unwrap_or_default();
-                String::from_utf8_lossy(&percent_decoded(last)).into_owned()
+                percent_decode_str(last).decode_utf8_lossy().into_owned()
             }
             Self::File(path) => {
                 path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
@@ -71,7 +72,7 @@ impl Url {
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, rest) = rest.split_at(end);
         let (user, authority) = match authority.rsplit_once('@') {
-            Some((user, authority)) => (Some(percent_decoded(user)), authority),
+            Some((user, authority)) => (Some(percent_decode_str(user).collect()), authority),
             None => (None, authority),
         };
         if authority.is_empty() || authority.starts_with(':') {
@@ -180,31 +181,11 @@ fn file_path(rest: &str) -> Result<PathBuf, &'static str> {
     if !path.starts_with('/') {
         return Err("a `file` URL must hold an absolute path: `file:///path`");
     }
-    let bytes = percent_decoded(path);
+    let bytes: Vec<u8> = percent_decode_str(path).collect();
     if bytes.contains(&0) {
         return Err("it holds a NUL byte");
     }
     Ok(PathBuf::from(OsString::from_vec(bytes)))
-}
-
-/// Undoes percent encoding (RFC 3986, 2.1); what is no encoding stays as it is.
-pub fn percent_decoded(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let digit = |place: usize| {
-            let digit = char::from(*after.get(place)?).to_digit(16)?;
-            u8::try_from(digit).ok()
-        };
-        if let (b'%', Some(high), Some(low)) = (first, digit(0), digit(1)) {
-            bytes.push(high << 4 | low);
-            rest = &after[2..];
-        } else {
-            bytes.push(*first);
-            rest = after;
-        }
-    }
-    bytes
 }
 
 /// Resolves `.` and `..` in an absolute path (RFC 3986, 5.2.4).

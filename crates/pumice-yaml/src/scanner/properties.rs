@@ -190,6 +190,8 @@ impl<'t> Scanner<'t> {
     }
 }
 
+/// The text that the `%xx` of `uri` stand for. Strict, unlike addresses: a `%` that two hexadecimal digits do not follow and
+/// bytes that are not UTF-8 are mistakes in a tag (PyYAML, `scan_uri_escapes`).
 fn percent_decoded(uri: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(uri.len());
     let mut rest = uri.as_bytes();

@@ -9,18 +9,18 @@ use super::{Format, JobName, LavaRunArgs, ModelArgs};
 
 const SUBMIT_EXAMPLES: &str = "Examples:
   pumice submit job.yaml                  prints the job's number
-  pumice submit job.yaml --wait           ends as `pumice run` would: 0 when all tests passed
+  pumice submit job.yaml --wait           waits; exits like `pumice run`: 0 when all tests passed
   pumice submit job.yaml --format json | jq .submitted
   pumice submit job.yaml --upload         sends the files of this host that the job names
   pumice submit --model A15x1 --axf x.axf --kernel zImage --test smoke --wait
 
-With --upload, an address that begins with `file:` is a file of this host, and one without a scheme (`./zImage`)
-a path from the directory of the job. What the server has from an earlier time is not sent again; a command that
-was interrupted goes on where it was. Without --upload the text is sent as it is: `file:` then means the worker's.";
+With --upload, `file:` URLs name files on this host, and addresses without a scheme (`./zImage`) are paths relative to
+the job's file. Files that the server already has are not sent again, and an interrupted transfer goes on where it
+stopped. Without --upload the job is sent unchanged, and `file:` means a file on the worker.";
 
 const UPLOADS_EXAMPLES: &str = "Examples:
   pumice uploads
-  pumice uploads remove zImage            by name, by digest, or by the beginning of a digest";
+  pumice uploads remove zImage            by name, digest, or the start of a digest";
 
 const JOBS_EXAMPLES: &str = "Examples:
   pumice jobs --state-is Running
@@ -32,8 +32,8 @@ const RESULTS_EXAMPLES: &str = "Examples:
   pumice results 42 --export junit > junit.xml";
 
 const TOKENS_EXAMPLES: &str = "Examples:
-  pumice tokens                                          lists one's tokens
-  pumice tokens create ci --scope submit --days 90       prints the secret, this once
+  pumice tokens                                          lists your tokens
+  pumice tokens create ci --scope submit --days 90       prints the secret, once
   pumice tokens end 7";
 
 /// LAVA's states of a job (lava-compat 6.1).
@@ -44,21 +44,21 @@ const STATES: [&str; 6] = ["Submitted", "Scheduling", "Scheduled", "Running", "C
 pub(crate) enum LabCommand {
     /// Start a lab on this host: a server and one worker in one process
     Up(UpArgs),
-    /// Start a lab's server
+    /// Start only a lab's server
     Server(ServeArgs),
-    /// Copy a lab, its database, logs, files and keys, into one file, while its server runs
+    /// Save a lab's database, logs, files and keys to one file; its server may be running
     Backup(BackupArgs),
-    /// Make a lab's state directory from such a file
+    /// Restore a lab's state directory from a backup
     Restore(BackupArgs),
-    /// Start a worker, for our server or for a LAVA server
+    /// Start a worker for a pumice server or a LAVA server
     Worker(WorkerArgs),
-    /// Submit a job, with the files it names where they are on this host
+    /// Submit a job, and with --upload the files that it names
     #[command(after_help = SUBMIT_EXAMPLES)]
     Submit(Box<SubmitArgs>),
-    /// List jobs, the newest first
+    /// List jobs, newest first
     #[command(after_help = JOBS_EXAMPLES)]
     Jobs(JobsArgs),
-    /// List the jobs that wait, and what each waits for
+    /// List the waiting jobs and what each is waiting for
     Queue(QueueArgs),
     /// Show a job
     Show(JobArgs),
@@ -67,24 +67,24 @@ pub(crate) enum LabCommand {
     /// Print a job's results
     #[command(after_help = RESULTS_EXAMPLES)]
     Results(ResultsArgs),
-    /// Show how the results of two jobs differ; ends with 100 when a test that passed does not any more
+    /// Compare the results of two jobs; exits with 100 when a test that passed no longer does
     Compare(CompareArgs),
-    /// End a job
+    /// Cancel a job
     Cancel(JobArgs),
     /// Submit a job again
     Resubmit(JobArgs),
-    /// Say what a job waits for, or why it failed
+    /// Show what a job is waiting for, or why it failed
     Why(JobArgs),
-    /// Get a machine for yourself, for a while
+    /// Reserve a machine for yourself for a while
     Reserve(Box<ReserveArgs>),
     /// List devices
     Devices(LabArgs),
     /// List workers
     Workers(LabArgs),
-    /// List and remove files that were sent for jobs
+    /// List and remove the files you sent with jobs
     #[command(after_help = UPLOADS_EXAMPLES)]
     Uploads(UploadsArgs),
-    /// List, make and end tokens
+    /// List, create and revoke tokens
     #[command(after_help = TOKENS_EXAMPLES)]
     Tokens(TokensArgs),
     /// Runs the job in a worker's directory (docs/protocol/job-directory.md).
@@ -130,7 +130,7 @@ pub(crate) struct StateArgs {
 pub(crate) struct UpArgs {
     #[command(flatten)]
     pub(crate) server: ServerArgs,
-    /// The worker's name; the host's by default
+    /// The worker's name [default: the host's]
     #[arg(long)]
     pub(crate) name: Option<String>,
 }
@@ -140,40 +140,40 @@ pub(crate) struct UpArgs {
 pub(crate) struct ServerArgs {
     #[command(flatten)]
     pub(crate) state: StateArgs,
-    /// The address people use, when it is another than the one that is listened on
+    /// The address that users see, when it differs from the one listened on
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<String>,
-    /// Where to listen; port 0 takes a free one
+    /// The address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8000")]
     pub(crate) listen: SocketAddr,
-    /// Send the mail that jobs ask for through this relay, `HOST:PORT`, in plain SMTP
+    /// Send the mail that jobs ask for through this relay, in plain SMTP
     #[arg(long, value_name = "HOST:PORT", requires = "mail_from")]
     pub(crate) smtp: Option<String>,
     /// The sender of that mail
     #[arg(long, value_name = "ADDRESS", requires = "smtp")]
     pub(crate) mail_from: Option<String>,
-    /// Remove jobs, with their logs, results and files, so many days after they ended
+    /// Remove jobs, with their logs, results and files, so many days after their end
     #[arg(long, value_name = "DAYS")]
     pub(crate) keep_days: Option<u32>,
-    /// Keep logs and files of jobs that have ended, and files sent for jobs, in an S3-compatible store
+    /// Keep logs and files of finished jobs, and files sent for jobs, in an S3-compatible store
     #[arg(long, value_name = "s3://BUCKET/PREFIX", env = "PUMICE_STORAGE")]
     pub(crate) storage: Option<String>,
-    /// Take files for jobs of at most this size
+    /// The largest file that may be sent for a job
     #[arg(long, value_name = "SIZE", default_value = "16 GiB")]
     pub(crate) upload_limit: ByteSize,
-    /// Let the files for jobs of one user take at most this much
+    /// The most that the files of one user may take
     #[arg(long, value_name = "SIZE", default_value = "64 GiB")]
     pub(crate) upload_quota: ByteSize,
-    /// Remove files for jobs so many days after they were used last
+    /// Remove files sent for jobs so many days after a job last used them
     #[arg(long, value_name = "DAYS", default_value_t = 14)]
     pub(crate) keep_uploads: u32,
-    /// Show nothing to people who are not logged in
+    /// Show nothing to users who are not logged in
     #[arg(long)]
     pub(crate) require_login: bool,
     /// The database [default: `sqlite:STATE/lab.db`]
     #[arg(long, value_name = "URL", env = "PUMICE_DATABASE", hide_env_values = true)]
     pub(crate) database: Option<String>,
-    /// For how many seconds a job is lent to a worker that is not heard of: it is given away no earlier
+    /// Give a job to another worker no earlier than so many seconds after its own was last heard from
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(4..=3600))]
     pub(crate) lease: u32,
 }
@@ -183,7 +183,7 @@ pub(crate) struct ServerArgs {
 pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) server: ServerArgs,
-    /// The server's certificate with those that signed it, PEM: connections are encrypted
+    /// Encrypt connections with this certificate, followed by those that signed it, PEM
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub(crate) tls_cert: Option<PathBuf>,
     /// The certificate's key, PEM
@@ -203,28 +203,28 @@ pub(crate) struct BackupArgs {
 /// Arguments of `pumice worker`.
 #[derive(Args, Debug)]
 pub(crate) struct WorkerArgs {
-    /// Our server's address
+    /// The pumice server's address
     #[arg(long, value_name = "URL", required_unless_present = "lava_server")]
     pub(crate) server: Option<String>,
-    /// A LAVA server's address, instead
+    /// The address of a LAVA server to work for instead
     #[arg(long, value_name = "URL", conflicts_with = "server")]
     pub(crate) lava_server: Option<String>,
-    /// What admits it the first time: a token of a user who may add workers; for LAVA the worker's own
+    /// The token for the first connection: of a user who may add workers; for LAVA, the worker's own
     #[arg(long, env = "PUMICE_WORKER_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
-    /// Its name; the host's by default
+    /// The worker's name [default: the host's]
     #[arg(long)]
     pub(crate) name: Option<String>,
-    /// Where it keeps its jobs [default: `$XDG_STATE_HOME/pumice/worker`]
+    /// Directory for its jobs [default: `$XDG_STATE_HOME/pumice/worker`]
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
     /// Certificates to trust instead of those of the public authorities, PEM
     #[arg(long, value_name = "FILE", env = "PUMICE_CA_CERT")]
     pub(crate) ca_cert: Option<PathBuf>,
-    /// Take no new job while less than this is free where it keeps its jobs, for example `512MiB`
+    /// Take no new job while less disk space than this is free for its jobs, for example `512MiB`
     #[arg(long, value_name = "SIZE", default_value = "2GiB", conflicts_with = "lava_server")]
     pub(crate) least_free: ByteSize,
-    /// Allow `http://` to other hosts: the token travels in the clear
+    /// Allow `http://` to other hosts; the token is then sent unencrypted
     #[arg(long)]
     pub(crate) plain_http: bool,
 }
@@ -232,10 +232,10 @@ pub(crate) struct WorkerArgs {
 /// Which lab is asked, and how its answer is printed.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct LabArgs {
-    /// The server's address; that of the lab on this host by default
+    /// The server's address [default: that of the lab on this host]
     #[arg(long, env = "PUMICE_URL")]
     pub(crate) url: Option<String>,
-    /// The user's token; that of this host's lab by default
+    /// The user's token [default: that of this host's lab]
     #[arg(long, env = "PUMICE_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
     /// Certificates to trust instead of those of the public authorities, PEM
@@ -243,7 +243,7 @@ pub(crate) struct LabArgs {
     pub(crate) ca_cert: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) state: StateArgs,
-    /// How to print
+    /// The output format
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
 }
@@ -254,12 +254,12 @@ pub(crate) struct SubmitArgs {
     /// The job definition
     #[arg(required_unless_present = "model")]
     pub(crate) job: Option<PathBuf>,
-    /// Send the files of this host that the job names, by `file:` URL or by path from the job's directory
+    /// Send the files of this host that the job names, by `file:` URL or by path relative to the job's file
     #[arg(long, conflicts_with = "model")]
     pub(crate) upload: bool,
     #[command(flatten)]
     pub(crate) model: ModelArgs,
-    /// Wait for its end, and end as `pumice run` would
+    /// Wait for the job to end, and exit like `pumice run`
     #[arg(long, short)]
     pub(crate) wait: bool,
     #[command(flatten, next_help_heading = "Options")]
@@ -272,10 +272,10 @@ pub(crate) struct JobsArgs {
     /// Only jobs in this state
     #[arg(long, value_name = "STATE", value_parser = STATES)]
     pub(crate) state_is: Option<String>,
-    /// Only jobs with this, by LAVA's names: `submitter=ann`, `end_time__gt=2026-11-01T00:00:00Z`, `metadata__branch=main`
+    /// Only jobs with this value of a field, by LAVA's names: `submitter=ann`, `end_time__gt=2026-11-01T00:00:00Z`, `metadata__branch=main`
     #[arg(long = "where", value_name = "FIELD=VALUE")]
     pub(crate) filters: Vec<String>,
-    /// How many
+    /// The most jobs to list
     #[arg(long, default_value_t = 25)]
     pub(crate) limit: u32,
     #[command(flatten)]
@@ -285,7 +285,7 @@ pub(crate) struct JobsArgs {
 /// Arguments of `pumice queue`.
 #[derive(Args, Debug)]
 pub(crate) struct QueueArgs {
-    /// How many
+    /// The most jobs to list
     #[arg(long, default_value_t = 25)]
     pub(crate) limit: u32,
     #[command(flatten)]
@@ -295,9 +295,9 @@ pub(crate) struct QueueArgs {
 /// Arguments of `pumice compare`.
 #[derive(Args, Debug)]
 pub(crate) struct CompareArgs {
-    /// The job that is held against
+    /// The earlier job
     pub(crate) before: JobName,
-    /// The job that is looked at
+    /// The later job
     pub(crate) after: JobName,
     #[command(flatten)]
     pub(crate) lab: LabArgs,
@@ -316,9 +316,9 @@ pub(crate) struct UploadsArgs {
 /// What `pumice uploads` does.
 #[derive(Debug, Subcommand)]
 pub(crate) enum UploadsCommand {
-    /// Remove a file that no job needs which has not ended
+    /// Remove a file; refused while an unfinished job needs it
     Remove {
-        /// Its name, its digest, or the beginning of its digest
+        /// Its name, its digest, or the start of its digest
         file: String,
         #[command(flatten)]
         lab: LabArgs,
@@ -338,20 +338,20 @@ pub(crate) struct TokensArgs {
 /// What `pumice tokens` does.
 #[derive(Debug, Subcommand)]
 pub(crate) enum TokensCommand {
-    /// Make a token and print its secret
+    /// Create a token and print its secret
     Create {
         /// What it is for
         description: String,
-        /// What it may be used for: read, submit, manage; everything when none is given
+        /// What it may be used for [default: everything]
         #[arg(long, value_name = "SCOPE", value_parser = ["read", "submit", "manage"])]
         scope: Vec<String>,
-        /// For how many days; for ever when absent
+        /// Let it expire after so many days [default: never]
         #[arg(long, value_name = "N")]
         days: Option<u32>,
         #[command(flatten)]
         lab: LabArgs,
     },
-    /// End a token
+    /// Revoke a token
     End {
         /// Its number
         id: i64,
@@ -376,7 +376,7 @@ pub(crate) struct LogsArgs {
     /// The job's number, `12`, or that of a node of a MultiNode job, `12.0`
     #[arg(value_name = "JOB")]
     pub(crate) id: JobName,
-    /// Go on until the job ends
+    /// Keep printing until the job ends
     #[arg(long, short)]
     pub(crate) follow: bool,
     #[command(flatten)]
@@ -389,7 +389,7 @@ pub(crate) struct ResultsArgs {
     /// The job's number, `12`, or that of a node of a MultiNode job, `12.0`
     #[arg(value_name = "JOB")]
     pub(crate) id: JobName,
-    /// Print a report instead: junit, tap13, csv or yaml
+    /// Print a report in this format instead
     #[arg(long, value_name = "KIND", value_parser = ["junit", "tap13", "csv", "yaml"])]
     pub(crate) export: Option<String>,
     #[command(flatten)]
@@ -399,7 +399,7 @@ pub(crate) struct ResultsArgs {
 /// Arguments of `pumice reserve`.
 #[derive(Args, Debug)]
 pub(crate) struct ReserveArgs {
-    /// A job definition: what it deploys and boots is held for you; its tests are left out
+    /// A job definition: its machine is deployed, booted and kept for you; its tests are not run
     #[arg(required_unless_present = "model")]
     pub(crate) job: Option<PathBuf>,
     /// Send the files of this host that the job names: `file:` addresses, and paths from its directory
@@ -409,13 +409,13 @@ pub(crate) struct ReserveArgs {
     // of the model's device type boots, and `--model` may name a device type, too.
     #[command(flatten)]
     pub(crate) model: ModelArgs,
-    /// Tags that its device must have
+    /// A tag that the device must have
     #[arg(long = "tag", requires = "model")]
     pub(crate) tags: Vec<String>,
-    /// For how long: 90s, 30m, 2h, 1d
+    /// How long: 90s, 30m, 2h, 1d
     #[arg(long = "for", value_name = "TIME", value_parser = duration, default_value = "1h")]
     pub(crate) time: std::time::Duration,
-    /// Wait until it is held
+    /// Wait until the machine is ready
     #[arg(long, short)]
     pub(crate) wait: bool,
     #[command(flatten)]
@@ -430,9 +430,9 @@ fn duration(text: &str) -> Result<std::time::Duration, String> {
         "m" => 60,
         "h" => 3600,
         "d" => 24 * 3600,
-        _ => return Err("a number and one of s, m, h, d is wanted, such as 2h".to_owned()),
+        _ => return Err("write a number and one of s, m, h, d, such as 2h".to_owned()),
     };
-    let number: u64 = number.parse().map_err(|_| "a number and a unit is wanted, such as 2h".to_owned())?;
+    let number: u64 = number.parse().map_err(|_| "write a number and a unit, such as 2h".to_owned())?;
     Ok(std::time::Duration::from_secs(number.saturating_mul(seconds)))
 }
 

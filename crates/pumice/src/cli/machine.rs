@@ -11,7 +11,7 @@ use super::lab::LabArgs;
 pub(crate) enum MachineCommand {
     /// List the machines, their consoles, and whether they are held
     List(TargetArgs),
-    /// Boot a stopped machine as the job says
+    /// Boot a stopped machine, as the job does
     Start(TargetArgs),
     /// Stop a machine
     Stop(TargetArgs),
@@ -19,19 +19,19 @@ pub(crate) enum MachineCommand {
     Restart(TargetArgs),
     /// Press the reset button
     Reset(TargetArgs),
-    /// Hold the guest
+    /// Pause the guest
     Pause(TargetArgs),
-    /// Let the guest go on
+    /// Resume a paused guest
     Resume(TargetArgs),
-    /// Use a console; Ctrl-] leaves it
+    /// Open a console; Ctrl-] leaves it
     Console(ConsoleArgs),
-    /// Bring a file to the guest, or a new image to the machine
+    /// Copy a file to the guest, or replace an image of the machine
     Push(PushArgs),
-    /// Fetch a file from the guest
+    /// Copy a file from the guest
     Pull(PullArgs),
-    /// Run a command in the guest's shell and exit as it does
+    /// Run a command in the guest's shell; exits with its status
     Exec(ExecArgs),
-    /// End the hold: the job goes on to its end
+    /// Release the machines: the job goes on to its end
     Release(TargetArgs),
 }
 
@@ -53,13 +53,13 @@ pub(crate) struct TargetArgs {
 pub(crate) struct ConsoleArgs {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
-    /// Another console than the main one (`pumice machine list` names them)
+    /// The console, by name (see `pumice machine list`) [default: the main one]
     #[arg(long, value_name = "NAME")]
     pub(crate) console: Option<String>,
-    /// Read along, type nothing: somebody else may type
+    /// Only read; somebody else may be typing
     #[arg(long)]
     pub(crate) read_only: bool,
-    /// How much of what came before to show
+    /// Show so much of the earlier output first
     #[arg(long, value_name = "BYTES", default_value_t = 2048)]
     pub(crate) history: usize,
 }
@@ -69,12 +69,12 @@ pub(crate) struct ConsoleArgs {
 pub(crate) struct PushArgs {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
-    /// The file to bring
+    /// The file to copy
     pub(crate) file: PathBuf,
-    /// Where to, in the guest
+    /// The path in the guest
     #[arg(required_unless_present = "image")]
     pub(crate) to: Option<String>,
-    /// An image of the machine, by its label in the job; the next start uses it
+    /// Replace the image with this label in the job; the next start uses it
     #[arg(long, value_name = "LABEL", conflicts_with = "to")]
     pub(crate) image: Option<String>,
 }
@@ -86,7 +86,7 @@ pub(crate) struct PullArgs {
     pub(crate) target: TargetArgs,
     /// The file in the guest
     pub(crate) path: String,
-    /// Where to; a file of the same name here by default
+    /// The path here [default: the same name in this directory]
     pub(crate) to: Option<PathBuf>,
 }
 
@@ -95,10 +95,10 @@ pub(crate) struct PullArgs {
 pub(crate) struct ExecArgs {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
-    /// How long it may take, in seconds
+    /// Time limit for the command, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     pub(crate) timeout: u64,
-    /// The command; several words are passed as they are, a single one is a line for the guest's shell
+    /// The command: several words are passed unchanged, a single one is run as a line of shell
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) command: Vec<String>,
 }

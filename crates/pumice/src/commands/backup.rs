@@ -64,7 +64,7 @@ fn write(args: &BackupArgs) -> Result<Exit, Failure> {
         print_error("the database is elsewhere and not in this file: copy it with `pg_dump`");
     }
     print_error(&format!(
-        "the lab is in {}; it holds its keys, so keep it as you keep those",
+        "the lab is saved in {}, with its keys: protect the file as you protect those",
         args.file.display()
     ));
     Ok(Exit::Success)

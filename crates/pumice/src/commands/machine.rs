@@ -88,7 +88,7 @@ fn show(overview: &Overview) {
     }
     match (&overview.held, overview.held_seconds) {
         (Some(why), Some(left)) => print(&format!("held for {} more minutes: {why}", left.div_ceil(60))),
-        _ => print("the job uses them itself now: consoles can be read and typed into"),
+        _ => print("the job is using them: only their consoles are open to you"),
     }
 }
 
@@ -182,7 +182,7 @@ fn push(args: &PushArgs) -> Result<Exit, Failure> {
     sent.map_err(|error| hands::broken(&error))?;
     drop(pieces);
     link.answer()?;
-    print_error(&format!("{size} bytes were brought, and their digest is right"));
+    print_error(&format!("{size} bytes copied, digest checked"));
     Ok(Exit::Success)
 }
 
@@ -236,7 +236,7 @@ fn pull(args: &PullArgs) -> Result<Exit, Failure> {
         return Err(Failure::new(Cause::HostRefused, "the file arrived damaged").hint("pull it again"));
     }
     fs::rename(&part, &to).map_err(unwritten)?;
-    print_error(&format!("{}: {size} bytes, and their digest is right", to.display()));
+    print_error(&format!("{}: {size} bytes, digest checked", to.display()));
     Ok(Exit::Success)
 }
 

@@ -48,7 +48,7 @@ pub(crate) fn add(args: &SubjectArgs, name: Option<&str>, to: Option<&Path>, onl
         crate::diagnostics::show(&found, &sources);
         print(&format!("{} is written", path.display()));
         if let Ok(known) = library.get(&name) {
-            print(&format!("it stands for the model `{}` that ships with pumice from now on", known.name));
+            print(&format!("it replaces the model `{}` that ships with pumice", known.name));
         }
         print(&format!("try it: pumice model show {name}; pumice run --model {name} --axf FILE"));
         Ok(Exit::Success)

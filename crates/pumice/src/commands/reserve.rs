@@ -38,14 +38,9 @@ fn reserve(args: &ReserveArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Success);
     }
     let client = connect(&args.lab)?;
-    if let Some(text) = &mut definition {
-        match &args.job {
-            Some(_) if !args.upload => upload::refuse_paths(text)?,
-            job => {
-                let directory = job.as_deref().and_then(Path::parent).unwrap_or(Path::new("/"));
-                *text = upload::send_named(&client, text, directory, args.lab.format)?;
-            }
-        }
+    if let Some(text) = definition.as_mut().filter(|_| args.upload || args.job.is_none()) {
+        let directory = args.job.as_deref().and_then(Path::parent).unwrap_or(Path::new("/"));
+        *text = upload::send_named(&client, text, directory, args.lab.format)?;
     }
     let reservation = Reservation {
         model: args.model.model.clone().unwrap_or_default(),
@@ -57,7 +52,7 @@ fn reserve(args: &ReserveArgs) -> Result<Exit, Failure> {
     match args.lab.format {
         Format::Text => {
             print(&format!(
-                "job {} holds it; `pumice machine list {0}` shows it when it is there",
+                "job {} reserves it; `pumice machine list {0}` shows it once it is running",
                 reserved.job
             ));
         }
@@ -84,8 +79,12 @@ fn definition(args: &ReserveArgs, scratch: &Path) -> Result<Option<String>, Fail
     if let Some(path) = &args.job {
         let text = fs::read_to_string(path).map_err(|error| {
             Failure::new(Cause::InvalidDefinition, format!("cannot read `{}`: {error}", path.display()))
-        });
-        return text.map(Some);
+        })?;
+        if !args.upload {
+            let hint = "give --upload to send the files of this host that the job names";
+            upload::refuse_paths(&text, hint)?;
+        }
+        return Ok(Some(text));
     }
     let Some(model) = args.model.model.as_ref().filter(|_| args.model.has_images()) else { return Ok(None) };
     let text = model_job::text(&args.model, model, scratch)?;

@@ -51,7 +51,7 @@ fn submit(args: &SubmitArgs) -> Result<Exit, Failure> {
     let text = if args.upload || args.model.model.is_some() {
         upload::send_named(&client, &text, directory, args.lab.format)?
     } else {
-        upload::refuse_paths(&text)?;
+        upload::refuse_paths(&text, "give --upload to send the files of this host that the job names")?;
         text
     };
     let submitted = client.submit(&text).map_err(|error| match error.problem() {

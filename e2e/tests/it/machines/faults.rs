@@ -6,11 +6,13 @@
 
 use std::{
     collections::BTreeMap,
+    ops::Range,
     path::Path,
     time::{Duration, Instant},
 };
 
 use e2e::{Missing, Signal, need, skip_or_fail};
+use fastrand::Rng;
 use fs_err as fs;
 use serde_json::{Value, json};
 
@@ -23,25 +25,8 @@ const DEVICES: u8 = 2;
 /// Faults where nobody asks for more.
 const FEW: u32 = 8;
 
-/// A generator of numbers that are random enough (Vigna's splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    fn millis(&mut self, from: u64, to: u64) -> Duration {
-        Duration::from_millis(from + self.below(to - from))
-    }
+fn milliseconds(random: &mut Rng, range: Range<u64>) -> Duration {
+    Duration::from_millis(random.u64(range))
 }
 
 /// The device: a program that says what a guest would, and complains when the machine of its job already runs.
@@ -98,7 +83,7 @@ fn every_job_has_one_verdict(database: Option<&str>, few: u32) {
     let seed = number("PUMICE_FAULT_SEED").unwrap_or_else(|| u64::from(std::process::id()));
     let faults = number("PUMICE_FAULTS").and_then(|count| u32::try_from(count).ok()).unwrap_or(few);
     println!("PUMICE_FAULT_SEED={seed}");
-    let mut random = Random(seed);
+    let mut random = Rng::with_seed(seed);
 
     let lease = LEASE.as_secs().to_string();
     let mut words = vec!["--lease", lease.as_str()];
@@ -121,9 +106,9 @@ fn every_job_has_one_verdict(database: Option<&str>, few: u32) {
     let mut jobs: BTreeMap<String, Seen> = BTreeMap::new();
     let mut submitted = 0;
     for fault in 0..faults {
-        for _ in 0..=random.below(2) {
+        for _ in 0..=random.u64(..2) {
             submitted += 1;
-            let pause = ["0", "0.05", "0.2", "0.6"][usize::try_from(random.below(4)).unwrap()];
+            let pause = ["0", "0.05", "0.2", "0.6"][random.usize(..4)];
             let path = lab.sandbox.write("fault.yaml", job(submitted, pause, &image));
             let sent =
                 lab.pumice(&["submit", path.to_str().unwrap(), "--format", "json"], Duration::from_secs(60));
@@ -131,7 +116,7 @@ fn every_job_has_one_verdict(database: Option<&str>, few: u32) {
             let told: Value = serde_json::from_str(&sent.stdout).unwrap();
             jobs.insert(told["submitted"].to_string(), Seen::default());
         }
-        std::thread::sleep(random.millis(0, 800));
+        std::thread::sleep(milliseconds(&mut random, 0..800));
         inject(&mut lab, fault, &mut random);
         look(&lab, &mut jobs);
     }
@@ -162,14 +147,14 @@ fn every_job_has_one_verdict(database: Option<&str>, few: u32) {
 }
 
 /// One fault, and its mending.
-fn inject(lab: &mut Lab, fault: u32, random: &mut Random) {
-    let worker = u8::try_from(1 + random.below(u64::from(WORKERS))).unwrap();
-    let (what, pause) = match random.below(10) {
-        0..=2 => ("short cut", random.millis(100, 1500)),
-        3 => ("long cut", LEASE + random.millis(2000, 4000)),
-        4..=6 => ("worker killed", random.millis(0, 1500)),
-        7 => ("worker killed for long", LEASE + random.millis(2000, 4000)),
-        _ => ("server killed", random.millis(0, 1500)),
+fn inject(lab: &mut Lab, fault: u32, random: &mut Rng) {
+    let worker = random.u8(1..=WORKERS);
+    let (what, pause) = match random.u64(..10) {
+        0..=2 => ("short cut", milliseconds(random, 100..1500)),
+        3 => ("long cut", LEASE + milliseconds(random, 2000..4000)),
+        4..=6 => ("worker killed", milliseconds(random, 0..1500)),
+        7 => ("worker killed for long", LEASE + milliseconds(random, 2000..4000)),
+        _ => ("server killed", milliseconds(random, 0..1500)),
     };
     println!("fault {fault}: {what}, w{worker}, {pause:?}");
     match what {
