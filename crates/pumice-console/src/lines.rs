@@ -44,11 +44,6 @@ impl LineSplitter {
         }
     }
 
-    /// Whether a line has begun.
-    pub fn has_partial(&self) -> bool {
-        !self.partial.is_empty()
-    }
-
     /// Adds to the line that has begun, and gives out pieces of one that is too long.
     fn extend(&mut self, mut bytes: &[u8], line: &mut impl FnMut(&str)) {
         while self.partial.len() + bytes.len() > LINE_LIMIT_BYTES {

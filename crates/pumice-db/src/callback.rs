@@ -102,15 +102,6 @@ impl Reader {
         );
         self.rows(sql, params![]).await?.iter().map(callback).collect()
     }
-
-    /// A job's callbacks.
-    pub async fn callbacks_of(&mut self, id: JobId) -> Result<Vec<Callback>, DbError> {
-        self.rows("SELECT * FROM callbacks WHERE job_id = $1 ORDER BY id", params![id])
-            .await?
-            .iter()
-            .map(callback)
-            .collect()
-    }
 }
 
 impl Writer {

@@ -304,17 +304,6 @@ impl Writer {
         Ok(touched > 0)
     }
 
-    /// Changes the health if it is `from`; `false` when it is not.
-    pub async fn change_device_health(
-        &mut self,
-        hostname: &str,
-        from: DeviceHealth,
-        to: DeviceHealth,
-    ) -> Result<bool, DbError> {
-        let sql = "UPDATE devices SET health = $1 WHERE hostname = $2 AND health = $3";
-        Ok(self.execute(sql, params![to.as_str(), hostname, from.as_str()]).await? > 0)
-    }
-
     /// Keeps what the scheduler counts towards the next health check.
     pub async fn set_check_count(
         &mut self,

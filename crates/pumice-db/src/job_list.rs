@@ -144,16 +144,6 @@ impl Reader {
         self.rows(sql, params![hostname]).await?.iter().map(job).collect()
     }
 
-    /// How many jobs wait before this one, for the same kind of device.
-    pub async fn queue_position(&mut self, job: &Job) -> Result<u64, DbError> {
-        self.count(
-            "SELECT COUNT(*) AS n FROM jobs WHERE state = 'submitted' AND requested_device_type = $1 \
-             AND (priority > $2 OR (priority = $2 AND id < $3))",
-            params![&job.requested_device_type, job.priority, job.id],
-        )
-        .await
-    }
-
     /// Whether the viewer may see one job.
     pub async fn sees_job(&mut self, viewer: &Viewer, id: JobId) -> Result<bool, DbError> {
         let mut clause = Where::default();

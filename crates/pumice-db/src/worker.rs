@@ -217,13 +217,6 @@ impl Writer {
         Ok(self.execute(sql, params![text, hostname]).await? > 0)
     }
 
-    /// Makes every token of a worker invalid.
-    pub async fn renew_worker_token(&mut self, hostname: &str) -> Result<(), DbError> {
-        let sql = "UPDATE workers SET token_generation = token_generation + 1 WHERE hostname = $1";
-        self.execute(sql, params![hostname]).await?;
-        Ok(())
-    }
-
     /// Removes a worker; `false` when there is none. One with devices stays: [`DbError::StillReferenced`].
     pub async fn delete_worker(&mut self, hostname: &str) -> Result<bool, DbError> {
         let touched = self.execute("DELETE FROM workers WHERE hostname = $1", params![hostname]).await?;

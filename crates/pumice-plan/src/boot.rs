@@ -27,7 +27,7 @@ pub struct Boot {
     /// Fetches the overlay from inside the guest, `overlay-unpack`.
     pub unpack: Option<Unpack>,
     /// Runs commands beside the machine; their console is the machine's from then on.
-    pub beside: Option<Beside>,
+    pub beside: Vec<Beside>,
     /// Makes an overlay that came on a disk visible, before the first test.
     pub mount_overlay: Option<OverlayDelivery>,
     /// Exports the device's environment, `export-device-env`; `None` when no test needs a shell.
@@ -134,7 +134,7 @@ pub struct StartMachine {
     /// Connects its console, where that is a step of its own.
     pub connect: Option<Scope>,
     /// Devices in the guest that may be the channel for signals.
-    pub channel_devices: Vec<String>,
+    pub channel_devices: Vec<crate::ChannelDevice>,
     /// Where the guest sees this host.
     pub host: HostSeen,
     /// The licences it needs, as the operator's configuration names them: the platform's word and the device's.
@@ -145,13 +145,23 @@ pub struct StartMachine {
     pub needs_container: bool,
 }
 
-/// Runs commands in the machine's container (lava-compat 10.2, `commands`).
+/// Runs something in the machine's container, which becomes the console.
 #[derive(Clone, Debug, Serialize)]
 pub struct Beside {
-    /// Starts them.
+    /// Starts it.
     pub scope: Scope,
-    /// The commands, in the words of a shell, each run when the one before succeeded.
-    pub commands: Vec<String>,
+    /// What it is.
+    pub what: BesideWhat,
+}
+
+/// What runs in a machine's container (lava-compat 10.2).
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BesideWhat {
+    /// A deployed file, by its label (`erpc_app`).
+    File(String),
+    /// Commands in the words of a shell, each run when the one before succeeded (`commands`).
+    Commands(Vec<String>),
 }
 
 /// Runs an installer.

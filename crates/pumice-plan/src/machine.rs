@@ -159,10 +159,19 @@ pub struct BootSteps {
     pub start: &'static str,
     /// Connects its console; `None` when that is part of the start.
     pub connect: Option<&'static str>,
-    /// Runs commands beside the simulator; `None` where the language has no such thing.
-    pub beside: Option<&'static str>,
+    /// Runs something beside the simulator; `None` where the language has no such thing.
+    pub beside: Option<BesideSteps>,
     /// Runs an installer first, and waits for its end; `None` for what is installed already.
     pub install: Option<[&'static str; 2]>,
+}
+
+/// The steps that run something beside the simulator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct BesideSteps {
+    /// Runs a deployed file.
+    pub file: &'static str,
+    /// Runs commands.
+    pub commands: &'static str,
 }
 
 /// A way to deploy that a platform serves.
@@ -176,6 +185,15 @@ pub struct DeployWay {
     pub step: &'static str,
 }
 
+/// A device in the guest that may be the channel for signals.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ChannelDevice {
+    /// Its path, or a shell pattern for it.
+    pub path: String,
+    /// Whether it takes bytes as soon as the guest has it: to open it waits for nobody, and its speed need not be set.
+    pub is_ready: bool,
+}
+
 /// What a platform answers to a plan: the shape of the machine, before any file exists. Pure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Outline {
@@ -186,7 +204,7 @@ pub struct Outline {
     pub overlays: Vec<OverlayDelivery>,
     /// The devices in the guest that may be the channel for signals, the likeliest first; empty when there
     /// is no channel.
-    pub channel_devices: Vec<String>,
+    pub channel_devices: Vec<ChannelDevice>,
     /// What the machine does with each image, by label. One that is not listed is read and written.
     pub image_uses: BTreeMap<String, ImageUse>,
     /// The licence it needs, as the operator's configuration names it.

@@ -168,7 +168,7 @@ fn of_boot(boot: &Boot) -> TreeStep<'_> {
         )
         .with(boot.shell.iter().map(|scope| step(scope, "make sure of the shell")))
         .with(boot.unpack.iter().map(|unpack| step(&unpack.scope, "fetch the overlay in the guest")))
-        .with(boot.beside.iter().map(|beside| step(&beside.scope, "run commands beside the model")))
+        .with(boot.beside.iter().map(|beside| step(&beside.scope, "run something beside the model")))
         .with(boot.environment.iter().map(|scope| step(scope, "export the device's environment")))
 }
 

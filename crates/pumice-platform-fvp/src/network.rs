@@ -1,7 +1,7 @@
 //! The network of a model of the library (fastmodels 6.1).
 
 use pumice_plan::{Forward, NetworkSpec};
-use pumice_platform::{HostNetwork, Launch, PortForward};
+use pumice_platform::{Bound, HostNetwork, Launch, PortForward};
 
 use crate::{entry::Entry, options};
 
@@ -11,13 +11,13 @@ pub(crate) const NO_LAN: &str = "a model does not join the network that the mach
 
 /// Passes the network the device or the job describes to the model. Models say nothing when a forward fails, so
 /// each is a [`PortForward`]: looked at before the start and tried after.
-pub(crate) fn attach(launch: &mut Launch, network: &NetworkSpec, entry: &Entry, instance: u32) {
+pub(crate) fn attach(launch: &mut Launch, network: &NetworkSpec, entry: &Entry, bound: &Bound) {
     let mode = match network {
         NetworkSpec::None => "none",
         NetworkSpec::User { .. } => "user",
         NetworkSpec::Tap { .. } | NetworkSpec::Shared { .. } => "tap",
     };
-    let tap = format!("pmc{instance:x}");
+    let tap = format!("pmc{:x}", bound.instance);
     if let Some(words) = entry.network_words(mode) {
         launch.args.extend(words.iter().map(|word| word.replace("{tap}", &tap)));
         match network {
@@ -38,7 +38,7 @@ pub(crate) fn attach(launch: &mut Launch, network: &NetworkSpec, entry: &Entry, 
     };
     let enabled = u8::from(*network != NetworkSpec::None).to_string();
     set(format!("{card}.enabled"), &enabled);
-    let own = mac_address(instance);
+    let own = mac_address(bound.station());
     match network {
         NetworkSpec::None => {}
         NetworkSpec::User { forwards, mac } => {
@@ -96,8 +96,8 @@ pub(crate) fn claims(words: &[String]) -> Vec<PortForward> {
 }
 
 /// A locally administered address of this machine's own: by default all instances have the same (fastmodels 6.1).
-fn mac_address(instance: u32) -> String {
-    let [high, b, c, d] = instance.to_be_bytes();
+fn mac_address(station: u32) -> String {
+    let [high, b, c, d] = station.to_be_bytes();
     format!("02:50:{high:02x}:{b:02x}:{c:02x}:{d:02x}")
 }
 

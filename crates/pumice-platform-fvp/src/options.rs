@@ -55,6 +55,36 @@ pub(crate) fn has_plugin(words: &[String]) -> bool {
     words.iter().any(|word| word.starts_with("--plugin") || word.starts_with("--trace-plugin"))
 }
 
+/// The option that keeps a model from running until a debugger tells it to (fastmodels 2.1: `-I`, `-S`), unless `-R` is
+/// there too.
+fn waits_for_debugger(words: &[String]) -> Option<&str> {
+    let is_server = |name: &str| matches!(name, "--iris-server" | "--cadi-server");
+    // Short options without a value may stand together: `-IRp`.
+    let is_among = |word: &str, wanted: &[char]| {
+        let letters = word.strip_prefix('-').unwrap_or_default();
+        !letters.is_empty()
+            && letters.chars().all(|one| "SIApRLDPqK".contains(one))
+            && letters.contains(wanted)
+    };
+    let mut words = words.iter().map(String::as_str).collect::<Vec<_>>();
+    // What belongs to an option is no option.
+    let values: Vec<_> =
+        (1..words.len()).filter(|&at| matches!(words[at - 1], "-C" | "-a" | "-d" | "-f")).collect();
+    for at in values.into_iter().rev() {
+        words.remove(at);
+    }
+    let runs = words.iter().any(|word| *word == "--run" || is_among(word, &['R']));
+    words.into_iter().find(|word| !runs && (is_server(word) || is_among(word, &['S', 'I'])))
+}
+
+/// What to know of a model that waits for a debugger.
+pub(crate) fn debugger_note(words: &[String]) -> Option<String> {
+    let option = waits_for_debugger(words)?;
+    Some(format!(
+        "`{option}`: the model waits for a debugger before it runs; `--run` beside it lets it run at once"
+    ))
+}
+
 /// Whether the last part of a dotted name is `last`.
 pub(crate) fn is_named(name: &str, last: &str) -> bool {
     name.rsplit_once('.').is_some_and(|(_, own)| own == last)
@@ -83,6 +113,19 @@ mod tests {
     #[test]
     fn the_last_value_counts() {
         assert_eq!(parameter(&words(&["-C", "a=1", "-C", "a=2"]), "a"), Some("2"));
+    }
+
+    #[test]
+    fn a_debug_server_holds_the_model_unless_it_is_told_to_run() {
+        let check = |list: &[&str], expected: Option<&str>| {
+            assert_eq!(waits_for_debugger(&words(list)), expected, "{list:?}");
+        };
+        check(&["--iris-server", "-p"], Some("--iris-server"));
+        check(&["--stat", "-Sp"], Some("-Sp"));
+        check(&["-IRp"], None);
+        check(&["-S", "--run"], None);
+        check(&["-C", "-S", "-a", "-I"], None);
+        check(&["-s", "DIR", "--stat"], None);
     }
 
     #[test]

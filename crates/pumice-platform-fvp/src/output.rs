@@ -63,7 +63,7 @@ pub(crate) fn rules() -> Vec<OutputRule> {
         (
             r"error while loading shared libraries",
             Fails(SimulatorMissing),
-            "`ldd MODEL` shows what is missing; install it, or set LD_LIBRARY_PATH in the model's entry",
+            "`ldd MODEL` shows what is missing; install it, or set LD_LIBRARY_PATH, here or in the model's entry",
         ),
         (
             r"cannot enable executable stack",
@@ -89,6 +89,11 @@ pub(crate) fn rules() -> Vec<OutputRule> {
             r"(?i)(cannot|could not|failed to) (open|load|find|read) (the )?(data file|image|application|plug-?in)",
             Explains(ImageUnusable),
             "a path in the model's arguments leads nowhere",
+        ),
+        (
+            r"(?i)(cannot|could not|failed to) (open|load|find) (the )?model\b",
+            Explains(SimulatorMissing),
+            "Model Shell loads a shared library: give its whole path, or LD_LIBRARY_PATH where it is",
         ),
         // The semihosting boot-wrapper (fastmodels 3.4).
         (
@@ -156,6 +161,10 @@ mod tests {
         );
         check("/opt/FVP: option '-Q' requires an argument", Some(Fails(Cause::SimulatorRefused)));
         check("[bootwrapper] BOOT FAILED", Some(Fails(Cause::ImageUnusable)));
+        check(
+            "model_shell64: cannot open model 'RTSM_VE_AEMv8A.so'",
+            Some(Explains(Cause::SimulatorMissing)),
+        );
         check("Error: (E549) uncaught exception: boom", Some(Explains(Cause::SimulatorExited)));
         // An error that does not stop a model, a warning of a helper, and the usual end.
         check("Error: FVP_Base_AEMvA: bp.virtio_rng: <vq0-requestq> Found invalid descriptor index", None);

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use pumice_plan::{BootSteps, DeployWay, ImageUse, MachinePlanner, MachineSpec, Outline, OverlayDelivery};
+use pumice_plan::{
+    BesideSteps, BootSteps, ChannelDevice, DeployWay, ImageUse, MachinePlanner, MachineSpec, Outline,
+    OverlayDelivery,
+};
 use pumice_platform::{
     Abilities, Availability, Bound, BoxFuture, Host, Launch, LaunchLink, Platform, SecretVariables, Stdio,
     StopHow, StopRung, host_on_made_network,
@@ -16,7 +19,7 @@ use pumice_types::Diagnostics;
 use crate::{
     application, consoles,
     entry::Entry,
-    library_form, network, output, parameters, probe,
+    library_form, network, options, output, parameters, probe,
     request::{ARTIFACT_DIR, Request},
 };
 
@@ -76,11 +79,15 @@ impl MachinePlanner for Fvp {
                 version: Some("check-fvp-version"),
                 start: "run-fvp",
                 connect: Some("fvp-serial-connect"),
-                beside: Some("run-fvp-shell-commands"),
+                beside: Some(BesideSteps { file: "run-fvp-erpc-app", commands: "run-fvp-shell-commands" }),
                 install: None,
             },
             overlays,
-            channel_devices: channel.map(|device| format!("/dev/{device}")).into_iter().collect(),
+            // Models keep to the speed of a line.
+            channel_devices: channel
+                .map(|device| ChannelDevice { path: format!("/dev/{device}"), is_ready: false })
+                .into_iter()
+                .collect(),
             image_uses: image_uses(spec),
             licence: entry.as_ref().and_then(|entry| entry.licence.clone()),
             host: spec.network.as_ref().and_then(host_on_made_network).unwrap_or_default(),
@@ -117,7 +124,7 @@ impl Platform for Fvp {
                 launch.notes.push(network::NO_LAN.to_owned());
             }
             if let Some(network) = &spec.network {
-                network::attach(&mut launch, network, entry, bound.instance);
+                network::attach(&mut launch, network, entry, bound);
             }
             launch.env.extend(entry.environment());
         }
@@ -135,9 +142,13 @@ impl Platform for Fvp {
         launch.stdio = Stdio::Pty;
         consoles::attach(&mut launch, &request, entry.as_ref(), spec.wants_channel);
         launch.notes.extend(consoles::notes(&launch));
+        launch.notes.extend(options::debugger_note(&launch.args));
         launch.notes.extend(application::notes(bound));
         launch.env.extend(request.environment.clone());
-        launch.secret_env = SecretVariables(bound.licence_env.clone());
+        let mut inherited = bound.inherited_env.clone();
+        inherited.retain(|name, _| !launch.env.contains_key(name));
+        inherited.extend(bound.licence_env.clone());
+        launch.secret_env = SecretVariables(inherited);
         launch.env_remove = vec!["DISPLAY".to_owned()];
         let grace = entry.as_ref().and_then(|entry| entry.timeouts.get("stop").copied()).unwrap_or(GRACE);
         launch.stop = vec![
@@ -161,6 +172,10 @@ impl Platform for Fvp {
     /// A licensed model is where the operator put it, and a job written elsewhere names a container for it.
     fn prefers_own_program(&self) -> bool {
         true
+    }
+
+    fn inherits(&self) -> &'static [&'static str] {
+        &probe::INHERITED
     }
 
     fn executables(&self, spec: &MachineSpec) -> Vec<String> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pumice_plan::MachineSpec;
-use pumice_types::{Code, Diagnostic, Diagnostics, Span, Spanned};
+use pumice_types::{Code, Diagnostic, Diagnostics, Span, Spanned, nearest};
 use pumice_yaml::Node;
 
 use crate::format::{FormatError, format};
@@ -116,17 +116,19 @@ impl Request {
     /// What nobody here does is said before anything is started.
     fn refuse(&self, spec: &MachineSpec, diagnostics: &mut Diagnostics) {
         let said = |key: &str| spec.boot.get(key).filter(|node| !node.is_null());
-        if let Some(node) = said("erpc_app") {
-            let message =
-                "`erpc_app`, a program that runs beside the model and becomes its console, is not supported";
-            diagnostics.push(
-                Diagnostic::error(NOT_SUPPORTED, node.span, message)
-                    .help("bring it into the container's image and name it in `commands`"),
-            );
+        if let Some((node, label)) = said("erpc_app").and_then(|node| Some((node, node.scalar_text()?))) {
+            let label = label.trim_matches(['{', '}']);
+            let mut known = spec.images.iter().map(|image| image.label.as_str());
+            if !known.clone().any(|known| known.eq_ignore_ascii_case(label)) {
+                let message = format!("no deployed file has the label `{label}`, which `erpc_app` names");
+                let meant = nearest(label, known.by_ref());
+                diagnostics.push(Diagnostic::error(UNKNOWN_LABEL, node.span, message).suggest(meant));
+            }
         }
-        if let (Some(node), None) = (said("commands"), &self.container_image) {
-            // Natively they would be the operator's own shell in the hands of whoever writes jobs.
-            let message = "`commands` run in the model's container, and the job names none";
+        for key in ["commands", "erpc_app"] {
+            let (Some(node), None) = (said(key), &self.container_image) else { continue };
+            // Natively it would be the operator's own shell in the hands of whoever writes jobs.
+            let message = format!("`{key}` runs in the model's container, and the job names none");
             diagnostics.push(
                 Diagnostic::error(NOT_SUPPORTED, node.span, message)
                     .help("name the container's image: `docker: {name: IMAGE}`"),

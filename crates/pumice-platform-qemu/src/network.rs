@@ -69,7 +69,7 @@ pub(crate) fn attach(
 ) -> Result<(), Diagnostics> {
     remove_options(launch);
     let nic = |launch: &mut Launch, backend: String, mac: &Option<String>| {
-        let own = mac_address(bound.instance, OWN_CARD);
+        let own = mac_address(bound.station(), OWN_CARD);
         let mac = mac.as_ref().unwrap_or(&own);
         let card = if board.has_pci() { "virtio" } else { "lan9118" };
         launch.args.extend(["-nic".to_owned(), format!("{backend},model={card},mac={mac}")]);
@@ -102,10 +102,11 @@ pub(crate) fn attach(
         }
         NetworkSpec::Shared { mac, .. } => {
             let Some(lan) = &bound.lan else {
-                let message = "there is no network of mode `shared`: the job is not a MultiNode job";
-                return Err([Diagnostic::error(NO_LAN, None, message)].into_iter().collect());
+                let message = "there is no network of mode `shared`: this is no MultiNode job, or its nodes are on several workers";
+                let help = "give every role the same `worker`, or let the machines reach each other by their devices' networks";
+                return Err([Diagnostic::error(NO_LAN, None, message).help(help)].into_iter().collect());
             };
-            let own = mac_address(bound.instance, LAN_CARD);
+            let own = mac_address(bound.station(), LAN_CARD);
             add_card(launch, lan, board, mac.as_ref().unwrap_or(&own));
         }
     }
@@ -113,8 +114,8 @@ pub(crate) fn attach(
 }
 
 /// Gives the machine one more card, on the network that the machines of its MultiNode job share.
-pub(crate) fn join_lan(launch: &mut Launch, lan: &Path, board: &Board, instance: u32) {
-    add_card(launch, lan, board, &mac_address(instance, LAN_CARD));
+pub(crate) fn join_lan(launch: &mut Launch, lan: &Path, board: &Board, station: u32) {
+    add_card(launch, lan, board, &mac_address(station, LAN_CARD));
 }
 
 /// QEMU 7.2 is the first to have `stream`.
@@ -144,8 +145,8 @@ fn remove_options(launch: &mut Launch) {
 
 /// An address of this machine's own: QEMU's `52:54` with the instance behind it, `52:56` for a second card. Both are
 /// locally administered.
-fn mac_address(instance: u32, card: u8) -> String {
-    let [a, b, c, d] = instance.to_be_bytes();
+fn mac_address(station: u32, card: u8) -> String {
+    let [a, b, c, d] = station.to_be_bytes();
     format!("52:{card:02x}:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
 }
 

@@ -24,7 +24,7 @@ use pumice_types::{Blame, Cause, Deadline, Evidence, Failure};
 use tokio::sync::Notify;
 
 use crate::{
-    COMMANDS, ConsoleRole, ConsoleSource, Enclosure, Find, Launch, MachineState, MonitorError, StopHow,
+    ConsoleRole, ConsoleSource, Enclosure, Find, Launch, MachineState, MonitorError, StopHow,
     control::{Control, Request},
     network::MadeNetwork,
     output::{Measured, Output},
@@ -128,6 +128,8 @@ pub enum Ended {
     PoweredOff,
     /// The program ended.
     Exited(Exit),
+    /// The network that was made for it broke: the guest may run on, cut off ([`Machine::failure`]).
+    CutOff,
 }
 
 /// A machine that was stopped.
@@ -284,16 +286,29 @@ impl Machine {
                 None => std::future::pending().await,
             }
         };
+        let cut_off = async {
+            match &self.network {
+                Some(network) => network.broken().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             () = self.output.powered_off() => Ended::PoweredOff,
             exit = self.child.wait() => Ended::Exited(exit),
             () = powered_off => Ended::PoweredOff,
+            () = cut_off => Ended::CutOff,
         }
     }
 
-    /// Resolves when all that the simulator itself said was read, at the latest a second from now. For a machine that
-    /// has ended: [`Machine::failure`] knows the whole story then.
+    /// Whether its main console said that the guest switched it off: the end of the program follows, and may be seen
+    /// before what the console said is read.
+    pub fn is_powered_off(&self) -> bool {
+        self.output.is_powered_off()
+    }
+
+    /// Resolves when all that the simulator itself and its main console said was read, at the latest a second from now.
+    /// For a machine that has ended: [`Machine::failure`] knows the whole story then.
     pub async fn last_words(&self) {
         self.output.ended().await;
     }
@@ -308,7 +323,9 @@ impl Machine {
         if let Some(failure) = self.output.failure() {
             return Some(failure);
         }
-        let exit = self.child.try_wait()?;
+        let Some(exit) = self.child.try_wait() else {
+            return self.network.as_ref().and_then(MadeNetwork::failure);
+        };
         let what = format!("{} ended while it was needed: it {}", self.launch.subject(), exit.status);
         Some(self.output.failure_of(Cause::SimulatorExited, &what))
     }
@@ -365,29 +382,32 @@ impl Machine {
         }
     }
 
-    /// Starts a program in the machine's container, with a terminal that is one more main console, [`COMMANDS`]. It ends
-    /// with the machine at the latest.
+    /// Starts a program in the machine's container, with a terminal that is one more main console of this
+    /// name. It ends with the machine at the latest.
     ///
     /// # Errors
     /// The machine is in no container, or the engine's client could not be started.
-    pub fn run_inside(&mut self, words: &[String]) -> Result<Console, StartError> {
+    pub fn run_inside(&mut self, name: &str, words: &[String]) -> Result<Console, StartError> {
         let failed = |message: &str| StartError::Failed(Failure::new(Cause::ContainerFailed, message));
-        let Some(Enclosure { engine, name }) = &self.launch.container else {
+        let Some(Enclosure { engine, name: container }) = &self.launch.container else {
             return Err(failed("the machine is in no container, and nothing can run beside it there"));
         };
-        let client = ["exec", "--interactive", "--tty", name].map(str::to_owned);
+        let client = ["exec", "--interactive", "--tty", container].map(str::to_owned);
         let command = engine.command(client.into_iter().chain(words.iter().cloned())).on_terminal();
         let mut child = self.guard.spawn(&command)?;
-        let terminal = child.terminal.take().ok_or_else(|| failed("the commands got no terminal"))?;
+        let terminal =
+            child.terminal.take().ok_or_else(|| failed("what runs beside the machine got no terminal"))?;
         let source = ConsoleSource {
-            name: COMMANDS.to_owned(),
+            name: name.to_owned(),
             role: ConsoleRole::Main,
             find: Find::Stdio,
             pacing: Duration::ZERO,
         };
         (self.attach)(&source, Connection::terminal(terminal))?;
         self.beside.push(child);
-        self.consoles.take(ConsoleRole::Main).ok_or_else(|| failed("the commands got no console"))
+        self.consoles
+            .take(ConsoleRole::Main)
+            .ok_or_else(|| failed("what runs beside the machine got no console"))
     }
 
     /// Ends it: each rung of the ladder with its grace, then the kill of the whole group. Every console is read to

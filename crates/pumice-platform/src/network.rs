@@ -87,6 +87,22 @@ impl MadeNetwork {
         }
     }
 
+    /// Resolves when it broke while it was used. Cancel-safe.
+    pub(crate) async fn broken(&self) {
+        match self {
+            Self::Namespace(namespace) => namespace.broken().await,
+            Self::Bridge(_) => std::future::pending().await,
+        }
+    }
+
+    /// That it broke; `None` while all is well.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        match self {
+            Self::Namespace(namespace) => namespace.failure(),
+            Self::Bridge(_) => None,
+        }
+    }
+
     /// Takes it away. The machine has ended.
     pub(crate) async fn end(self, guard: &pumice_process::Guard, deadline: &Deadline) -> Result<(), Failure> {
         match self {

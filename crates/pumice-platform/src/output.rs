@@ -70,7 +70,7 @@ struct State {
     measured: Vec<Measured>,
     powered_off: bool,
     tail: VecDeque<String>,
-    /// How many streams of the simulator's own are read and have not ended.
+    /// How many streams of the simulator's own, and main consoles, are read and have not ended.
     open: usize,
 }
 
@@ -142,7 +142,13 @@ impl Output {
         }
     }
 
-    /// Resolves when all that the simulator itself says was read; at the latest after a second. Cancel-safe.
+    /// Whether the guest switched the machine off, as the main console said.
+    pub(crate) fn is_powered_off(&self) -> bool {
+        self.lock().powered_off
+    }
+
+    /// Resolves when all that the simulator itself and its main console say was read; at the latest after a second.
+    /// Cancel-safe.
     pub(crate) async fn ended(&self) {
         let mut news = self.news();
         let ended = async {
@@ -316,6 +322,7 @@ impl PowerOffReader {
     /// `None` when the launch knows no such line.
     pub(crate) fn new(launch: &Launch, output: Output) -> Option<Self> {
         let pattern = Regex::new(launch.power_off.as_ref()?).ok()?;
+        output.lock().open += 1;
         Some(Self { output, lines: LineSplitter::new(), pattern })
     }
 }
@@ -330,7 +337,18 @@ impl Recorder for PowerOffReader {
         });
     }
 
-    fn closed(&mut self, _console: &str, _at: Instant, _reason: Option<&str>) {}
+    fn closed(&mut self, _console: &str, _at: Instant, _reason: Option<&str>) {
+        let Self { output, lines, pattern } = self;
+        lines.flush(|line| {
+            if pattern.is_match(line) {
+                output.power_off();
+            }
+        });
+        let mut state = output.lock();
+        state.open = state.open.saturating_sub(1);
+        drop(state);
+        output.0.news.send_replace(());
+    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use pumice_types::Diagnostics;
 use serde::Serialize;
 
 use crate::{
-    Launch, Monitor,
+    Launch, Monitor, SecretVariables,
     container::{self, Inside},
 };
 
@@ -35,6 +35,12 @@ pub trait Platform: MachinePlanner {
     /// Whether a program of this host is taken before the container that a job names for it.
     fn prefers_own_program(&self) -> bool {
         false
+    }
+
+    /// Variables of whoever runs us that its programs get too: where their libraries and their licences are. A name
+    /// that ends with `_` stands for all that begin so.
+    fn inherits(&self) -> &'static [&'static str] {
+        &[]
     }
 
     /// The labels of files that a core of the machine will execute, whose heads are read before the launch.
@@ -84,10 +90,23 @@ pub struct Bound {
     pub facts: Facts,
     /// A number that no other machine of this host has at the same time, for addresses and ports.
     pub instance: u32,
+    /// A number that hardly another host has ([`Bound::station`]).
+    pub host_key: u32,
     /// The socket of the switch that the machines of a MultiNode job share.
     pub lan: Option<PathBuf>,
     /// Licence variables from the operator's configuration; they go into the environment, never into a log.
     pub licence_env: BTreeMap<String, String>,
+    /// What the program gets of our own environment ([`Platform::inherits`]): nothing in a container. It gives way to
+    /// what a job, a model's entry or the configuration says, and goes into no log either.
+    pub inherited_env: BTreeMap<String, String>,
+}
+
+impl Bound {
+    /// A number for the machine's addresses on a network that it may share with machines of other hosts: no other
+    /// machine of this host has it, and one of another host only by a chance of one in 2^32.
+    pub fn station(&self) -> u32 {
+        self.instance ^ self.host_key
+    }
 }
 
 /// A root file system that is served over NFS, on the loopback address.
@@ -171,6 +190,10 @@ pub struct Host {
     pub cache_dir: Option<PathBuf>,
     /// Programs of the model library by name: where the operator said they are.
     pub programs: BTreeMap<String, PathBuf>,
+    /// Our own environment, of which a program gets what its platform names ([`Platform::inherits`]).
+    pub own_environment: SecretVariables,
+    /// What programs that are looked at get beside `PATH`.
+    pub environment: SecretVariables,
     /// What a container engine's client finds its engine and its settings by.
     pub engine_environment: BTreeMap<String, String>,
     /// The container whose image is looked at instead of this host.
@@ -205,7 +228,23 @@ impl Host {
             return container::command(container, engine, &words);
         }
         let path = std::env::join_paths(&self.search_path).unwrap_or_else(|_| "/usr/bin:/bin".into());
-        Command::new(program).args(arguments.iter().copied()).env("PATH", path)
+        Command::new(program).args(arguments.iter().copied()).env("PATH", path).envs(&self.environment.0)
+    }
+
+    /// The variables of our own environment that have these names ([`Platform::inherits`]). None of them means
+    /// anything in a container.
+    pub fn inherited(&self, names: &[&str]) -> BTreeMap<String, String> {
+        let is_named =
+            |own: &str| names.iter().any(|name| own == *name || name.ends_with('_') && own.starts_with(name));
+        let own = self.own_environment.0.iter().filter(|(name, _)| self.inside.is_none() && is_named(name));
+        own.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    /// The same host, on which programs that are looked at get these variables. Those for a container's programs are
+    /// the container's own affair.
+    #[must_use]
+    pub fn with_environment(&self, environment: BTreeMap<String, String>) -> Self {
+        Self { environment: SecretVariables(environment), ..self.clone() }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::Host;
 const LIMIT_BYTES: usize = 16 << 20;
 
 /// What `program` prints on both its outputs with `arguments`. The answer is kept in the host's cache directory
-/// under the program's identity (path, inode, size, time of change), so that a second run costs nothing. An
+/// under the program's identity (path, inode, size, time of change) and its environment, so that a second run costs nothing. An
 /// answer that was cut short or came with a failure is not kept.
 pub async fn probe_output(
     host: &Host,
@@ -48,7 +48,7 @@ fn cache_file(host: &Host, program: &Path, arguments: &[&str]) -> Option<PathBuf
     } else {
         let meta = fs::metadata(program).ok()?;
         let times = (meta.mtime(), meta.mtime_nsec());
-        format!("{:?}", (program, arguments, meta.dev(), meta.ino(), meta.size(), times))
+        format!("{:?}", (program, arguments, meta.dev(), meta.ino(), meta.size(), times, &host.environment.0))
     };
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for byte in key.bytes() {

@@ -25,6 +25,9 @@ pub struct RunHost {
     pub output_dir: Option<PathBuf>,
     /// A number that no other run of this host has at the same time.
     pub instance: u32,
+    /// A number that hardly another host has, nor another process namespace of this one, in which the same numbers count
+    /// the runs.
+    pub host_key: u32,
     /// The licences that simulators take.
     pub licences: Licences,
     /// The machines that people can reach while the run goes on.

@@ -1,15 +1,15 @@
 //! What every platform promises, each promise one check.
 
 use std::{
-    path::Path,
+    path::PathBuf,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
 use pumice_console::{Pattern, Patterns, Recorder};
 use pumice_platform::{
-    Availability, Bound, ConsoleRole, Ended, Facts, Find, Host, Launch, Machine, NetworkPolicy, StartError,
-    StartOptions,
+    Availability, Bound, ConsoleRole, Ended, Facts, Find, Host, Launch, Machine, NetworkPolicy,
+    SecretVariables, StartError, StartOptions,
 };
 use pumice_types::{Blame as _, Deadline, Failure};
 use rustix::process::{Pid, Signal};
@@ -85,6 +85,8 @@ pub fn check(subject: Result<Subject, String>, check: Check, module: &str) {
             search_path: SEARCH_PATH.split(':').map(Into::into).collect(),
             cache_dir: None,
             programs: [].into(),
+            own_environment: SecretVariables::default(),
+            environment: SecretVariables::default(),
             engine_environment: [].into(),
             inside: None,
         };
@@ -290,10 +292,11 @@ impl Bench<'_> {
 
 fn no_sockets(launch: &Launch) {
     let consoles = launch.consoles.iter().filter_map(|console| match &console.find {
-        Find::Listen { path } => Some(path.as_path()),
+        Find::Listen { path } => Some(path.clone()),
+        Find::Pipes { path } => Some(path.with_extension("out")),
         _ => None,
     });
-    let monitor = launch.monitor.iter().map(|monitor| monitor.path.as_path());
-    let left: Vec<&Path> = consoles.chain(monitor).filter(|path| path.exists()).collect();
+    let monitor = launch.monitor.iter().map(|monitor| monitor.path.clone());
+    let left: Vec<PathBuf> = consoles.chain(monitor).filter(|path| path.exists()).collect();
     assert!(left.is_empty(), "sockets are left: {left:?}");
 }

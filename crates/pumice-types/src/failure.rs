@@ -103,6 +103,8 @@ causes! {
     LicenceRefused => "licence-refused", Infrastructure;
     /// The network the job asked for could not be made.
     NetworkSetup => "network-setup", Infrastructure;
+    /// What carries the machine's network ended while the machine was used.
+    NetworkLost => "network-lost", Infrastructure;
     /// The container engine is missing or failed.
     ContainerFailed => "container-failed", Infrastructure;
     /// The guest's kernel panicked.
@@ -242,7 +244,11 @@ pub trait Blame: std::error::Error {
         let mut message = self.to_string();
         let mut source = self.source();
         while let Some(error) = source {
-            message = format!("{message}: {error}");
+            let text = error.to_string();
+            // Many errors of libraries tell their source's words as their own.
+            if !message.contains(&text) {
+                message = format!("{message}: {text}");
+            }
             source = error.source();
         }
         Failure { hint: self.hint(), evidence: self.evidence(), ..Failure::new(self.root_cause(), message) }

@@ -2,6 +2,7 @@
 //!
 //! ```toml
 //! models = ["/srv/pumice/models"]              # directories with entries of the model library
+//! search = ["/opt/arm/*/bin"]                  # where programs of models are, before PATH; `*` is any one directory
 //!
 //! [programs]                                   # where models are: by path, container image or file name
 //! "FVP_VE_Cortex-A15x1" = "/opt/arm/ve/FVP_VE_Cortex-A15x1"
@@ -47,6 +48,9 @@ pub(crate) struct Config {
     /// Directories with entries of the model library.
     #[serde(default)]
     pub(crate) models: Vec<PathBuf>,
+    /// Directories in which simulators are looked for before `PATH`; a part that is `*` stands for every directory there.
+    #[serde(default)]
+    search: Vec<PathBuf>,
     /// Where programs are.
     #[serde(default)]
     pub(crate) programs: BTreeMap<String, PathBuf>,
@@ -125,6 +129,11 @@ impl Config {
         toml::from_str(&text).map_err(|error| bad(path, &error.to_string()))
     }
 
+    /// The directories in which simulators are looked for, before those of `PATH`.
+    pub(crate) fn search(&self) -> Vec<PathBuf> {
+        self.search.iter().flat_map(|pattern| directories(pattern)).collect()
+    }
+
     /// The stocks of licences by name.
     pub(crate) fn licences(&self) -> BTreeMap<String, LicenceStock> {
         let stocks = self.licences.iter().map(|(name, licence)| {
@@ -189,6 +198,28 @@ impl Config {
     }
 }
 
+/// The directories that a pattern stands for, in the order of their names.
+fn directories(pattern: &Path) -> Vec<PathBuf> {
+    let mut found = vec![PathBuf::new()];
+    for part in pattern.components() {
+        if part.as_os_str() != "*" {
+            for path in &mut found {
+                path.push(part);
+            }
+            continue;
+        }
+        let inside = |path: &PathBuf| {
+            let entries = fs::read_dir(path).into_iter().flatten().filter_map(Result::ok);
+            let mut inside: Vec<_> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+            inside.sort();
+            inside
+        };
+        found = found.iter().flat_map(inside).collect();
+    }
+    found.retain(|path| path.is_dir());
+    found
+}
+
 /// Whether a server, `HOST` or `HOST:PORT`, is this host's own.
 fn is_on_this_host(authority: &str) -> bool {
     if let Ok(address) = authority.parse::<SocketAddr>() {
@@ -217,6 +248,23 @@ mod tests {
         assert_eq!(config.licences()["fm"].seats, Some(4));
         assert_eq!(config.secrets().collect::<Vec<_>>(), ["1@h"]);
         assert!(toml::from_str::<Config>("licenses = {}").is_err());
+    }
+
+    #[test]
+    fn programs_are_looked_for_in_every_directory_that_a_pattern_stands_for() {
+        let root = tempfile::tempdir().unwrap();
+        for directory in ["b/bin", "a/bin", "a/lib", "c"] {
+            fs::create_dir_all(root.path().join(directory)).unwrap();
+        }
+        fs::write(root.path().join("file"), "").unwrap();
+        let check = |pattern: &str, expected: &[&str]| {
+            let expected: Vec<_> = expected.iter().map(|path| root.path().join(path)).collect();
+            assert_eq!(directories(&root.path().join(pattern)), expected, "{pattern}");
+        };
+        check("*/bin", &["a/bin", "b/bin"]);
+        check("a/*", &["a/bin", "a/lib"]);
+        check("c", &["c"]);
+        check("no/*/bin", &[]);
     }
 
     #[test]

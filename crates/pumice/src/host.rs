@@ -1,6 +1,7 @@
 //! Where things are on this host: the one place that reads the environment.
 
 use std::{
+    collections::BTreeMap,
     env,
     ffi::OsString,
     fs, io,
@@ -10,7 +11,7 @@ use std::{
 };
 
 use pumice_network::bridge::Interfaces;
-use pumice_platform::{Host, Platform};
+use pumice_platform::{Host, Platform, SecretVariables};
 use pumice_process::{Guard, GuardOptions, Thing};
 use pumice_run::{Hands, Licences, RunHost};
 use pumice_store::{Policy, Store};
@@ -58,8 +59,21 @@ pub(crate) fn find_program(name: &str, config: &Config) -> Option<PathBuf> {
     if let Some(path) = config.programs.get(name) {
         return Some(path.clone()).filter(runs);
     }
-    let search = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&search).map(|directory| directory.join(name)).find(runs)
+    simulator_directories(config).into_iter().map(|directory| directory.join(name)).find(runs)
+}
+
+/// The program that the operator names for one of these names and that is not there, in words.
+pub(crate) fn wrongly_named(names: &[&str], config: &Config) -> Option<String> {
+    let (name, path) = names.iter().find_map(|name| config.programs.get_key_value(*name))?;
+    Some(format!(
+        "[programs] of the configuration says that {name} is {}, which is no program",
+        path.display()
+    ))
+}
+
+/// Where simulators are looked for: where the operator says, then on `PATH`.
+fn simulator_directories(config: &Config) -> Vec<PathBuf> {
+    config.search().into_iter().chain(env::split_paths(&search_path())).collect()
 }
 
 /// The operator's configuration, where no other is named.
@@ -89,12 +103,23 @@ pub(crate) fn start_guard(state: &Path) -> Result<Guard, Failure> {
 pub(crate) fn host(guard: Guard, cache_dir: Option<PathBuf>, config: &Config) -> Host {
     Host {
         guard,
-        search_path: env::split_paths(&search_path()).collect(),
+        search_path: simulator_directories(config),
         cache_dir,
         programs: config.programs.clone(),
+        own_environment: SecretVariables(own_environment()),
+        environment: SecretVariables::default(),
         engine_environment: engine_environment(),
         inside: None,
     }
+}
+
+/// What tells this host from others: the id of this start of its kernel (random(4), `boot_id`) and the process namespace
+/// that our own id counts in (`pid_namespaces(7)`), folded into a number by FNV-1a.
+fn host_key() -> u32 {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    let bytes = boot.bytes().chain(namespace.to_string_lossy().bytes().collect::<Vec<_>>());
+    bytes.fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 /// Our own program, which watches runs and serves networks under other words.
@@ -135,12 +160,26 @@ const ENGINE_VARIABLES: [&str; 18] = [
     "NO_PROXY",
 ];
 
+/// Our own environment, as far as it is text.
+fn own_environment() -> BTreeMap<String, String> {
+    env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+/// What of our own environment must never be shown: where a licence is (FlexNet: `VENDOR_LICENSE_FILE` and
+/// `LM_LICENSE_FILE`).
+pub(crate) fn own_secrets() -> impl Iterator<Item = String> {
+    let own = own_environment().into_iter().filter(|(name, _)| name.ends_with("_LICENSE_FILE"));
+    own.map(|(_, value)| value).filter(|value| !value.is_empty())
+}
+
 /// The part of our own environment that an engine's client gets.
-fn engine_environment() -> std::collections::BTreeMap<String, String> {
+fn engine_environment() -> BTreeMap<String, String> {
     let is_known = |name: &str| {
         ENGINE_VARIABLES.iter().any(|known| name == *known || known.ends_with('_') && name.starts_with(known))
     };
-    env::vars().filter(|(name, _)| is_known(&name.to_uppercase())).collect()
+    own_environment().into_iter().filter(|(name, _)| is_known(&name.to_uppercase())).collect()
 }
 
 impl Prepared {
@@ -190,6 +229,7 @@ impl Prepared {
             work_dir: work_dir.path().to_owned(),
             output_dir: Some(output_dir.to_owned()),
             instance: std::process::id(),
+            host_key: host_key(),
             containers: config.containers(),
             licences: Licences::new(&state, config.licences()),
             hands: Hands::default(),

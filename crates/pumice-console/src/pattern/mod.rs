@@ -80,11 +80,6 @@ impl Pattern {
         &self.inner.names
     }
 
-    /// Whether it is found in nothing at all, so that a wait for it ends before it begins.
-    pub fn matches_nothing(&self) -> bool {
-        self.inner.tree.properties().minimum_len() == Some(0)
-    }
-
     /// Whether it is found anywhere in `bytes`.
     pub fn is_match(&self, bytes: &[u8]) -> bool {
         self.searcher().is_match(bytes)

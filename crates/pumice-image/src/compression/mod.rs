@@ -4,7 +4,7 @@ mod decode;
 mod encode;
 mod zip;
 
-use std::{fmt, path::Path, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use pumice_types::{Blame, Cause};
 
@@ -95,9 +95,6 @@ impl Compression {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Gzip, Self::Xz, Self::Bzip2, Self::Zstd, Self::Zip];
 
-    /// How many bytes [`from_magic`](Self::from_magic) needs to be sure.
-    pub const MAGIC_LENGTH: usize = 6;
-
     /// The name in a job.
     pub fn name(self) -> &'static str {
         match self {
@@ -123,12 +120,6 @@ impl Compression {
     /// What the first bytes of a file say.
     pub fn from_magic(bytes: &[u8]) -> Option<Self> {
         Self::ALL.into_iter().find(|compression| compression.begins(bytes))
-    }
-
-    /// What a file's name says.
-    pub fn from_path(path: &Path) -> Option<Self> {
-        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
-        Self::ALL.into_iter().find(|compression| compression.extensions().contains(&extension.as_str()))
     }
 
     /// The file name without the ending of this compression: `rootfs.ext4.gz` is `rootfs.ext4`, `a.tgz` is

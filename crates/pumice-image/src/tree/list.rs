@@ -212,15 +212,6 @@ impl Tree {
         self.entries.is_empty()
     }
 
-    /// The bytes of all files together.
-    pub fn content_bytes(&self) -> u64 {
-        let lengths = self.entries.values().map(|entry| match &entry.node {
-            Node::File(content) => content.len(),
-            _ => 0,
-        });
-        lengths.fold(0, u64::saturating_add)
-    }
-
     /// The directories nobody asked for.
     pub fn implied(&self) -> impl Iterator<Item = &TreePath> {
         self.entries.iter().filter(|(_, entry)| entry.implied).map(|(path, _)| path)

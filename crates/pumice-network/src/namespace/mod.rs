@@ -223,6 +223,30 @@ impl Namespace {
         Ok(())
     }
 
+    /// Resolves when a process that carries the network has ended by itself. Cancel-safe.
+    pub async fn broken(&self) {
+        let way_out = async {
+            match &self.way_out {
+                Some(way_out) => way_out.ended().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.keeper.wait() => {}
+            () = way_out => {}
+        }
+    }
+
+    /// That a process which carries the network has ended; `None` while all of them are there.
+    pub fn failure(&self) -> Option<Failure> {
+        if let Some(exit) = self.keeper.try_wait() {
+            let message = format!("what serves the machine's network ended: it {}", exit.status);
+            let hint = "was it killed by hand, or by the kernel for want of memory (`dmesg`)?";
+            return Some(Failure::new(Cause::NetworkLost, message).hint(hint));
+        }
+        self.way_out.as_ref().and_then(WayOut::failure)
+    }
+
     /// Ends everything of it. The namespace goes with the last process in it.
     pub async fn end(self, deadline: &Deadline) -> Result<(), Failure> {
         drop(std::fs::remove_file(&self.socket));

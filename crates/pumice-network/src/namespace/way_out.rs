@@ -10,7 +10,13 @@
 //! Addresses are not translated twice: it answers the machine's own address, for which the namespace answers its
 //! queries (RFC 1027, proxy ARP).
 
-use std::{ffi::OsString, fs, net::Ipv4Addr, os::fd::OwnedFd, path::Path};
+use std::{
+    ffi::OsString,
+    fs,
+    net::Ipv4Addr,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
 
 use pumice_process::{Child, Command, Guard, Stdio};
 use pumice_types::{Blame as _, Cause, Deadline, Failure};
@@ -64,6 +70,8 @@ pub(super) fn prepare(reach: &Reach, search_path: &str) -> Result<(), Refused> {
 #[derive(Debug)]
 pub(super) struct WayOut {
     carrier: Child,
+    /// The file with what it says.
+    said: PathBuf,
     /// It ends when this is closed, whichever way we end.
     _lifeline: OwnedFd,
 }
@@ -108,7 +116,7 @@ impl WayOut {
         let mut byte = [0];
         let heard = tokio::time::timeout_at(deadline.at().into(), ready.read(&mut byte)).await;
         match heard {
-            Ok(Ok(1)) => Ok(Self { carrier, _lifeline: lifeline }),
+            Ok(Ok(1)) => Ok(Self { carrier, said, _lifeline: lifeline }),
             Err(_) => Err(failed("slirp4netns does not begin")),
             Ok(_) => {
                 let said = fs::read_to_string(&said).unwrap_or_default();
@@ -117,6 +125,21 @@ impl WayOut {
                     .hint("`pumice doctor` tries the same"))
             }
         }
+    }
+
+    /// Resolves when it has ended by itself. Cancel-safe.
+    pub(super) async fn ended(&self) {
+        self.carrier.wait().await;
+    }
+
+    /// That it has ended; `None` while it carries.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        let exit = self.carrier.try_wait()?;
+        let message = format!("the way out of the machine's network is gone: {PROGRAM} {}", exit.status);
+        let said = fs::read_to_string(&self.said).unwrap_or_default();
+        let failure = Failure::new(Cause::NetworkLost, message);
+        let failure = if said.trim().is_empty() { failure } else { failure.evidence(PROGRAM, said) };
+        Some(failure.hint("was it killed by hand, or by the kernel for want of memory (`dmesg`)?"))
     }
 
     /// Ends it.

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use pumice_job::{Action, Boot as JobBoot, BootDetail, Image};
-use pumice_types::{Code, Diagnostic, Spanned};
+use pumice_types::{Code, Diagnostic};
 use pumice_yaml::{Node, Value};
 
 use super::{Builder, ORDER, on_timeout, tries, unsupported::UNSUPPORTED};
 use crate::{
-    boot::{Beside, Boot, BootKind, BootloaderPlan, Install, Login, StartMachine, Unpack},
+    boot::{Beside, BesideWhat, Boot, BootKind, BootloaderPlan, Install, Login, StartMachine, Unpack},
     container::{ContainerOptions, ContainerPlan},
     machine::{
         GuestDisk, HostSeen, ImageSpec, MachinePlanner, MachineSpec, NetworkSpec, Outline, OverlayDelivery,
@@ -39,12 +39,15 @@ fn image_specs(image: &Image) -> Vec<ImageSpec> {
     std::iter::once(own).chain(taken).collect()
 }
 
-/// The commands that run beside a model; `None` for none.
-fn commands_beside(boot: &JobBoot) -> Option<&[Spanned<String>]> {
-    match &boot.detail {
-        BootDetail::Model(model) if !model.commands.is_empty() => Some(&model.commands),
-        _ => None,
-    }
+/// What runs beside a model, in LAVA's order (lava-compat 10.2): a file, which may be written as a label or as in
+/// arguments, `{LABEL}`; then commands.
+fn beside(boot: &JobBoot) -> Vec<BesideWhat> {
+    let BootDetail::Model(model) = &boot.detail else { return Vec::new() };
+    let label = |text: &str| text.trim_matches(['{', '}']).to_owned();
+    let file = model.erpc_app.iter().map(|file| BesideWhat::File(label(&file.value)));
+    let commands = model.commands.iter().map(|command| command.value.clone()).collect::<Vec<_>>();
+    let commands = (!commands.is_empty()).then_some(BesideWhat::Commands(commands));
+    file.chain(commands).collect()
 }
 
 impl<'a> Builder<'a> {
@@ -139,10 +142,13 @@ impl<'a> Builder<'a> {
             }
             _ => None,
         };
-        let beside = commands_beside(boot).and_then(|commands| {
-            let name = self.outline_of(index)?.1.steps.beside?;
-            let commands = commands.iter().map(|command| command.value.clone()).collect();
-            Some(Beside { scope: scopes.step(&scope, name), commands })
+        let steps = self.outline_of(index).and_then(|(_, outline)| outline.steps.beside);
+        let beside = steps.map_or_else(Vec::new, |steps| {
+            let named = |what| {
+                let name = if matches!(what, BesideWhat::File(_)) { steps.file } else { steps.commands };
+                Beside { scope: scopes.step(&scope, name), what }
+            };
+            beside(boot).into_iter().map(named).collect()
         });
         let environment = shell.is_some().then(|| scopes.step(&scope, "export-device-env"));
         let mount_overlay = match &kind {
@@ -294,7 +300,7 @@ impl<'a> Builder<'a> {
             host,
             licences,
             container,
-            needs_container: commands_beside(boot).is_some(),
+            needs_container: !beside(boot).is_empty(),
         };
         Some((scope, BootKind::Machine(Box::new(machine))))
     }

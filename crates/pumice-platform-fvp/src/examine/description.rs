@@ -1,6 +1,9 @@
 //! What a model's program says of itself, and the entry of the model library that follows from it.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use pumice_types::{Blame as _, Cause, Failure};
 
@@ -188,7 +191,8 @@ impl Description {
         format!("From {version}, {} parameters, {} instances.", self.parameters.len(), self.instances.len())
     }
 
-    /// Its consoles by role: the one with the login is `main`, the others have their own names.
+    /// Its consoles by role: the one with the login is `main`, the others have their own names. Of several with one name
+    /// (each chip of a model with two has the same) one stands here: all are connected and recorded anyway.
     fn consoles(&self) -> Vec<(String, &str)> {
         let terminals = self.terminals();
         if self.dialect == Dialect::Foundation {
@@ -196,7 +200,8 @@ impl Description {
         }
         let main = MAIN.iter().find_map(|wanted| terminals.iter().find(|name| *name == wanted));
         let main = main.or_else(|| terminals.first()).copied();
-        let others = terminals.iter().filter(|name| Some(**name) != main);
+        let mut seen = BTreeSet::new();
+        let others = terminals.iter().filter(|name| Some(**name) != main && seen.insert(**name));
         let others = others.map(|name| (name.replace(|c: char| !c.is_ascii_alphanumeric(), "-"), *name));
         main.map(|name| ("main".to_owned(), name)).into_iter().chain(others).collect()
     }
@@ -223,7 +228,9 @@ impl Description {
         let axf = if self.core().is_some() { "{core}={file}" } else { "{file}" };
         let mut images = vec![("axf", words(&["-a", axf]))];
         for (label, end) in PLACES {
-            if let Some(parameter) = self.first(end) {
+            // The root file system of a Versatile Express is on its SD card, as the entries that ship have it.
+            let card = Some(".p_mmc_file").filter(|_| *label == "rootfs" && self.is_versatile_express());
+            if let Some(parameter) = card.and_then(|end| self.first(end)).or_else(|| self.first(end)) {
                 images.push((label, words(&["-C", &format!("{parameter}={{file}}")])));
             }
         }
@@ -308,11 +315,25 @@ mod tests {
         check(
             &description(
                 "FVP_VE_Cortex-A15x1",
-                &["motherboard.terminal_0.start_telnet", "cluster.cpu0.semihosting-cmd_line"],
+                &[
+                    "motherboard.terminal_0.start_telnet",
+                    "motherboard.mmc.p_mmc_file",
+                    "motherboard.virtioblockdevice.image_path",
+                    "cluster.cpu0.semihosting-cmd_line",
+                ],
             ),
-            &["[machine.boot_wrapper]", "axf = [\"-a\", \"{core}={file}\"]"],
-            &["--data", "virtioblockdevice"],
+            &[
+                "[machine.boot_wrapper]",
+                "axf = [\"-a\", \"{core}={file}\"]",
+                "rootfs = [\"-C\", \"motherboard.mmc.p_mmc_file={file}\"]",
+                "disk = [\"-C\", \"motherboard.virtioblockdevice.image_path={file}\"]",
+            ],
+            &["--data"],
         );
+        let twice = ["socket0.css0.terminal_scp.start_telnet", "socket0.css1.terminal_scp.start_telnet"];
+        let names = [&twice[..], &["socket0.css0.terminal_ns_uart_ap.start_telnet"]].concat();
+        let entry = description("FVP_RD_V3_R1", &names).entry("own");
+        assert_eq!(entry.matches("\"terminal-scp\"").count(), 1, "{entry}");
         check(
             &description("Foundation_Platform", &[]),
             &["axf = [\"--image={file}\"]"],

@@ -24,7 +24,7 @@ pub struct Subject {
     pub program: PathBuf,
     /// For a Model Shell: the shared library that is the model.
     pub library: Option<PathBuf>,
-    /// Its whole environment: where its licence is, where its libraries are.
+    /// Its environment beside what every run of a model inherits: of its entry, of its licence.
     pub environment: BTreeMap<String, String>,
     /// Under whose guard it is started.
     pub host: Host,

@@ -8,7 +8,7 @@ use regex_automata::meta::Regex;
 use tokio::io::AsyncReadExt as _;
 
 use super::Subject;
-use crate::consoles::ANNOUNCEMENT;
+use crate::{consoles::ANNOUNCEMENT, probe::INHERITED};
 
 /// The most that is kept of what it says.
 const LIMIT_BYTES: usize = 16 << 20;
@@ -41,9 +41,10 @@ impl Subject {
     fn command(&self, words: &[&str]) -> Command {
         let library = self.library.as_ref().map(|library| library.as_os_str().to_owned());
         let words = library.into_iter().chain(words.iter().map(Into::into));
-        // Without a display, as it is driven (fastmodels 10, rule 2).
-        let environment = self.environment.iter().filter(|(name, _)| *name != "DISPLAY");
-        Command::new(&self.program).args(words).envs(environment)
+        // As it is driven: what holds here must hold in a run. So there is no display (fastmodels 10, rule 2).
+        let mut environment = self.host.inherited(&INHERITED);
+        environment.extend(self.environment.clone());
+        self.host.with_environment(environment).command(&self.program, &[]).args(words)
     }
 
     /// Runs it to its end.

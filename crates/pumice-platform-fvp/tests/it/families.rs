@@ -159,16 +159,19 @@ fn every_family_and_form_of_boot_has_its_command_line() {
 }
 
 #[test]
-fn commands_beside_a_model_need_its_container() {
+fn what_runs_beside_a_model_needs_its_container_and_its_file() {
     let check = |boot: &str, expected: &[&str]| {
         let mistakes = pumice_plan::MachinePlanner::check(&Fvp, &spec("A15x1", &["axf"], boot, None));
         let said: Vec<_> = mistakes.iter().map(|one| one.message.clone()).collect();
         assert_eq!(said, expected, "{boot}");
     };
-    check("commands: [a]", &["`commands` run in the model's container, and the job names none"]);
+    check("commands: [a]", &["`commands` runs in the model's container, and the job names none"]);
     check("commands: [a]\ndocker: {name: x}", &[]);
+    check("erpc_app: axf", &["`erpc_app` runs in the model's container, and the job names none"]);
+    check("erpc_app: axf\ndocker: {name: x}", &[]);
+    check("erpc_app: '{AXF}'\ndocker: {name: x}", &[]);
     check(
-        "erpc_app: x\ndocker: {name: x}",
-        &["`erpc_app`, a program that runs beside the model and becomes its console, is not supported"],
+        "erpc_app: host\ndocker: {name: x}",
+        &["no deployed file has the label `host`, which `erpc_app` names"],
     );
 }

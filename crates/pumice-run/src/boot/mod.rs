@@ -162,11 +162,15 @@ async fn reach_shell(
     if let Some(bootloader) = &plan.bootloader {
         bootloader::run(bootloader, &deployed.files, booted, cx).await?;
     }
+    let mut has_answered = false;
     if let Some(login) = &plan.login {
-        booted.prompts = Some(login::run(login, booted, cx).await?);
+        let reached = login::run(login, booted, cx).await?;
+        booted.prompts = Some(reached.prompts);
+        has_answered = reached.has_answered;
     }
     if let Some(scope) = &plan.shell {
-        cx.step(scope, Cause::NoPrompt, async |cx| expect_shell(booted, cx).await).await?;
+        let expect = async |cx: &StepCx| if has_answered { Ok(()) } else { expect_shell(booted, cx).await };
+        cx.step(scope, Cause::NoPrompt, expect).await?;
         if plan.mount_overlay.is_some() {
             overlay::mount(deployed, booted, cx).await?;
         }
@@ -174,13 +178,13 @@ async fn reach_shell(
     if let Some(unpack) = &plan.unpack {
         overlay::fetch(unpack, deployed, booted, cx).await?;
     }
-    if let Some(beside) = &plan.beside {
-        beside::run(beside, booted, cx).await?;
+    for beside in &plan.beside {
+        beside::run(beside, deployed, booted, cx).await?;
     }
     Ok(())
 }
 
-/// Makes sure of a shell: an empty line brings the prompt again.
+/// Makes sure of a shell: an empty line brings the prompt again. A prompt that answered to a login is sure enough.
 async fn expect_shell(booted: &mut Booted, cx: &StepCx) -> Result<(), Failure> {
     let Some(prompts) = booted.prompts.clone() else { return Ok(()) };
     type_line(&booted.console, "", cx).await?;
@@ -250,17 +254,29 @@ impl Booted {
 pub(crate) async fn machine_failure(machine: &Machine) -> Failure {
     match machine.wait().await {
         pumice_platform::Ended::PoweredOff => {
-            let message = "the guest powered off while it was needed";
             // What it said last is still on its way.
             tokio::time::sleep(Duration::from_millis(100)).await;
-            Failure::new(Cause::SimulatorExited, message).blame(pumice_types::Fault::Job)
+            powered_off()
+        }
+        pumice_platform::Ended::CutOff => {
+            let message = "the machine's network broke while it was needed";
+            machine.failure().unwrap_or_else(|| Failure::new(Cause::NetworkLost, message))
         }
         pumice_platform::Ended::Exited(_) => {
             machine.last_words().await;
+            // A program that follows its guest may be gone before its console was read.
+            if machine.is_powered_off() {
+                return powered_off();
+            }
             let message = "the simulator ended while it was needed";
             machine.failure().unwrap_or_else(|| Failure::new(Cause::SimulatorExited, message))
         }
     }
+}
+
+fn powered_off() -> Failure {
+    let message = "the guest powered off while it was needed";
+    Failure::new(Cause::SimulatorExited, message).blame(pumice_types::Fault::Job)
 }
 
 /// How long the stop of a machine may take beyond its own graces.

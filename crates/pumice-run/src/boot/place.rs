@@ -1,5 +1,7 @@
 //! Where a machine's simulator is: on this host, or in the image of a container that the job names.
 
+use std::collections::BTreeMap;
+
 use pumice_plan::{boot::StartMachine, container::ContainerPlan};
 use pumice_platform::{
     Availability, Facts, Host, Launch, Platform,
@@ -93,6 +95,11 @@ fn neither(own: Option<Failure>, engine: Failure) -> Failure {
 }
 
 impl Place {
+    /// What the program gets of our own environment, which nothing in a container does.
+    pub(super) fn inherited(&self, platform: &dyn Platform, host: &RunHost) -> BTreeMap<String, String> {
+        if self.engine.is_some() { BTreeMap::new() } else { host.host.inherited(platform.inherits()) }
+    }
+
     /// The launch, where it is executed.
     pub(super) fn enclose(
         &self,

@@ -139,8 +139,10 @@ impl Starter<'_> {
             work_dir,
             facts: place.facts.clone(),
             instance: instance(host, plan),
+            host_key: host.host_key,
             lan: host.lan.clone(),
             licence_env: host.licences.environment(&plan.licences),
+            inherited_env: place.inherited(*platform, host),
         };
         let spec = with_free_ports(&plan.spec)?;
         let launch = platform.launch(&spec, &bound).map_err(|diagnostics| refused(&diagnostics))?;

@@ -61,10 +61,12 @@ pub(crate) fn main(args: &DoctorArgs) -> Exit {
     });
     for one in library.iter() {
         let hint = || {
-            format!(
-                "put {} on PATH, or name it under [programs] in the configuration (docs/fast-models.md)",
-                one.binaries.first().map_or("its program", String::as_str)
-            )
+            let names: Vec<_> =
+                [one.name.as_str()].into_iter().chain(one.binaries.iter().map(String::as_str)).collect();
+            let first = one.binaries.first().map_or("its program", String::as_str);
+            host::wrongly_named(&names, &config).unwrap_or_else(|| {
+                format!("put {first} on PATH, or its directory under `search` in the configuration (docs/fast-models.md)")
+            })
         };
         findings.push(Finding {
             what: format!("model {}", one.name),

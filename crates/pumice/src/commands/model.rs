@@ -64,19 +64,26 @@ pub(crate) fn read(args: &LibraryArgs) -> Result<(ModelLibrary, Config), Failure
     Ok((library, config))
 }
 
-/// Where a model's program is, by the first of its names that is found.
+/// Where a model's program is, by the first of its names that is found. Where the operator names one of them, there or
+/// nowhere.
 pub(crate) fn program(model: &Model, config: &Config) -> Option<std::path::PathBuf> {
-    let names = std::iter::once(model.name.as_str()).chain(model.binaries.iter().map(String::as_str));
-    names.into_iter().find_map(|name| find_program(name, config))
+    let names = || std::iter::once(model.name.as_str()).chain(model.binaries.iter().map(String::as_str));
+    match names().find(|name| config.programs.contains_key(*name)) {
+        Some(name) => find_program(name, config),
+        None => names().find_map(|name| find_program(name, config)),
+    }
 }
 
 fn list(library: &ModelLibrary, config: &Config) -> String {
     let mut out = String::new();
+    let widest =
+        |of: fn(&Model) -> &str| library.iter().map(|model| of(model).chars().count()).max().unwrap_or(0);
+    let (names, texts) = (widest(|model| model.name.as_str()), widest(|model| &model.description));
     for model in library.iter() {
         let place = program(model, config);
         let place = place.map_or_else(|| "-".to_owned(), |path| path.display().to_string());
         // Writing to a string cannot fail.
-        let _ = writeln!(out, "{:<14} {:<62} {place}", model.name.as_str(), model.description);
+        let _ = writeln!(out, "{:<names$} {:<texts$} {place}", model.name.as_str(), model.description);
     }
     out
 }
@@ -105,6 +112,12 @@ fn shown(model: &Model, config: &Config) -> String {
     }
     let images = model.node.at(&["machine", "images"]).and_then(pumice_yaml::Node::as_map);
     line("images", images.map(|map| map.keys().collect::<Vec<_>>().join(", ")).unwrap_or_default());
+    if model.node.at(&["machine", "boot_wrapper"]).is_some() {
+        line(
+            "by axf",
+            "kernel, dtb, initrd and the kernel's arguments, where `axf` is a boot-wrapper".to_owned(),
+        );
+    }
     for (name, value) in &model.parameters {
         line("parameter", format!("{name}={value}"));
     }

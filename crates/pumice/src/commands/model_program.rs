@@ -1,6 +1,10 @@
 //! `pumice model add` and `pumice model check`: a model's own program, looked at.
 
-use std::{env, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::{Path, PathBuf},
+};
 
 use pumice_platforms::examine::{self, Description, Finding, Subject, Verdict};
 use pumice_types::{Cause, Failure, Sources};
@@ -24,7 +28,7 @@ pub(crate) fn add(args: &SubjectArgs, name: Option<&str>, to: Option<&Path>, onl
             return Ok(Exit::Success);
         }
         let (library, config) = read(&args.models)?;
-        let directory = to.or_else(|| config.models.first().map(std::path::PathBuf::as_path));
+        let directory = to.or_else(|| config.models.first().map(PathBuf::as_path));
         let Some(directory) = directory else {
             let message = "there is no directory for entries of your own";
             return Err(Failure::new(Cause::InvalidDefinition, message).hint(
@@ -47,6 +51,10 @@ pub(crate) fn add(args: &SubjectArgs, name: Option<&str>, to: Option<&Path>, onl
         let (_, found) = models::read(&[directory.to_owned()], &mut sources);
         crate::diagnostics::show(&found, &sources);
         print(&format!("{} is written", path.display()));
+        if found.has_errors() {
+            let message = "what was written, or another entry beside it, cannot be read: see above";
+            return Err(Failure::new(Cause::InvalidDefinition, message).hint("correct or remove it"));
+        }
         if let Ok(known) = library.get(&name) {
             print(&format!("it replaces the model `{}` that ships with pumice", known.name));
         }
@@ -88,10 +96,13 @@ fn looked_at<T>(
 ) -> Result<T, Failure> {
     let (library, config) = read(&args.models)?;
     let named = args.program.to_string_lossy();
-    let of_library = library.get(&named).ok().and_then(|model| program(model, &config));
+    let entry = library.get(&named).ok();
+    let of_library = entry.and_then(|model| program(model, &config));
     let path =
         of_library.or_else(|| crate::host::find_program(&named, &config)).unwrap_or(args.program.clone());
-    let mut environment: std::collections::BTreeMap<String, String> = env::vars().collect();
+    let mut environment = entry.map(|model| environment_of(&model.node)).unwrap_or_default();
+    let shared =
+        entry.and_then(|model| model.node.at(&["machine", "library"])?.scalar_text()).map(PathBuf::from);
     if let Some(name) = &args.licence {
         let stock = config.licences().remove(name).ok_or_else(|| {
             let message = format!("the configuration has no `[licences.{name}]`");
@@ -107,6 +118,7 @@ fn looked_at<T>(
         let prepared = Prepared::new(&args.places, Vec::new(), &here, None, Vec::new(), &config)?;
         let path = std::path::absolute(&path).unwrap_or(path);
         let library = args.library.as_ref().map(|path| std::path::absolute(path).unwrap_or(path.clone()));
+        let library = library.or(shared);
         let host = prepared.host.host.clone();
         let subject = Subject { program: path, library, environment, host };
         let outcome = async {
@@ -118,6 +130,13 @@ fn looked_at<T>(
         prepared.finish().await?;
         outcome
     })
+}
+
+/// The variables of an entry of the model library.
+fn environment_of(entry: &pumice_yaml::Node) -> BTreeMap<String, String> {
+    let map = entry.at(&["machine", "environment"]).and_then(pumice_yaml::Node::as_map);
+    let entries = map.into_iter().flat_map(|map| map.iter());
+    entries.filter_map(|entry| Some((entry.key.clone(), entry.value.scalar_text()?))).collect()
 }
 
 fn show(description: &Description, findings: &[Finding]) {
@@ -149,7 +168,7 @@ fn show(description: &Description, findings: &[Finding]) {
         count(Verdict::Learnt),
         count(Verdict::Untried)
     ));
-    print("please send the file that `--report FILE` writes to the project: nobody of us has this model");
+    print("please send us the file that `--report FILE` writes: we do not have this model");
 }
 
 fn as_json(description: &Description, findings: &[Finding]) -> String {

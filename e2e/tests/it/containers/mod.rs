@@ -253,6 +253,25 @@ fn commands_run_beside_a_model_in_its_container_and_become_its_console() {
 }
 
 #[test]
+fn a_file_of_the_job_runs_beside_a_model_and_becomes_its_console() {
+    need!(ContainerEngine::find());
+    let mut rig = Rig::new("docker");
+    model_image(&rig);
+    let app =
+        "#!/bin/sh\necho begins; test -e /opt/model/guest.script && echo 'call PASSED'; echo ends; cat\n";
+    let app = rig.sandbox.write("host_app", app);
+    let monitors = "- test:\n    timeout: {seconds: 60}\n    monitors:\n    - name: app\n      start: begins\n      \
+                    end: ends\n      pattern: '(?P<test_case_id>\\S+) (?P<result>PASSED|FAILED)'\n      \
+                    fixupdict: {PASSED: pass, FAILED: fail}\n";
+    let text = model_job(&rig, "    erpc_app: app\n", monitors)
+        .replace("images: {disk:", &format!("images: {{app: {{url: 'file://{}'}}, disk:", app.display()));
+    let ended = rig.run(&text);
+    assert_eq!(ended.results.failure(), None, "{}{}", ended.finished.stdout, ended.finished.stderr);
+    assert!(ended.results.tests().iter().any(|test| test.ends_with("app/call pass")), "{}", ended.log);
+    assert!(ended.log.contains("run-fvp-erpc-app"), "{}", ended.log);
+}
+
+#[test]
 fn qemu_runs_in_the_container_that_the_job_names() {
     need!(ContainerEngine::find());
     let guest = need!(Guest::find("arm64"));

@@ -165,13 +165,13 @@ impl Rig {
         self.end("job", running)
     }
 
-    /// Puts a shell script in a model's place; `MODEL` in it is the model itself.
+    /// Puts a shell script in a model's place; the word `MODEL` in it is the model itself.
     pub(crate) fn wrap(&self, model: &str, script: &str) {
         let real = self.sandbox.path().join("real").join(model);
         fs::create_dir_all(real.parent().unwrap()).unwrap();
         let link = self.models.join(model);
         fs::rename(&link, &real).unwrap();
-        let script = script.replace("MODEL", &real.display().to_string());
+        let script = script.replace("MODEL ", &format!("{} ", real.display()));
         fs::write(&link, format!("#!/bin/sh\n{script}")).unwrap();
         fs::set_permissions(&link, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     }

@@ -36,3 +36,23 @@ fn a_forwarded_port_that_is_taken_is_said_before_the_start() {
     ended.failed("Infrastructure", &format!("port {port} of this host"));
     assert!(!ended.log.contains("Listening for serial connection"), "the model was started");
 }
+
+#[test]
+fn a_model_finds_its_libraries_and_its_licence_where_whoever_runs_it_has_them() {
+    let rig = Rig::new();
+    // What a module environment sets: without it no word of this model is heard, neither now nor when it is looked at.
+    let script = "test \"$LD_LIBRARY_PATH\" = '/opt/fast models/lib' || { echo 'error while loading shared libraries'; exit 127; }\n\
+                  test \"$ARMLMD_LICENSE_FILE\" = 8224@licences.example && test -n \"$HOME\" && exec MODEL \"$@\"\n";
+    rig.wrap("FVP_Base_RevC-2xAEMvA", script);
+    let path = rig.job("job", &Job::default()).display().to_string();
+    let words = ["run", "--output-dir", "job", &path];
+    let variables = [
+        ("LD_LIBRARY_PATH", "/opt/fast models/lib"),
+        ("ARMLMD_LICENSE_FILE", "8224@licences.example"),
+        ("NOT_A_MODELS", "1"),
+    ];
+    let ended = rig.end("job", rig.pumice_with(&words, &variables));
+    ended.passed();
+    let all = format!("{}{}{}", ended.log, ended.finished.stdout, ended.finished.stderr);
+    assert!(!all.contains("licences.example"), "where the licence is was shown: {all}");
+}

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use e2e::{Guest, Network, Results, need};
+use e2e::{Guest, Network, Results, Signal, need};
 
 use super::{LIMIT, TRANSFER, World, reaches_beyond};
 
@@ -103,4 +103,35 @@ fn a_model_in_a_namespace_takes_its_licence_from_a_server_beyond() {
     server.wait_for("seats", LIMIT);
     let (failure, said) = run("with");
     assert_eq!(failure, None, "{said}");
+}
+
+#[test]
+fn a_way_out_that_ends_while_the_machine_runs_ends_the_job_with_its_name() {
+    let world = need!(World::new());
+    // It never prompts: what ends the boot is the network.
+    let script =
+        world.sandbox.write("guest.script", "say 0 \"Linux version 6.1\\r\\nguest login: \"\nhalt\n");
+    let disk = world.sandbox.write("disk.img", vec![0_u8; 4096]);
+    let job = format!(
+        "job_name: cut off\ndevice_type: fvp\nvisibility: public\n\
+         timeouts: {{job: {{minutes: 5}}, action: {{minutes: 4}}, connection: {{minutes: 4}}}}\nactions:\n\
+         - deploy:\n    to: fvp\n    images: {{disk: {{url: 'file://{}'}}}}\n\
+         - boot:\n    method: fvp\n    model: base-revc\n    timeout: {{minutes: 4}}\n    network: {{mode: tap}}\n    \
+         environment: ['MODEL_STANDIN=guest=script:{}']\n    prompts: ['root@guest:~#']\n    \
+         auto_login: {{login_prompt: 'guest login:', username: root}}\n",
+        disk.display(),
+        script.display(),
+    );
+    let path = world.sandbox.write("job.yaml", &job);
+    let mut run = world.pumice(&["run", "--console", "-o", "cut", path.to_str().unwrap()]);
+    run.wait_for("Linux version", LIMIT);
+    let carriers = world.carriers();
+    let [carrier] = carriers[..] else { panic!("{carriers:?}") };
+    let carrier = rustix::process::Pid::from_raw(carrier.try_into().unwrap()).unwrap();
+    rustix::process::kill_process(carrier, Signal::KILL).unwrap();
+    let said = run.wait(LIMIT).stderr;
+    let failure = Results::read(&world.sandbox.path().join("cut")).failure();
+    let (cause, _, message) = failure.unwrap_or_else(|| panic!("{said}"));
+    assert_eq!(cause, "network-lost", "{message}");
+    assert!(message.contains("slirp4netns was ended by SIGKILL"), "{message}");
 }
