@@ -174,6 +174,10 @@ impl Output {
             return failure;
         }
         let tail: Vec<_> = state.tail.iter().map(String::as_str).collect();
+        if tail.is_empty() {
+            return Failure::new(cause, format!("{what}, and printed nothing"))
+                .hint("the command line is in the log, to be tried by hand");
+        }
         Failure::new(cause, what).evidence("simulator", tail.join("\n"))
     }
 }
