@@ -92,7 +92,7 @@ pub(crate) fn rules() -> Vec<OutputRule> {
             "a path in the model's arguments leads nowhere",
         ),
         (
-            r"(?i)(cannot|could not|failed to) (open|load|find|read) (the )?(data file|image|application|plug-?in)",
+            r"(?i)(cannot|could not|failed to) (open|load|find|read) (the )?(data file|configuration file|config file|image|application|plug-?in)",
             Explains(ImageUnusable),
             "a path in the model's arguments leads nowhere",
         ),

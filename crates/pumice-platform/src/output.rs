@@ -164,6 +164,11 @@ impl Output {
         self.lock().meant.iter().any(|meant| meant.meaning == Meaning::Ends)
     }
 
+    /// The simulator's last lines.
+    pub(crate) fn tail(&self) -> String {
+        self.lock().tail.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
+    }
+
     /// The failure that `what` is: explained by what the simulator said, else with its last lines.
     pub(crate) fn failure_of(&self, cause: Cause, what: &str) -> Failure {
         let state = self.lock();
