@@ -5,6 +5,8 @@
 //! worker's session, so that a replaced agent is recognised. The *sequence* orders the polls of a session. The
 //! *fence* names one giving of a job; who comes with an older one is refused.
 
+use std::collections::BTreeMap;
+
 use pumice_types::{Failure, JobId, Verdict, WorkerName};
 use serde::{Deserialize, Serialize};
 
@@ -269,6 +271,9 @@ pub struct JobPackage {
     /// Whether it is a node of a MultiNode job, whose words are to be passed on (`jobs/ID/group`).
     #[serde(default)]
     pub is_node: bool,
+    /// Of a node, the worker of every node of its group, its own among them: those of one worker may share a network.
+    #[serde(default)]
+    pub node_workers: BTreeMap<JobId, WorkerName>,
 }
 
 /// Never shows the definition: its secrets are filled in.
@@ -416,6 +421,7 @@ mod tests {
             env: String::new(),
             env_dut: String::new(),
             is_node: false,
+            node_workers: BTreeMap::new(),
         };
         assert!(!format!("{package:?}").contains("hunter2"));
         let registered = Registered { name: "w".into(), token: "hunter2".into() };

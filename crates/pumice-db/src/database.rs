@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use sqlx::{
-    Any, Connection as _, Executor as _, Pool,
+    Any, AnyConnection, Connection as _, Executor as _, Pool,
     any::{AnyPoolOptions, install_default_drivers},
     pool::PoolConnection,
 };
@@ -43,6 +43,29 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const SQLITE_SETUP: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
                             PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000; PRAGMA temp_store = MEMORY";
 
+/// A pool, once the database is there: perhaps PostgreSQL is just being started, beside us. What keeps it away is said at once, and is
+/// the error in the end.
+async fn connect(engine: Engine, options: AnyPoolOptions, address: &str) -> Result<Pool<Any>, DbError> {
+    let first = match try_once(engine, address).await {
+        Ok(()) => return Ok(options.connect(address).await?),
+        Err(error) => DbError::from(error),
+    };
+    if !first.is_temporary() {
+        return Err(first);
+    }
+    tracing::warn!("the database cannot be used yet, and is tried for {PATIENCE:?}: {}", first.reason());
+    options.connect(address).await.map_err(|_| first)
+}
+
+/// One connection. A pool would try again what cannot succeed, such as a file that is no database.
+async fn try_once(engine: Engine, address: &str) -> Result<(), sqlx::Error> {
+    let mut connection = AnyConnection::connect(address).await?;
+    if engine == Engine::Sqlite {
+        connection.execute(sqlx::raw_sql(SQLITE_SETUP)).await?;
+    }
+    connection.close().await
+}
+
 impl Database {
     /// Opens `sqlite:PATH` (made when it is missing) or `postgres://…` and brings its schema up to date.
     pub async fn open(url: &str) -> Result<Self, DbError> {
@@ -77,7 +100,7 @@ impl Database {
                     Ok(())
                 })
             });
-        let pool = options.connect(&address).await?;
+        let pool = connect(engine, options, &address).await?;
         let database = Self { pool, engine, file, turn: Arc::default() };
         migrate::run(&database, version).await?;
         Ok(database)

@@ -50,6 +50,14 @@ impl DbError {
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::NoRoom(_))
     }
+
+    /// In a line: the engine's own words where there are some.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Unavailable(source) | Self::NoRoom(source) | Self::Engine(source) => source.to_string(),
+            other => other.to_string(),
+        }
+    }
 }
 
 impl From<sqlx::Error> for DbError {

@@ -18,6 +18,9 @@ const LEAST_BYTES: usize = 300;
 /// How long an address is given for: longer than any job.
 const LEASE_SECONDS: u32 = 7 * 24 * 3600;
 
+/// The addresses of a network that machines get: all but its own, the server's and that of all.
+const GIVEN: u8 = 253;
+
 /// Options (RFC 2132).
 const SUBNET_MASK: u8 = 1;
 const ROUTER: u8 = 3;
@@ -42,6 +45,9 @@ pub struct Server {
     /// Its own address; the network is the 256 addresses around it.
     address: Ipv4Addr,
     way_out: Option<WayOut>,
+    /// The last byte of the first address that it gives, and how many it gives.
+    first: u8,
+    count: u8,
     leases: BTreeMap<Mac, u8>,
 }
 
@@ -57,7 +63,16 @@ impl Server {
     /// A server at the first address of `network`, whose last byte does not matter.
     pub fn new(network: Ipv4Addr, way_out: Option<WayOut>) -> Self {
         let [a, b, c, _] = network.octets();
-        Self { address: Ipv4Addr::new(a, b, c, 1), way_out, leases: BTreeMap::new() }
+        Self { address: Ipv4Addr::new(a, b, c, 1), way_out, first: 2, count: GIVEN, leases: BTreeMap::new() }
+    }
+
+    /// One of `of` servers on the network, all at its first address, each of which answers other cards. They share the addresses,
+    /// so that none is given twice; this one has part number `place`, from 0.
+    #[must_use]
+    pub fn sharing(self, place: u8, of: u8) -> Self {
+        let count = GIVEN / of.max(1);
+        let first = u8::try_from(2 + u16::from(place) * u16::from(count)).unwrap_or(u8::MAX);
+        Self { first, count: if place < of { count } else { 0 }, ..self }
     }
 
     /// Its own address.
@@ -69,7 +84,8 @@ impl Server {
     pub fn lease(&mut self, card: Mac) -> Option<Ipv4Addr> {
         let [a, b, c, _] = self.address.octets();
         let known = self.leases.get(&card).copied();
-        let host = known.or_else(|| u8::try_from(self.leases.len() + 2).ok().filter(|host| *host < 255))?;
+        let next = || u8::try_from(self.leases.len()).ok().filter(|given| *given < self.count);
+        let host = known.or_else(|| next().map(|given| self.first + given))?;
         self.leases.insert(card, host);
         Some(Ipv4Addr::new(a, b, c, host))
     }
@@ -235,6 +251,21 @@ pub(crate) mod tests {
             server.lease([2, 0, 0, 0, high, low])
         });
         assert_eq!(given.take(1000).count(), 253);
+    }
+
+    #[test]
+    fn servers_that_share_a_network_give_no_address_twice() {
+        let lab = || Server::new(Ipv4Addr::new(10, 1, 2, 0), None);
+        let last = |server: &mut Server| -> Vec<u8> {
+            let cards = (0..=255).filter_map(|card| server.lease([2, 0, 0, 0, 0, card]));
+            cards.map(|address| address.octets()[3]).collect()
+        };
+        for of in [1_u8, 2, 3, 100] {
+            let parts: Vec<_> = (0..of).flat_map(|place| last(&mut lab().sharing(place, of))).collect();
+            let expected: Vec<u8> = (2..2 + of * (GIVEN / of)).collect();
+            assert_eq!(parts, expected, "{of}");
+        }
+        assert!(last(&mut lab().sharing(3, 3)).is_empty());
     }
 
     #[test]

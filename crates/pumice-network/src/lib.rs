@@ -16,7 +16,7 @@ mod program;
 mod switch;
 
 pub use policy::{Ipv4Network, NetworkPolicy, NoNetwork, Reach};
-pub use switch::Switch;
+pub use switch::{Part, Switch};
 
 /// The address of an Ethernet card.
 pub type Mac = [u8; 6];

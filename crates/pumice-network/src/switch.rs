@@ -3,12 +3,16 @@
 //! Each machine connects to one unix socket; a frame is its length in four bytes, the highest first, and its bytes: what
 //! QEMU's `-netdev stream` speaks (`net/stream.c`). The switch learns who is where, sends a frame to one port or to all
 //! others, and gives addresses by DHCP. A port whose machine does not read loses frames, as on any Ethernet.
+//!
+//! Where every machine is in the care of a process of its own, as in a lab, each process has a switch, and each switch a line to
+//! every other ([`Switch::join`]): they are one network, from which each may go at any moment.
 
 use std::{
     collections::BTreeMap,
     io,
     net::Ipv4Addr,
-    path::Path,
+    os::unix::net::UnixStream as StdUnixStream,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -34,15 +38,38 @@ const LONGEST_FRAME_BYTES: usize = 4096 + 65536;
 const QUEUE_FRAMES: usize = 1024;
 
 /// A switch. Dropped, it carries nothing any more.
-#[derive(Debug)]
 pub struct Switch {
-    listener: JoinHandle<()>,
+    state: Arc<Mutex<State>>,
+    /// Its listeners, and its lines to other switches.
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// Which of the switches of a network one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Its number, from 0.
+    pub place: u8,
+    /// How many there are.
+    pub of: u8,
 }
 
 type Frame = Arc<[u8]>;
 
+/// What is at the other end of a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Machine,
+    /// Another switch of the same network.
+    Switch,
+}
+
+struct Port {
+    side: Side,
+    frames: mpsc::Sender<Frame>,
+}
+
 struct State {
-    ports: BTreeMap<u64, mpsc::Sender<Frame>>,
+    ports: BTreeMap<u64, Port>,
     /// On which port a card was heard last.
     cards: BTreeMap<Mac, u64>,
     next: u64,
@@ -58,18 +85,30 @@ impl State {
         if !frame::is_group(card) && (self.cards.len() < MOST_CARDS || self.cards.contains_key(&card)) {
             self.cards.insert(card, from);
         }
-        self.answer(from, bytes);
+        if self.side(from) == Some(Side::Machine) {
+            self.answer(from, bytes);
+        }
         let frame: Frame = bytes.into();
         match self.cards.get(&to).filter(|_| !frame::is_group(to)) {
-            Some(port) if *port == from => {}
-            Some(port) => self.send(*port, &frame),
+            Some(port) => self.pass_on(from, *port, &frame),
             None if to == OWN_CARD => {}
             None => {
-                let others: Vec<u64> = self.ports.keys().copied().filter(|port| *port != from).collect();
-                for port in others {
-                    self.send(port, &frame);
+                for port in self.ports.keys() {
+                    self.pass_on(from, *port, &frame);
                 }
             }
+        }
+    }
+
+    fn side(&self, port: u64) -> Option<Side> {
+        self.ports.get(&port).map(|port| port.side)
+    }
+
+    /// Not back to where it came from; and what a switch sent, it has sent to every other one itself.
+    fn pass_on(&self, from: u64, to: u64, frame: &Frame) {
+        let is_between_switches = [from, to].iter().all(|port| self.side(*port) == Some(Side::Switch));
+        if from != to && !is_between_switches {
+            self.send(to, frame);
         }
     }
 
@@ -89,38 +128,69 @@ impl State {
     }
 
     fn send(&self, port: u64, frame: &Frame) {
-        if let Some(queue) = self.ports.get(&port) {
+        if let Some(port) = self.ports.get(&port) {
             // Full: the frame is lost.
-            drop(queue.try_send(Arc::clone(frame)));
+            drop(port.frames.try_send(Arc::clone(frame)));
         }
     }
 }
 
 impl Switch {
-    /// Listens at `socket`, which is not there yet. To be called inside the runtime.
+    /// The only switch of a network. It listens at `socket`, which is not there yet. To be called inside the runtime.
     ///
     /// # Errors
     /// The socket cannot be made.
     pub fn listen(socket: &Path) -> io::Result<Self> {
-        let listener = UnixListener::bind(socket)?;
+        Self::listen_as(Part { place: 0, of: 1 }, socket)
+    }
+
+    /// One of the switches of a network, which is to [join](Self::join) the others.
+    ///
+    /// # Errors
+    /// The socket cannot be made.
+    pub fn listen_as(part: Part, socket: &Path) -> io::Result<Self> {
         let state = Arc::new(Mutex::new(State {
             ports: BTreeMap::new(),
             cards: BTreeMap::new(),
             next: 0,
-            addresses: dhcp::Server::new(NETWORK, None),
+            addresses: dhcp::Server::new(NETWORK, None).sharing(part.place, part.of),
         }));
-        let listener = tokio::spawn(async move {
+        let mut switch = Self { state, tasks: Vec::new() };
+        switch.accept(socket, Side::Machine)?;
+        Ok(switch)
+    }
+
+    /// Makes `door`, where switches that come later connect, and connects to the `doors` of those that are there. Only one switch of a
+    /// network may do so at a time, or two could have two lines to each other. A door behind which nobody is any more is passed by.
+    ///
+    /// # Errors
+    /// The socket cannot be made.
+    pub fn join(&mut self, door: &Path, doors: &[PathBuf]) -> io::Result<()> {
+        self.accept(door, Side::Switch)?;
+        for other in doors {
+            let Ok(stream) = StdUnixStream::connect(other) else { continue };
+            stream.set_nonblocking(true)?;
+            let served = serve(UnixStream::from_std(stream)?, Side::Switch, Arc::clone(&self.state));
+            self.tasks.push(tokio::spawn(served));
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self, socket: &Path, side: Side) -> io::Result<()> {
+        let listener = UnixListener::bind(socket)?;
+        let state = Arc::clone(&self.state);
+        self.tasks.push(tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&state)));
+                tokio::spawn(serve(stream, side, Arc::clone(&state)));
             }
-        });
-        Ok(Self { listener })
+        }));
+        Ok(())
     }
 }
 
 impl Drop for Switch {
     fn drop(&mut self) {
-        self.listener.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 
@@ -128,15 +198,15 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One machine, until it is gone.
-async fn serve(stream: UnixStream, state: Arc<Mutex<State>>) {
+/// One machine, or another switch, until it is gone.
+async fn serve(stream: UnixStream, side: Side, state: Arc<Mutex<State>>) {
     let (mut reader, mut writer) = stream.into_split();
-    let (queue, mut frames) = mpsc::channel::<Frame>(QUEUE_FRAMES);
+    let (sender, mut frames) = mpsc::channel::<Frame>(QUEUE_FRAMES);
     let port = {
         let mut state = lock(&state);
         state.next += 1;
         let port = state.next;
-        state.ports.insert(port, queue);
+        state.ports.insert(port, Port { side, frames: sender });
         port
     };
     let write = async {

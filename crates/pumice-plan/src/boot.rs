@@ -134,7 +134,7 @@ pub struct StartMachine {
     /// Connects its console, where that is a step of its own.
     pub connect: Option<Scope>,
     /// Devices in the guest that may be the channel for signals.
-    pub channel_devices: Vec<String>,
+    pub channel_devices: Vec<crate::ChannelDevice>,
     /// Where the guest sees this host.
     pub host: HostSeen,
     /// The licences it needs, as the operator's configuration names them: the platform's word and the device's.

@@ -157,7 +157,7 @@ pub struct OverlayPlan {
     /// Packs it for the guest to fetch, `compress-overlay`; `None` when nothing fetches it.
     pub compress: Option<Scope>,
     /// Devices in the guest that may be the channel for signals.
-    pub channel_devices: Vec<String>,
+    pub channel_devices: Vec<crate::ChannelDevice>,
     /// Where the guest sees this host: `LAVA_DISPATCHER_IP`.
     pub host: HostSeen,
     /// The delay the helpers make before each signal on a console, in ms.

@@ -17,8 +17,8 @@ mod tree;
 
 pub use build::{PlanOptions, plan};
 pub use machine::{
-    BesideSteps, BootSteps, DeployWay, Forward, GuestDisk, HostSeen, ImageSpec, ImageUse, MachinePlanner,
-    MachineSpec, NetworkSpec, Outline, OverlayDelivery,
+    BesideSteps, BootSteps, ChannelDevice, DeployWay, Forward, GuestDisk, HostSeen, ImageSpec, ImageUse,
+    MachinePlanner, MachineSpec, NetworkSpec, Outline, OverlayDelivery,
 };
 pub use multinode::{NodePlan, PeerRequest, PeerValue, PeerVerb};
 pub use plan::{Block, CharacterDelays, Command, CommandAction, Finalize, GuestConventions, OnTimeout, Plan};

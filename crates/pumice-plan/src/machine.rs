@@ -185,6 +185,15 @@ pub struct DeployWay {
     pub step: &'static str,
 }
 
+/// A device in the guest that may be the channel for signals.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ChannelDevice {
+    /// Its path, or a shell pattern for it.
+    pub path: String,
+    /// Whether it takes bytes as soon as the guest has it: to open it waits for nobody, and its speed need not be set.
+    pub is_ready: bool,
+}
+
 /// What a platform answers to a plan: the shape of the machine, before any file exists. Pure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Outline {
@@ -195,7 +204,7 @@ pub struct Outline {
     pub overlays: Vec<OverlayDelivery>,
     /// The devices in the guest that may be the channel for signals, the likeliest first; empty when there
     /// is no channel.
-    pub channel_devices: Vec<String>,
+    pub channel_devices: Vec<ChannelDevice>,
     /// What the machine does with each image, by label. One that is not listed is read and written.
     pub image_uses: BTreeMap<String, ImageUse>,
     /// The licence it needs, as the operator's configuration names it.

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use pumice_plan::{BootSteps, DeployWay, HostSeen, MachinePlanner, MachineSpec, Outline, OverlayDelivery};
+use pumice_plan::{
+    BootSteps, ChannelDevice, DeployWay, HostSeen, MachinePlanner, MachineSpec, Outline, OverlayDelivery,
+};
 use pumice_platform::{
     Announcement, Availability, Bound, BoxFuture, ConsoleRole, ConsoleSource, Facts, Find, Host, Launch,
     Platform, StopHow, StopRung, probe_output, substitute,
@@ -64,7 +66,10 @@ impl MachinePlanner for CommandPlatform {
                 install: None,
             },
             overlays: initramfs.into_iter().chain(disk).collect(),
-            channel_devices: channels.filter_map(|console| console.device.clone()).collect(),
+            channel_devices: channels
+                .filter_map(|console| console.device.clone())
+                .map(|path| ChannelDevice { path, is_ready: false })
+                .collect(),
             image_uses: BTreeMap::new(),
             licence: None,
             host: HostSeen::default(),

@@ -7,7 +7,8 @@ use std::{
 };
 
 use pumice_plan::{
-    BesideSteps, BootSteps, DeployWay, ImageUse, MachinePlanner, MachineSpec, Outline, OverlayDelivery,
+    BesideSteps, BootSteps, ChannelDevice, DeployWay, ImageUse, MachinePlanner, MachineSpec, Outline,
+    OverlayDelivery,
 };
 use pumice_platform::{
     Abilities, Availability, Bound, BoxFuture, Host, Launch, LaunchLink, Platform, SecretVariables, Stdio,
@@ -82,7 +83,11 @@ impl MachinePlanner for Fvp {
                 install: None,
             },
             overlays,
-            channel_devices: channel.map(|device| format!("/dev/{device}")).into_iter().collect(),
+            // Models keep to the speed of a line.
+            channel_devices: channel
+                .map(|device| ChannelDevice { path: format!("/dev/{device}"), is_ready: false })
+                .into_iter()
+                .collect(),
             image_uses: image_uses(spec),
             licence: entry.as_ref().and_then(|entry| entry.licence.clone()),
             host: spec.network.as_ref().and_then(host_on_made_network).unwrap_or_default(),

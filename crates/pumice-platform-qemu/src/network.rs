@@ -102,8 +102,9 @@ pub(crate) fn attach(
         }
         NetworkSpec::Shared { mac, .. } => {
             let Some(lan) = &bound.lan else {
-                let message = "there is no network of mode `shared`: the job is not a MultiNode job";
-                return Err([Diagnostic::error(NO_LAN, None, message)].into_iter().collect());
+                let message = "there is no network of mode `shared`: this is no MultiNode job, or its nodes are on several workers";
+                let help = "give every role the same `worker`, or let the machines reach each other by their devices' networks";
+                return Err([Diagnostic::error(NO_LAN, None, message).help(help)].into_iter().collect());
             };
             let own = mac_address(bound.station(), LAN_CARD);
             add_card(launch, lan, board, mac.as_ref().unwrap_or(&own));

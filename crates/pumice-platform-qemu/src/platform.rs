@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use pumice_plan::{BootSteps, DeployWay, ImageUse, MachinePlanner, MachineSpec, Outline, OverlayDelivery};
+use pumice_plan::{
+    BootSteps, ChannelDevice, DeployWay, ImageUse, MachinePlanner, MachineSpec, Outline, OverlayDelivery,
+};
 use pumice_platform::{
     Abilities, Availability, Bound, BoxFuture, ConsoleRole, ConsoleSource, Find, Host, Launch, Monitor,
     MonitorSource, OutputRule, Platform, StopHow, StopRung, UsualProgram,
@@ -68,7 +70,9 @@ impl MachinePlanner for Qemu {
         let board = Board::read(&words.program, words.all());
         let channel_devices = match board.spare_uart() {
             Some(SpareUart::Second { device } | SpareUart::Pci { device }) if !own_serial(&words) => {
-                vec![device.to_owned()]
+                // Emulated lines know no speed and no carrier, and Linux opens a UART without one (`CLOCAL` is set in
+                // drivers/tty/serial/serial_core.c, uart_register_driver).
+                vec![ChannelDevice { path: device.to_owned(), is_ready: true }]
             }
             _ => Vec::new(),
         };
@@ -258,8 +262,9 @@ fn attach_consoles(launch: &mut Launch, spec: &MachineSpec, words: &Words, board
         launch.args.extend(["-chardev".to_owned(), format!("socket,id={name},path={}", escaped(&path))]);
         Find::Listen { path }
     };
-    let find = socket(launch, MAIN);
-    launch.consoles.push(console(MAIN, ConsoleRole::Main, find));
+    let path = launch.work_dir.join(MAIN);
+    launch.args.extend(["-chardev".to_owned(), format!("pipe,id={MAIN},path={}", escaped(&path))]);
+    launch.consoles.push(console(MAIN, ConsoleRole::Main, Find::Pipes { path }));
     launch.args.extend(["-serial".to_owned(), format!("chardev:{MAIN}")]);
     if !spec.wants_channel {
         return;
@@ -314,7 +319,7 @@ fn output_rules() -> Vec<OutputRule> {
         OutputRule::explains(
             r"unsupported machine type|unable to find CPU model|Invalid SMP CPUs|invalid option|Device .* not found|is not a valid device model name|Unsupported NIC model",
             Cause::SimulatorRefused,
-            "mend the option in the device or in the job's context",
+            "correct the option in the device or in the job's context",
         ),
         OutputRule::explains(
             r"could not load kernel|Could not open|could not load initrd|Image is not in .* format",

@@ -152,6 +152,13 @@ pub enum Find {
         /// The socket.
         path: PathBuf,
     },
+    /// The program opens two named pipes that the supervisor makes before it starts: `PATH.out`, in which it writes, and
+    /// `PATH.in`, from which it reads. What is written byte by byte arrives together, where a unix socket keeps a buffer
+    /// for each byte. The program has opened them when its control channel answers, so it needs one.
+    Pipes {
+        /// What the names of both begin with.
+        path: PathBuf,
+    },
     /// The program listens on this unix socket.
     Connect {
         /// The socket.

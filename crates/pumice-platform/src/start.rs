@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pumice_console::{Connection, Console, ConsoleOptions, Listener, Pacing, Pattern, Recorder};
+use pumice_console::{Connection, Console, ConsoleOptions, Listener, Pacing, Pattern, Pipes, Recorder};
 use pumice_network::namespace;
 use pumice_process::{Child, Command, Lifeline, SpawnError, Stdio as ProcessStdio, Terminal, Thing};
 use pumice_types::{Cause, Deadline, Failure};
@@ -93,6 +93,7 @@ impl Machine {
         let network = Box::pin(MadeNetwork::make(&launch, &options)).await.map_err(StartError::Failed)?;
         let way_in = network.as_ref().and_then(MadeNetwork::way_in);
         let listeners = listen(&launch)?;
+        let pipes = make_pipes(&launch)?;
         let control = match &launch.monitor {
             Some(source) => {
                 Some(UnixListener::bind(&source.path).map_err(|error| made(&source.path, error))?)
@@ -124,6 +125,11 @@ impl Machine {
         // The child has its own copies; ours would hold what it has given back.
         drop(command);
         drain_streams(&launch, &mut child, &factory, &output)?;
+        let (pipes, connections): (Vec<_>, Vec<_>) =
+            pipes.into_iter().map(|(index, pipes, connection)| (pipes, (index, connection))).unzip();
+        for (index, connection) in connections {
+            factory.start(&launch.consoles[index], connection)?;
+        }
         let lifeline = child.lifeline().map_err(|error| {
             let message = format!("the end of the simulator cannot be watched: {error}");
             StartError::Failed(Failure::new(Cause::HostRefused, message))
@@ -162,6 +168,8 @@ impl Machine {
             };
             wait_for_announced(&machine.launch, &machine.consoles, &machine.output, options.deadline).await?;
             probe_forwards(&machine.launch, options.deadline).await?;
+            // It has opened them.
+            drop(pipes);
             Ok(control)
         };
         let control = tokio::select! {
@@ -261,6 +269,18 @@ fn listen(launch: &Launch) -> Result<Vec<(usize, Listener)>, StartError> {
         }
     }
     Ok(listeners)
+}
+
+/// The pipes of the launch, with the index of the console whose they are.
+fn make_pipes(launch: &Launch) -> Result<Vec<(usize, Pipes, Connection)>, StartError> {
+    let mut all = Vec::new();
+    for (index, console) in launch.consoles.iter().enumerate() {
+        if let Find::Pipes { path } = &console.find {
+            let (pipes, connection) = Pipes::make(path).map_err(|error| made(path, error))?;
+            all.push((index, pipes, connection));
+        }
+    }
+    Ok(all)
 }
 
 /// A small, fixed environment, and what the launch says.

@@ -20,7 +20,7 @@ use std::{
 use pumice_plan::{
     Block, CLEANUP, Command, CommandAction, OnTimeout, Plan, Scope,
     boot::{Boot, BootKind},
-    test::TestKind,
+    test::{Test, TestKind},
 };
 use pumice_record::{LogLevel, ResultRecord, export::LoggedResult};
 use pumice_types::{CaseResult, Cause, Deadline, Failure, Fault, JobId, Mask, Verdict};
@@ -254,6 +254,7 @@ impl<'a> Runner<'a> {
                     job: self.job,
                     directory: &self.plan.guest.directory,
                     stages: &stages.unwrap_or_default(),
+                    is_last: self.is_last(plan),
                 };
                 let owner = self.roles.get_mut(&plan.scope.namespace).and_then(Role::booted);
                 let outcome = match owner {
@@ -272,6 +273,12 @@ impl<'a> Runner<'a> {
                 cx.step(&plan.scope, Cause::StepTimeout, async |cx| self.command(plan, cx).await).await
             }
         }
+    }
+
+    /// Whether nothing is done with the guest's shell after this block.
+    fn is_last(&self, plan: &Test) -> bool {
+        let is_it = |block: &Block| matches!(block, Block::Test(last) if std::ptr::eq(last, plan));
+        plan.scope.tries.is_none() && self.plan.blocks.last().is_some_and(is_it)
     }
 
     /// Starts the machine of a namespace; one that runs there is stopped first.

@@ -1,6 +1,6 @@
 //! Finding places for one entry: a job, or all members of a group or none.
 
-use pumice_types::JobId;
+use pumice_types::{JobId, WorkerName};
 
 use crate::{
     Job, Lab,
@@ -18,7 +18,11 @@ pub(crate) fn place<'a>(lab: &'a Lab, room: &mut Room<'a>, jobs: &[&'a Job]) -> 
     }
     let placed = match jobs {
         [job] if job.request.member().is_none() => vec![(job.id(), first_fit(lab, room, job)?)],
-        _ => Search::new(lab, room, jobs)?.run(room, jobs)?,
+        _ => {
+            let search = Search::new(lab, room, jobs)?;
+            // Together where that can be: the machines of one worker share a network.
+            search.on_one_worker(room, jobs).or_else(|| search.run(room, jobs))?
+        }
     };
     for (id, place) in &placed {
         let Some(job) = jobs.iter().find(|job| job.id() == *id) else { continue };
@@ -37,6 +41,7 @@ fn first_fit(lab: &Lab, room: &Room<'_>, job: &Job) -> Option<Placed> {
 }
 
 /// A member that needs a device, and the spots that suit it (indices into the spots of its type).
+#[derive(Clone)]
 struct Candidates<'a> {
     job: &'a Job,
     spots: Vec<usize>,
@@ -47,7 +52,6 @@ struct Candidates<'a> {
 /// A depth-first search: the member with the fewest candidates first.
 struct Search<'a> {
     members: Vec<Candidates<'a>>,
-    budget: u32,
 }
 
 impl<'a> Search<'a> {
@@ -64,9 +68,6 @@ impl<'a> Search<'a> {
                 Room::suits(lab, job, spot.device) && room.worker_fits(job, spot.worker)
             };
             let spots: Vec<_> = (0..all.len()).filter(suits).collect();
-            if spots.is_empty() {
-                return None;
-            }
             members.push(Candidates { job, spots, like_previous: false });
         }
         members.sort_by_key(|member| {
@@ -78,6 +79,11 @@ impl<'a> Search<'a> {
                 member.job.id(),
             )
         });
+        Self::of(members)
+    }
+
+    /// `None` when some member has no candidate, or alike ones have too few. Those that are alike stand side by side.
+    fn of(mut members: Vec<Candidates<'a>>) -> Option<Self> {
         let mut alike = 0;
         for at in 1..members.len() {
             let (before, rest) = members.split_at_mut(at);
@@ -90,12 +96,34 @@ impl<'a> Search<'a> {
                 return None;
             }
         }
-        Some(Self { members, budget: BUDGET })
+        members.iter().all(|member| !member.spots.is_empty()).then_some(Self { members })
     }
 
-    fn run(mut self, room: &mut Room<'a>, jobs: &[&'a Job]) -> Option<Vec<(JobId, Placed)>> {
+    /// Places for all of them on one worker: that of the first spot which has room for all.
+    fn on_one_worker(&self, room: &mut Room<'a>, jobs: &[&'a Job]) -> Option<Vec<(JobId, Placed)>> {
+        let first = self.members.first()?;
+        let mut tried: Vec<&WorkerName> = Vec::new();
+        for spot in &first.spots {
+            let worker = room.spots[first.job.request.device_type.as_str()][*spot].worker;
+            if tried.contains(&worker) {
+                continue;
+            }
+            tried.push(worker);
+            let mut members = self.members.clone();
+            for member in &mut members {
+                let spots = &room.spots[member.job.request.device_type.as_str()];
+                member.spots.retain(|spot| spots[*spot].worker == worker);
+            }
+            if let Some(places) = Self::of(members).and_then(|search| search.run(room, jobs)) {
+                return Some(places);
+            }
+        }
+        None
+    }
+
+    fn run(&self, room: &mut Room<'a>, jobs: &[&'a Job]) -> Option<Vec<(JobId, Placed)>> {
         let mut chosen = Vec::with_capacity(self.members.len());
-        let found = self.descend(room, jobs, &mut chosen);
+        let found = self.descend(room, jobs, &mut chosen, &mut { BUDGET });
         let mut placed = Vec::with_capacity(jobs.len());
         for (member, spot) in self.members.iter().zip(&chosen) {
             let spot = room.spots[member.job.request.device_type.as_str()][*spot];
@@ -126,7 +154,13 @@ impl<'a> Search<'a> {
         beside
     }
 
-    fn descend(&mut self, room: &mut Room<'a>, jobs: &[&'a Job], chosen: &mut Vec<usize>) -> bool {
+    fn descend(
+        &self,
+        room: &mut Room<'a>,
+        jobs: &[&'a Job],
+        chosen: &mut Vec<usize>,
+        budget: &mut u32,
+    ) -> bool {
         let depth = chosen.len();
         if depth == self.members.len() {
             return self.charge_beside(room, jobs, chosen);
@@ -146,17 +180,17 @@ impl<'a> Search<'a> {
             if index < least || taken() {
                 continue;
             }
-            if self.budget == 0 {
+            if *budget == 0 {
                 return false;
             }
-            self.budget -= 1;
+            *budget -= 1;
             let worker = room.spots[device_type][index].worker;
             if !room.worker_fits(job, worker) {
                 continue;
             }
             room.charge_worker(job, worker, 1);
             chosen.push(index);
-            if self.descend(room, jobs, chosen) {
+            if self.descend(room, jobs, chosen, budget) {
                 return true;
             }
             chosen.pop();
@@ -167,7 +201,7 @@ impl<'a> Search<'a> {
 
     /// The last level: members beside others must fit too. Leaves nothing charged when they do not.
     fn charge_beside(&self, room: &mut Room<'a>, jobs: &[&'a Job], chosen: &[usize]) -> bool {
-        let mut charged: Vec<(&Job, pumice_types::WorkerName)> = Vec::new();
+        let mut charged: Vec<(&Job, WorkerName)> = Vec::new();
         for job in jobs {
             let Some(host) = job.request.member().and_then(|member| member.beside) else { continue };
             let worker = self.members.iter().zip(chosen).find(|(member, _)| member.job.id() == host).map(

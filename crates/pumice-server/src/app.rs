@@ -12,7 +12,7 @@ use tokio::{
 
 use crate::{
     Config,
-    access::Limiter,
+    access::{AtOnce, Limiter},
     claim,
     clock::Clock,
     events::EventBus,
@@ -55,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) requests: Limiter,
     /// Failed log-ins from each address.
     pub(crate) failures: Limiter,
+    /// Those who listen to events.
+    pub(crate) listeners: AtOnce,
     /// Rings when a callback was added.
     pub(crate) callbacks_wait: Notify,
     stop: watch::Sender<bool>,
@@ -136,6 +138,7 @@ impl App {
                 config.requests_per_second,
             ),
             failures: Limiter::new(config.failures_per_minute, second * 60, config.failures_per_minute),
+            listeners: AtOnce::new(config.listeners.unwrap_or_else(|| serve::most_connections() / 4)),
             events: EventBus::new(),
             logs: LogBook::new(),
             channels: worker_api::Channels::default(),

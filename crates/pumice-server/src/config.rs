@@ -56,6 +56,9 @@ pub struct Config {
     pub requests_per_second: u32,
     /// Failed log-ins a minute from one address.
     pub failures_per_minute: u32,
+    /// Listeners to events at once, over `WebSocket`s; a quarter of them from one address. `None` for a quarter of all connections
+    /// that the system allows.
+    pub listeners: Option<usize>,
     /// Whether cookies are only sent over TLS.
     pub secure_cookies: bool,
     /// How patient the scheduler is.
@@ -86,6 +89,7 @@ impl Config {
             keep_uploads: Duration::from_secs(14 * 24 * 3600),
             requests_per_second: 200,
             failures_per_minute: 30,
+            listeners: None,
             secure_cookies: false,
             policy: pumice_sched::Policy::default(),
         }

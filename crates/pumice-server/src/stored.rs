@@ -1,37 +1,18 @@
 //! Answering with a file of the store: in pieces, so that no file is ever in memory as a whole.
 
-use std::{
-    io::{self, Read as _},
-    pin::Pin,
-    task::{Context, Poll},
-};
+use std::io::{self, Read as _};
 
 use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
-use futures_core::Stream;
 use tokio::sync::mpsc;
 
-use crate::{refusal::Refusal, storage::Stored};
+use crate::{refusal::Refusal, storage::Stored, stream::Received};
 
 /// How much is read at once.
 const PIECE: usize = 256 << 10;
-
-/// Pieces that wait for a slow client.
-const AHEAD: usize = 4;
-
-/// Pieces as another thread reads them.
-struct Pieces(mpsc::Receiver<io::Result<Bytes>>);
-
-impl Stream for Pieces {
-    type Item = io::Result<Bytes>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.poll_recv(context)
-    }
-}
 
 /// What `open` gives from a byte on, as the answer to a request for it; `None` when there is no such file. `Range: bytes=N-` is
 /// honoured, which is what going on with a download that broke off needs (RFC 9110, section 14), unless `If-Range` names
@@ -75,25 +56,27 @@ fn first_byte(range: &str) -> Option<u64> {
     range.trim().strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()
 }
 
+/// Reads a piece once there is room for it: a thread is taken for as long as a read lasts, never for as long as a client does.
 fn body(mut rest: Box<dyn io::Read + Send>) -> Body {
-    let (sender, pieces) = mpsc::channel(AHEAD);
-    tokio::task::spawn_blocking(move || {
-        loop {
-            let mut piece = Vec::with_capacity(PIECE);
-            let read = (&mut rest).take(PIECE as u64).read_to_end(&mut piece);
-            let is_last = !matches!(read, Ok(count) if count > 0);
-            let told = match read {
-                Ok(0) => return,
-                Ok(_) => sender.blocking_send(Ok(Bytes::from(piece))),
-                Err(error) => sender.blocking_send(Err(error)),
-            };
-            // Nobody listens any more.
-            if told.is_err() || is_last {
-                return;
+    let (sender, pieces) = mpsc::channel(1);
+    tokio::spawn(async move {
+        while let Ok(room) = sender.reserve().await {
+            let read = tokio::task::spawn_blocking(move || {
+                let mut piece = Vec::with_capacity(PIECE);
+                let read = (&mut rest).take(PIECE as u64).read_to_end(&mut piece);
+                (rest, read.map(|_| Bytes::from(piece)))
+            });
+            // A read that broke ends the answer short of the length that was told: its reader takes it for no whole.
+            let Ok((unread, piece)) = read.await else { return };
+            rest = unread;
+            match piece {
+                Ok(piece) if piece.is_empty() => return,
+                Ok(piece) => room.send(Ok(piece)),
+                Err(error) => return room.send(Err(error)),
             }
         }
     });
-    Body::from_stream(Pieces(pieces))
+    Body::from_stream(Received(pieces))
 }
 
 #[cfg(test)]
@@ -127,5 +110,21 @@ mod tests {
     #[tokio::test]
     async fn what_is_not_there_is_no_answer() {
         assert!(answer(&HeaderMap::new(), None, |_| Ok(None)).await.unwrap().is_none());
+    }
+
+    #[test]
+    fn clients_that_read_nothing_hold_no_thread() {
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        runtime.block_on(async {
+            let long = |_| Ok(Some(Stored { size: 4 << 20, rest: Box::new(io::repeat(7).take(4 << 20)) }));
+            let headers = HeaderMap::new();
+            let mut unread = Vec::new();
+            for _ in 0..3 {
+                unread.push(answer(&headers, None, long).await.unwrap().unwrap());
+            }
+            let whole = answer(&headers, None, long).await.unwrap().unwrap();
+            let whole = axum::body::to_bytes(whole.into_body(), usize::MAX).await.unwrap();
+            assert_eq!((whole.len(), unread.len()), (4 << 20, 3));
+        });
     }
 }

@@ -246,7 +246,7 @@ impl Blame for FetchError {
             }
             Self::Checksum { .. } => "correct the checksum in the job, or find out who changed the file",
             Self::Failed { reason, .. } if reason.contains("certificate") => {
-                "have the operator trust the server's certificate, or mend the server"
+                "have the operator trust the server's certificate, or correct it on the server"
             }
             Self::TooLarge { .. } => "ask the operator of the lab to raise the limit",
             Self::DiskFull { .. } => "free some room, or prune the store",

@@ -1,7 +1,7 @@
 //! What every platform promises, each promise one check.
 
 use std::{
-    path::Path,
+    path::PathBuf,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -292,10 +292,11 @@ impl Bench<'_> {
 
 fn no_sockets(launch: &Launch) {
     let consoles = launch.consoles.iter().filter_map(|console| match &console.find {
-        Find::Listen { path } => Some(path.as_path()),
+        Find::Listen { path } => Some(path.clone()),
+        Find::Pipes { path } => Some(path.with_extension("out")),
         _ => None,
     });
-    let monitor = launch.monitor.iter().map(|monitor| monitor.path.as_path());
-    let left: Vec<&Path> = consoles.chain(monitor).filter(|path| path.exists()).collect();
+    let monitor = launch.monitor.iter().map(|monitor| monitor.path.clone());
+    let left: Vec<PathBuf> = consoles.chain(monitor).filter(|path| path.exists()).collect();
     assert!(left.is_empty(), "sockets are left: {left:?}");
 }

@@ -244,7 +244,11 @@ pub trait Blame: std::error::Error {
         let mut message = self.to_string();
         let mut source = self.source();
         while let Some(error) = source {
-            message = format!("{message}: {error}");
+            let text = error.to_string();
+            // Many errors of libraries tell their source's words as their own.
+            if !message.contains(&text) {
+                message = format!("{message}: {text}");
+            }
             source = error.source();
         }
         Failure { hint: self.hint(), evidence: self.evidence(), ..Failure::new(self.root_cause(), message) }

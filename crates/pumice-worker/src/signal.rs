@@ -1,8 +1,11 @@
 //! Waking a thread that waits in `poll(2)`.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::{
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    time::Duration,
+};
 
-use rustix::event::{EventfdFlags, eventfd};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
 /// A flag that a waiting thread can wait for beside files and processes.
 #[derive(Debug)]
@@ -19,6 +22,13 @@ impl Bell {
         let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
     }
 
+    /// Waits until it rings, but not longer than `limit`.
+    pub(crate) fn wait(&self, limit: Duration) {
+        // A signal that interrupts the wait only makes it shorter.
+        let _ = poll(&mut [PollFd::new(self, PollFlags::IN)], Some(&timespec(limit)));
+        self.quiet();
+    }
+
     /// Takes note that it rang.
     pub(crate) fn quiet(&self) {
         let mut count = [0; 8];
@@ -29,5 +39,13 @@ impl Bell {
 impl AsFd for Bell {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
+    }
+}
+
+/// A time as `ppoll(2)` takes it.
+pub(crate) fn timespec(time: Duration) -> Timespec {
+    Timespec {
+        tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(time.subsec_nanos()),
     }
 }

@@ -19,6 +19,7 @@ use tokio::{
 use crate::{
     cli::{Places, lab::JobServer},
     config::Config,
+    group::Lan,
     host::Prepared,
 };
 
@@ -59,7 +60,7 @@ pub(crate) enum GroupPlace {
         /// The socket of the switch that the machines share.
         lan: PathBuf,
     },
-    /// In a lab: a worker passes on what stands in files of this directory. The machines share no network.
+    /// In a lab: a worker passes on what stands in files of `group` in this directory, its job's.
     Lab(PathBuf),
 }
 
@@ -67,17 +68,20 @@ impl GroupPlace {
     async fn join(&self, node: &str) -> Result<Peers, Failure> {
         let joined = match self {
             Self::Here { socket, .. } => Peers::join(socket, node).await,
-            Self::Lab(directory) => Peers::join_elsewhere(directory, node).await,
+            Self::Lab(directory) => Peers::join_elsewhere(&directory.join("group"), node).await,
         };
         joined.map_err(|error| {
             Failure::new(Cause::PeerFailed, format!("this node cannot join its group: {error}"))
         })
     }
 
-    fn lan(&self) -> Option<PathBuf> {
+    /// The network that its machines share.
+    fn lan(&self, work_dir: &Path) -> Result<Lan, Failure> {
         match self {
-            Self::Here { lan, .. } => Some(lan.clone()),
-            Self::Lab(_) => None,
+            Self::Here { lan, .. } => Ok(Lan::Elsewhere(lan.clone())),
+            Self::Lab(directory) => Lan::join(directory, work_dir).map_err(|error| {
+                Failure::new(Cause::NetworkSetup, format!("cannot make the shared network: {error}"))
+            }),
         }
     }
 }
@@ -112,9 +116,12 @@ impl Execution<'_> {
         if let Some(server) = self.server {
             prepared.limit_downloads(config.downloads(server))?;
         }
+        let mut lan = None;
         if let Some(group) = &self.group {
             prepared.host.peers = Some(group.join(&self.job_id.to_string()).await?);
-            prepared.host.lan = group.lan();
+            let joined = group.lan(&prepared.host.work_dir)?;
+            prepared.host.lan = joined.socket();
+            lan = Some(joined);
         }
         let peers = prepared.host.peers.clone();
         let started = now();
@@ -131,6 +138,9 @@ impl Execution<'_> {
         // How LAVA's runner begins: readers of logs know it by these words.
         let version = env!("CARGO_PKG_VERSION");
         reporter.info(format!("lava-dispatcher, installed at version: {LAVA_VERSION} (pumice {version})"));
+        if let Some(Lan::Apart(where_nodes_are)) = &lan {
+            reporter.warning(format!("the machines of this job share no network: {where_nodes_are}"));
+        }
         for line in &prepared.reclaimed {
             reporter.log(LogLevel::Info, line);
         }
@@ -149,7 +159,7 @@ impl Execution<'_> {
             never = end_with_group(peers.as_ref(), &canceller) => match never {},
             never = end_without_log(log_failed, &canceller) => match never {},
         };
-        drop(listening);
+        drop((listening, lan));
         let report = JobReport {
             job: self.job_id.to_string(),
             name: self.plan.job_name.clone(),

@@ -261,7 +261,11 @@ impl Input {
         job_id: JobId,
         platforms: &[std::rc::Rc<dyn Platform>],
     ) -> Option<Plan> {
-        let device = self.device(job.device_type.as_ref(), &job.context, None, args)?;
+        let mut device = self.device(job.device_type.as_ref(), &job.context, None, args)?;
+        // In a lab such a node is given the device of its host role.
+        if job.node.as_ref().is_some_and(|node| node.connection.is_some()) {
+            device = device.reached_over_ssh();
+        }
         self.plan_on(job, &device, args, job_id, platforms)
     }
 

@@ -98,6 +98,13 @@ fn a_lab_behind_tls_is_copied_while_it_runs_and_made_again() {
     server.told(&["backup", file.to_str().unwrap()]);
     server.told(&["tokens", "end", "2"]);
     let sandbox = server.end();
+    // One that is cut short leaves nothing, so that the whole one finds its place.
+    let cut = sandbox.path().join("cut.tar");
+    let whole = fs_err::read(&file).unwrap();
+    fs_err::write(&cut, &whole[..whole.len() / 2]).unwrap();
+    let mut restore = sandbox.command("pumice", ["restore", cut.to_str().unwrap(), "--state"]);
+    let refused = sandbox.start(restore.arg(sandbox.path().join("again"))).wait(SHORT);
+    assert_eq!(refused.status.code(), Some(66), "{}", refused.stderr);
     let mut restore = sandbox.command("pumice", ["restore", file.to_str().unwrap(), "--state"]);
     let restored = sandbox.start(restore.arg(sandbox.path().join("again"))).wait(SHORT);
     assert_eq!(restored.status.code(), Some(0), "{}", restored.stderr);

@@ -39,3 +39,13 @@ pub(crate) async fn a_database_of_the_future_is_refused(url: String) {
         other => panic!("opened a database of the future: {:?}", other.err()),
     }
 }
+
+/// At once: nobody waits for a file to become a database.
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("lab.db");
+    std::fs::write(&file, [b'x'; 5000]).unwrap();
+    let refused = Database::open(&format!("sqlite:{}", file.display())).await.unwrap_err();
+    assert!(matches!(refused, DbError::Engine(_)), "{refused:?}");
+}

@@ -65,7 +65,7 @@ impl Blame for RenderError {
         let hint = if self.is_missing {
             "name a device type that exists (`pumice device list`), or add its template to the library"
         } else {
-            "mend the device's template"
+            "correct the device's template"
         };
         Some(hint.to_owned())
     }

@@ -5,10 +5,12 @@
 //! lava-42/environment                     variables, sourced before each stage
 //! lava-42/secrets                         the job's secrets
 //! lava-42/channel                         where signals may go, best first
+//! lava-42/lava-channel                    a pipe to whoever sends signals there, and one for its answer
 //! lava-42/settings                        what the scripts must know: distribution, shell
 //! lava-42/multinode                       this node and the others, in a MultiNode job
 //! lava-42/0/lava-test-runner.conf         the folders of stage 0's tests
 //! lava-42/0/tests/0_name/                 the test's repository, testdef.yaml, uuid, install.sh, run.sh
+//! lava-42/0/results/0_name-1/             what the test leaves: return_code, results/CASE/result
 //! ```
 //!
 //! In the guest `bin/retry/*` joins them: `apt-get`, `pip`, `git` and others as install steps find them, tried again
@@ -57,6 +59,8 @@ pub enum Contents {
     HostPath(PathBuf),
     /// A symbolic link to this target.
     Link(String),
+    /// A named pipe.
+    Pipe,
 }
 
 /// What goes into an overlay.
@@ -72,13 +76,22 @@ pub struct Overlay {
     pub environment: Vec<(String, String)>,
     /// Secrets for the tests, in order.
     pub secrets: Vec<(String, String)>,
-    /// Devices in the guest that lead to us, best first: `/dev/virtio-ports/pumice`, `/dev/ttyAMA1`. Shell patterns
-    /// are allowed. Empty: signals go over the console.
-    pub channel: Vec<String>,
+    /// Devices in the guest that lead to us, best first. Empty: signals go over the console.
+    pub channel: Vec<Channel>,
     /// This node and the others, in a MultiNode job.
     pub multi_node: Option<Node>,
     /// The test definitions, of all stages.
     pub runs: Vec<TestRun>,
+}
+
+/// A device in the guest that leads to us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Channel {
+    /// Its path, or a shell pattern for it: `/dev/virtio-ports/pumice`, `/dev/ttyAMA1`.
+    pub device: String,
+    /// Whether it takes bytes as soon as the guest has it: to open it waits for nobody, and its speed need not be set.
+    /// Any other is tried with care, which costs the guest the start of three programs.
+    pub is_ready: bool,
 }
 
 /// A node of a MultiNode job.
@@ -174,7 +187,17 @@ pub fn build(overlay: &Overlay) -> Vec<OverlayFile> {
     }
     tree.text(format!("{root}/environment"), 0o644, script::exports(&overlay.environment));
     tree.text(format!("{root}/secrets"), 0o600, script::assignments(&overlay.secrets));
-    tree.text(format!("{root}/channel"), 0o644, lines(&overlay.channel));
+    tree.text(format!("{root}/channel"), 0o644, channel_list(&overlay.channel));
+    if !overlay.channel.is_empty() {
+        // Made here, because to make one in the guest is to start a program.
+        for name in ["lava-channel", "lava-channel.status"] {
+            tree.insert(OverlayFile {
+                path: format!("{root}/{name}"),
+                mode: 0o666,
+                contents: Contents::Pipe,
+            });
+        }
+    }
     tree.text(format!("{root}/settings"), 0o644, settings(overlay));
     if let Some(node) = &overlay.multi_node {
         tree.text(format!("{root}/multinode"), 0o644, node_table(node));
@@ -184,7 +207,8 @@ pub fn build(overlay: &Overlay) -> Vec<OverlayFile> {
     for run in &overlay.runs {
         let folder = format!("{root}/{}/tests/{}", run.stage, run.suite());
         stages.entry(run.stage).or_default().push(format!("/{folder}"));
-        test_folder(&mut tree, &folder, run);
+        test_folder(&mut tree, &folder, run, os_defaults(overlay.os.as_deref()).step_shell);
+        tree.directory(format!("{root}/{}/results/{}-1/results", run.stage, run.suite()));
     }
     for (stage, folders) in stages {
         tree.text(format!("{root}/{stage}/lava-test-runner.conf"), 0o644, lines(&folders));
@@ -193,7 +217,7 @@ pub fn build(overlay: &Overlay) -> Vec<OverlayFile> {
     tree.into_files()
 }
 
-fn test_folder(tree: &mut Tree, folder: &str, run: &TestRun) {
+fn test_folder(tree: &mut Tree, folder: &str, run: &TestRun, step_shell: &str) {
     let parameters = run.definition.parameters.overridden_by(&run.parameters);
     let inside = |file: &&OverlayFile| file.path.split('/').all(|part| !matches!(part, "" | "." | ".."));
     for file in run.files.iter().filter(inside) {
@@ -205,7 +229,13 @@ fn test_folder(tree: &mut Tree, folder: &str, run: &TestRun) {
     if let Some(install) = script::install(run, &parameters, &format!("/{folder}")) {
         tree.text(format!("{folder}/install.sh"), 0o755, install);
     }
-    tree.text(format!("{folder}/run.sh"), 0o755, script::run(run, &parameters, &format!("/{folder}")));
+    let own_shell = script::needs_own_shell(run);
+    if own_shell {
+        tree.text(format!("{folder}/own-shell"), 0o644, String::new());
+    }
+    let inherits = !own_shell && step_shell.ends_with("/sh");
+    let steps = script::run(run, &parameters, &format!("/{folder}"), inherits);
+    tree.text(format!("{folder}/run.sh"), 0o755, steps);
 }
 
 /// The script with the shell of the guest in its first line.
@@ -230,6 +260,15 @@ fn node_table(node: &Node) -> String {
     let mut text = format!("self {} {}\n", node.id, node.role);
     for (id, role) in &node.group {
         text.extend(["node ", id, " ", role, "\n"]);
+    }
+    text
+}
+
+/// A device a line, with the word `ready` behind those that are.
+fn channel_list(channels: &[Channel]) -> String {
+    let mut text = String::new();
+    for channel in channels {
+        text.extend([channel.device.as_str(), if channel.is_ready { " ready\n" } else { "\n" }]);
     }
     text
 }

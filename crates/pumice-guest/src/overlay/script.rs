@@ -35,9 +35,16 @@ pub(super) fn metadata(entries: &[(String, String)]) -> String {
 
 /// The script that runs the steps. A step that fails outside `lava-test-case` ends it (`-e`). It begins where
 /// `lava-test-runner` has sent `STARTRUN`, and says that it came to its end by a file, so that no process is started to
-/// send a signal.
-pub(super) fn run(run: &TestRun, parameters: &Parameters, folder: &str) -> String {
-    let mut text = assigned(parameters);
+/// send a signal. `inherits`: the shell that reads it has the functions of our helpers; another one has to read them.
+pub(super) fn run(run: &TestRun, parameters: &Parameters, folder: &str, inherits: bool) -> String {
+    let mut text = String::new();
+    if !inherits {
+        text.push_str(
+            "if [ -n \"${LAVA_HOME:-}\" ]; then\n    . \"$LAVA_HOME/bin/lava-common-functions\"\n    . \
+             \"$LAVA_HOME/bin/lava-case-functions\"\nfi\n",
+        );
+    }
+    text.push_str(&assigned(parameters));
     if run.kernel_log {
         text.push_str("export LAVA_SIGNAL=kmsg\n");
     }
@@ -48,6 +55,14 @@ pub(super) fn run(run: &TestRun, parameters: &Parameters, folder: &str) -> Strin
     }
     text.push_str("set +x\n[ -z \"${LAVA_RESULT_DIR:-}\" ] || : > \"$LAVA_RESULT_DIR/ended\"\n");
     text
+}
+
+/// Whether the steps could tell a shell of their own from a copy of the runner's: they ask for its process id or its
+/// name, or read a script that may.
+pub(super) fn needs_own_shell(run: &TestRun) -> bool {
+    let sources = |step: &str| step.split_whitespace().any(|word| matches!(word, "." | "source"));
+    let asks = |step: &str| ["$$", "$0", "PPID", "${0"].iter().any(|name| step.contains(name));
+    run.definition.steps.iter().any(|step| asks(step) || sources(step))
 }
 
 /// The script that installs what the test needs; `None` when it needs nothing.

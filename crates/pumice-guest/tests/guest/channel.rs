@@ -1,15 +1,30 @@
 //! Signals on a channel of ours.
 
+use std::fs;
+
 use pumice_guest::session::Origin;
 
-use crate::harness::{Guest, each_shell, overlay, session, tell, test};
+use crate::harness::{Guest, channel, each_shell, overlay, session, tell, test};
 
 /// Runs one test with a channel; what the console said, and what came over the channel.
 fn run(guest: &Guest, definition: &str) -> (pumice_guest::TestSession, Vec<String>, Vec<String>) {
+    run_on(guest, definition, false)
+}
+
+/// The same on a device that is ready from the start, or on one that has to be tried.
+fn run_on(
+    guest: &Guest,
+    definition: &str,
+    is_ready: bool,
+) -> (pumice_guest::TestSession, Vec<String>, Vec<String>) {
     let device = guest.device("ttyS9");
     let mut overlay = overlay(guest);
     // The first is not there, the second is no device, the third is found by its pattern.
-    overlay.channel = vec!["/dev/no-such".to_owned(), guest.root(), device.path.replace("S9", "S?")];
+    overlay.channel = vec![
+        channel("/dev/no-such", true),
+        channel(&guest.root(), true),
+        channel(&device.path.replace("S9", "S?"), is_ready),
+    ];
     overlay.runs.push(test(0, "t", definition));
     guest.lay(&overlay);
     let ran = guest.run(&format!("lava-test-runner {}/0", guest.root()));
@@ -31,22 +46,37 @@ fn results_come_over_the_channel_whole_and_in_order() {
   - lava-test-case quiet --result pass > /dev/null
   - sh -c 'exec 9<&- 3<&-; lava-test-case closed --result pass'
 ";
-        let (_, channel, console) = run(&guest, steps);
-        assert_eq!(
-            channel,
-            [
+        for is_ready in [false, true] {
+            let guest = guest.anew();
+            let (_, channel, console) = run_on(&guest, steps, is_ready);
+            let told = [
                 "0_t/a pass",
                 "0_t/b>c fail 1000 é",
                 "0_t/quiet pass",
                 "0_t/closed pass",
                 "lava/0_t pass",
-                "over"
-            ]
-        );
-        assert_eq!(console, [""; 0]);
-        assert!(!guest.path("lava-7/channel.open").exists());
-        let left = guest.run("ls lava-7");
-        assert!(!left.output.contains("lava-channel."), "{}", left.output);
+                "over",
+            ];
+            assert_eq!(channel, told);
+            assert_eq!(console, [""; 0]);
+            // Later calls find no channel.
+            assert_eq!(guest.read("lava-7/channel.open"), "");
+        }
+    });
+}
+
+#[test]
+fn a_pipe_is_made_where_the_overlay_could_bring_none() {
+    each_shell(|guest| {
+        let device = guest.device("ttyS9");
+        let mut overlay = overlay(&guest);
+        overlay.channel = vec![channel(&device.path, true)];
+        overlay.runs.push(test(0, "t", "run: {steps: [lava-test-case a --result pass]}"));
+        guest.lay(&overlay);
+        fs::remove_file(guest.path("lava-7/lava-channel")).unwrap();
+        guest.run(&format!("lava-test-runner {}/0", guest.root()));
+        let told = tell(&mut session(&overlay), Origin::Channel, &device.take());
+        assert_eq!(told, ["0_t/a pass", "lava/0_t pass", "over"]);
     });
 }
 
@@ -92,10 +122,8 @@ fn a_relay_that_dies_is_an_infrastructure_failure() {
         let steps = "run:
   steps:
   - lava-test-case a --result pass
-  - for process in /proc/[0-9]*; do
-  - read -r command < $process/cmdline || true
-  - case $command in *lava-channel-relay*\"$PWD\"* | *lava-channel-relay*\"${PWD%/0/*}\"*) kill -9 ${process#/proc/} ;; esac
-  - done
+  - \"{ read -r pipe; read -r relay; } < $LAVA_HOME/channel.open\"
+  - kill -9 $relay
   - lava-test-case b --result pass
 ";
         let (mut session, channel, console) = run(&guest, steps);
@@ -113,11 +141,13 @@ fn a_relay_that_dies_is_an_infrastructure_failure() {
 
 #[test]
 fn without_a_usable_device_signals_stay_on_the_console() {
-    each_shell(|guest| {
-        let mut overlay = overlay(&guest);
-        overlay.channel = vec!["/dev/no-such".to_owned(), "/dev/full".to_owned()];
-        overlay.runs.push(test(0, "t", "run: {steps: [lava-test-case a --result pass]}"));
-        let told = crate::harness::run_on_console(&guest, &overlay);
-        assert_eq!(told, ["0_t/a pass", "lava/0_t pass", "over"]);
-    });
+    for is_ready in [false, true] {
+        each_shell(|guest| {
+            let mut overlay = overlay(&guest);
+            overlay.channel = vec![channel("/dev/no-such", true), channel("/dev/full", is_ready)];
+            overlay.runs.push(test(0, "t", "run: {steps: [lava-test-case a --result pass]}"));
+            let told = crate::harness::run_on_console(&guest, &overlay);
+            assert_eq!(told, ["0_t/a pass", "lava/0_t pass", "over"]);
+        });
+    }
 }

@@ -14,7 +14,7 @@ use std::{
 
 use pumice_guest::{
     Contents, SessionEvent, SignalReader, TestDefinition, TestSession, definition,
-    overlay::{self, Overlay, TestRun},
+    overlay::{self, Channel, Overlay, TestRun},
     session::{Moment, Origin, PlannedRun, RunSource, SessionPlan},
     signal::Received,
 };
@@ -80,6 +80,11 @@ impl Guest {
         Self { folder, shell, environment: Vec::new() }
     }
 
+    /// Another guest like this one, with nothing in it.
+    pub(crate) fn anew(&self) -> Self {
+        Self::new(self.shell, &fs::canonicalize(self.path("tools/sh")).unwrap())
+    }
+
     /// A path in the guest's own folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -132,6 +137,9 @@ impl Guest {
                 }
                 Contents::HostPath(from) => fs::copy(from, &path).map(drop).unwrap(),
                 Contents::Link(target) => symlink(target, &path).unwrap(),
+                Contents::Pipe => {
+                    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+                }
             }
             if path.exists() {
                 fs::set_permissions(path, fs::Permissions::from_mode(file.mode)).unwrap();
@@ -209,6 +217,11 @@ impl Device {
         self.pipe.write_all(STOP).unwrap();
         self.reader.take().unwrap().join().unwrap()
     }
+}
+
+/// A device that leads to the host.
+pub(crate) fn channel(device: &str, is_ready: bool) -> Channel {
+    Channel { device: device.to_owned(), is_ready }
 }
 
 /// An overlay with nothing in it.

@@ -10,7 +10,7 @@ use pumice_guest::{
 };
 use pumice_types::{JobId, SourceId};
 
-use crate::harness::test;
+use crate::harness::{channel, test};
 
 fn file(path: &str, contents: Contents) -> OverlayFile {
     OverlayFile { path: path.to_owned(), mode: 0o640, contents }
@@ -46,7 +46,7 @@ run: {steps: [echo hello, \"lava-test-case a --shell 'sed s/x/$1/'\"]}
         os: Some("debian".to_owned()),
         environment: vec![("A".to_owned(), "it's".to_owned())],
         secrets: vec![("TOKEN".to_owned(), "abc".to_owned()), ("PASS".to_owned(), "a b".to_owned())],
-        channel: vec!["/dev/virtio-ports/x".to_owned(), "/dev/ttyAMA1".to_owned()],
+        channel: vec![channel("/dev/virtio-ports/x", false), channel("/dev/ttyAMA1", true)],
         multi_node: Some(Node {
             id: "42".to_owned(),
             role: "client".to_owned(),
@@ -77,6 +77,7 @@ fn the_tree_is_whole_and_folders_come_first() {
             Contents::Bytes(_) => String::new(),
             Contents::HostPath(path) => format!(" from {}", path.display()),
             Contents::Link(target) => format!(" -> {target}"),
+            Contents::Pipe => " |".to_owned(),
         };
         format!("{:o} {}{contents}\n", file.mode, file.path)
     });
@@ -84,11 +85,15 @@ fn the_tree_is_whole_and_folders_come_first() {
         755 lava-42/
         755 lava-42/0/
         755 lava-42/0/results/
+        755 lava-42/0/results/0_first-1/
+        755 lava-42/0/results/0_first-1/results/
         755 lava-42/0/tests/
         755 lava-42/0/tests/0_first/
         755 lava-42/0/tests/0_first/tool/
         755 lava-42/1/
         755 lava-42/1/results/
+        755 lava-42/1/results/1_second-1/
+        755 lava-42/1/results/1_second-1/results/
         755 lava-42/1/tests/
         755 lava-42/1/tests/1_second/
         755 lava-42/bin/
@@ -109,6 +114,8 @@ fn the_tree_is_whole_and_folders_come_first() {
         644 lava-42/1/tests/1_second/uuid
         644 lava-42/channel
         644 lava-42/environment
+        666 lava-42/lava-channel |
+        666 lava-42/lava-channel.status |
         644 lava-42/multinode
         600 lava-42/secrets
         644 lava-42/settings
@@ -126,6 +133,10 @@ fn the_script_of_a_test_has_its_parameters_and_its_steps_as_they_are() {
     check(
         "lava-42/0/tests/0_first/run.sh",
         &expect![[r#"
+        if [ -n "${LAVA_HOME:-}" ]; then
+            . "$LAVA_HOME/bin/lava-common-functions"
+            . "$LAVA_HOME/bin/lava-case-functions"
+        fi
         A='job'
         B='it'\''s'
         export LAVA_SIGNAL=kmsg
@@ -182,7 +193,7 @@ fn the_small_files_say_what_the_helpers_read() {
         "lava-42/channel",
         &expect![[r#"
         /dev/virtio-ports/x
-        /dev/ttyAMA1
+        /dev/ttyAMA1 ready
     "#]],
     );
     check(

@@ -76,6 +76,59 @@ fn a_command_of_a_case_cannot_end_the_helper_or_the_run() {
 }
 
 #[test]
+fn a_case_in_the_shell_of_the_steps_is_as_one_in_a_shell_of_its_own() {
+    check(
+        "run:
+  steps:
+  - result=kept; status=kept
+  - lava-test-case changes --shell 'result=changed; cd /; exit 0'
+  - lava-test-case kept --shell test $result/$status/${PWD##*/} = kept/kept/0_t
+  - NAME=value lava-test-case environment --shell sh -c 'test \"$NAME\" = value'
+  - lava-test-case gone --shell test -z \"${NAME:-}\"
+  - lava-test-case errexit --shell 'set -e; false; true'
+  - lava-test-case no-errexit --shell 'false; true'
+  - lava-test-case traps --shell 'trap \"exit 1\" EXIT; true'
+  - if lava-test-case in-if --shell false; then lava-test-case then --result pass; fi
+  - for name in a b; do lava-test-case loop-$name --result pass | cat; done
+  - lava-test-case input --shell read -r line < testdef.yaml
+  - sh -c 'lava-test-case program --shell true'
+  - command -v install finish signal_of_nobody > names || true
+  - lava-test-case names --shell '! grep -qx -e install -e finish names'
+",
+        &[
+            "0_t/changes pass",
+            "0_t/kept pass",
+            "0_t/environment pass",
+            "0_t/gone pass",
+            "0_t/errexit fail",
+            "0_t/no-errexit pass",
+            "0_t/traps fail",
+            "0_t/in-if fail",
+            "0_t/then pass",
+            "0_t/loop-a pass",
+            "0_t/loop-b pass",
+            "0_t/input pass",
+            "0_t/program pass",
+            "0_t/names pass",
+            "lava/0_t pass",
+            "over",
+        ],
+    );
+}
+
+#[test]
+fn steps_that_ask_for_their_process_have_one() {
+    for step in ["kill -9 $$", "sh -c 'kill -9 $PPID'"] {
+        check(
+            &format!(
+                "run: {{steps: [lava-test-case a --result pass, \"{step}\", lava-test-case b --result pass]}}"
+            ),
+            &["0_t/a pass", "lava/0_t fail: the script ended with status 137 before its end", "over"],
+        );
+    }
+}
+
+#[test]
 fn sets_references_events_feedback_and_brackets_arrive() {
     check(
         "run:

@@ -34,26 +34,34 @@ pub(super) fn node(fields: Fields<'_>, defects: &mut Diagnostics) -> Option<Mult
         group: Some(group),
         essential: fields.flag("essential", false),
         timeout: fields.timeout("timeout", defects),
-        connection: None,
+        connection: connection(fields, defects),
     })
+}
+
+/// What a role, or a node of one, says when it is a connection to another role's machine.
+fn connection(fields: Fields<'_>, defects: &mut Diagnostics) -> Option<DynamicConnection> {
+    Some(DynamicConnection {
+        connection: fields.text("connection", defects)?,
+        host_role: fields.needed("host_role", defects).unwrap_or_else(|| nothing(fields)),
+        expect_role: fields.text("expect_role", defects),
+        request: fields.text("request", defects),
+    })
+}
+
+/// What stands for a text that is missing.
+fn nothing(fields: Fields<'_>) -> Spanned<String> {
+    Spanned::new(String::new(), fields.span)
 }
 
 /// A role is kept when something is missing in it: blocks refer to it.
 fn role(name: Spanned<String>, fields: Fields<'_>, defects: &mut Diagnostics) -> Role {
-    let nothing = || Spanned::new(String::new(), fields.span);
-    let kind = if let Some(connection) = fields.text("connection", defects) {
-        RoleKind::Connection(DynamicConnection {
-            connection,
-            host_role: fields.needed("host_role", defects).unwrap_or_else(nothing),
-            expect_role: fields.text("expect_role", defects),
-            request: fields.text("request", defects),
-        })
-    } else {
-        RoleKind::Device {
-            device_type: fields.needed("device_type", defects).unwrap_or_else(nothing),
+    let kind = match connection(fields, defects) {
+        Some(connection) => RoleKind::Connection(connection),
+        None => RoleKind::Device {
+            device_type: fields.needed("device_type", defects).unwrap_or_else(|| nothing(fields)),
             device: fields.text("device", defects),
             worker: fields.text("worker", defects),
-        }
+        },
     };
     let count = fields.number("count", defects).unwrap_or_else(|| Spanned::new(1, fields.span));
     let context = fields.fields("context", defects).map(|fields| fields.map.clone()).unwrap_or_default();

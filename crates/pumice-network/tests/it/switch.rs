@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use pumice_network::Switch;
+use pumice_network::{Part, Switch};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -61,6 +61,28 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// Sends until the other machine hears: it takes a moment until all switches have let each other in.
+    async fn reach(&mut self, other: &mut Self) {
+        let mut is_heard = false;
+        while !is_heard {
+            self.send(other.card, "hello").await;
+            let readable = tokio::time::timeout(Duration::from_millis(50), other.stream.readable()).await;
+            is_heard = readable.is_ok() && other.hear().await == (self.card, "hello".to_owned());
+        }
+    }
+
+    /// The next frame that is none of those.
+    async fn hear_news(&mut self) -> String {
+        loop {
+            let (_, text) = self.hear().await;
+            if text != "hello" {
+                return text;
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_frame_goes_to_all_until_it_is_known_where_its_card_is() {
     let lan = Lan::new();
@@ -114,4 +136,45 @@ async fn a_frame_longer_than_any_ends_the_connection_and_nothing_else() {
     assert_eq!(a.hear().await.1, "c");
     a.send(3, "a").await;
     assert_eq!(c.hear().await.1, "a");
+}
+
+/// Switches of one network, each with a machine, which join one after the other; those that are there already, and one that
+/// died, are behind the doors.
+#[tokio::test]
+async fn switches_of_several_processes_are_one_network_from_which_each_may_go() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str, place: u8| directory.path().join(format!("{name}{place}"));
+    drop(std::os::unix::net::UnixListener::bind(path("door", 9)).unwrap());
+    let mut doors = vec![path("door", 9)];
+    let mut switches = Vec::new();
+    for place in 0..3 {
+        let mut switch = Switch::listen_as(Part { place, of: 3 }, &path("lan", place)).unwrap();
+        switch.join(&path("door", place), &doors).unwrap();
+        doors.push(path("door", place));
+        switches.push(switch);
+    }
+    let mut machines = Vec::new();
+    for place in 0..3_u8 {
+        let stream = UnixStream::connect(path("lan", place)).await.unwrap();
+        machines.push(Machine { stream, card: place + 1 });
+    }
+    let [a, b, c] = machines.as_mut_slice() else { unreachable!() };
+    a.reach(b).await;
+    a.reach(c).await;
+    b.reach(a).await;
+    b.reach(c).await;
+    c.reach(a).await;
+    c.reach(b).await;
+    a.send(2, "for b").await;
+    a.send(0xff, "for all").await;
+    a.send(0xff, "the last").await;
+    assert_eq!(
+        [b.hear_news().await, b.hear_news().await, b.hear_news().await],
+        ["for b", "for all", "the last"]
+    );
+    assert_eq!([c.hear_news().await, c.hear_news().await], ["for all", "the last"], "nothing comes twice");
+    // The first one goes: the others are no worse off.
+    switches.remove(0);
+    b.send(3, "still here").await;
+    assert_eq!(c.hear_news().await, "still here");
 }

@@ -21,30 +21,40 @@ const REFUSED: [&str; 2] = ["Login incorrect", "Login timed out"];
 /// How often a silent console is nudged.
 const NUDGES: u32 = 6;
 
-/// Waits and logs in. Says what the prompts of the shell are.
-pub(crate) async fn run(plan: &Login, booted: &mut Booted, cx: &StepCx) -> Result<Patterns, Failure> {
+/// A shell that shows its prompt.
+pub(crate) struct Reached {
+    /// Its prompts.
+    pub(crate) prompts: Patterns,
+    /// Whether the prompt came in answer to something typed, and is none that only looked like one.
+    pub(crate) has_answered: bool,
+}
+
+/// Waits and logs in.
+pub(crate) async fn run(plan: &Login, booted: &mut Booted, cx: &StepCx) -> Result<Reached, Failure> {
     let prompts = patterns(plan.prompts.iter().map(|prompt| prompt.value.as_str()))?;
     booted.minds_kernel = !plan.ignore_kernel_messages;
     booted.console.mind_fatal_watches(booted.minds_kernel);
     // A step that is tried again boots anew: the tries are the block's.
-    cx.step(&plan.scope, Cause::NoPrompt, async |cx| {
-        wait_for_kernel(plan, booted, cx).await?;
-        cx.step(&plan.login_scope, Cause::NoPrompt, async |cx| {
-            let began = Instant::now();
-            let outcome = log_in(plan, booted, cx).await;
-            report_kernel(plan, booted, began, outcome.as_ref().err(), cx);
-            outcome?;
-            for command in plan.auto_login.iter().flat_map(|login| &login.login_commands) {
-                type_line(&booted.console, &command.value, cx).await?;
-                booted.expect(&prompts, cx.deadline()).await?;
-            }
-            cx.record(json!({ "success": "the shell is there" }));
-            Ok(())
+    let has_answered = cx
+        .step(&plan.scope, Cause::NoPrompt, async |cx| {
+            wait_for_kernel(plan, booted, cx).await?;
+            cx.step(&plan.login_scope, Cause::NoPrompt, async |cx| {
+                let began = Instant::now();
+                let outcome = log_in(plan, booted, cx).await;
+                report_kernel(plan, booted, began, outcome.as_ref().err(), cx);
+                let mut has_answered = outcome?;
+                for command in plan.auto_login.iter().flat_map(|login| &login.login_commands) {
+                    type_line(&booted.console, &command.value, cx).await?;
+                    booted.expect(&prompts, cx.deadline()).await?;
+                    has_answered = true;
+                }
+                cx.record(json!({ "success": "the shell is there" }));
+                Ok(has_answered)
+            })
+            .await
         })
-        .await
-    })
-    .await?;
-    Ok(prompts)
+        .await?;
+    Ok(Reached { prompts, has_answered })
 }
 
 /// Waits for the kernel's first words, or those of a boot loader that failed.
@@ -62,8 +72,8 @@ async fn wait_for_kernel(plan: &Login, booted: &mut Booted, cx: &StepCx) -> Resu
     }
 }
 
-/// Answers the login's prompts until a shell's prompt is there.
-async fn log_in(plan: &Login, booted: &mut Booted, cx: &StepCx) -> Result<(), Failure> {
+/// Answers the login's prompts until a shell's prompt is there; says whether there was one to answer.
+async fn log_in(plan: &Login, booted: &mut Booted, cx: &StepCx) -> Result<bool, Failure> {
     let shell = plan.prompts.len();
     let mut texts: Vec<&str> = plan.prompts.iter().map(|prompt| prompt.value.as_str()).collect();
     texts.extend(REFUSED);
@@ -75,7 +85,7 @@ async fn log_in(plan: &Login, booted: &mut Booted, cx: &StepCx) -> Result<(), Fa
     loop {
         let index = expect_nudging(&all, booted, cx).await?;
         if index < shell {
-            return Ok(());
+            return Ok(has_begun);
         }
         if index < shell + REFUSED.len() {
             let begun = plan.auto_login.as_ref().filter(|_| has_begun);

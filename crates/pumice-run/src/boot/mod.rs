@@ -162,11 +162,15 @@ async fn reach_shell(
     if let Some(bootloader) = &plan.bootloader {
         bootloader::run(bootloader, &deployed.files, booted, cx).await?;
     }
+    let mut has_answered = false;
     if let Some(login) = &plan.login {
-        booted.prompts = Some(login::run(login, booted, cx).await?);
+        let reached = login::run(login, booted, cx).await?;
+        booted.prompts = Some(reached.prompts);
+        has_answered = reached.has_answered;
     }
     if let Some(scope) = &plan.shell {
-        cx.step(scope, Cause::NoPrompt, async |cx| expect_shell(booted, cx).await).await?;
+        let expect = async |cx: &StepCx| if has_answered { Ok(()) } else { expect_shell(booted, cx).await };
+        cx.step(scope, Cause::NoPrompt, expect).await?;
         if plan.mount_overlay.is_some() {
             overlay::mount(deployed, booted, cx).await?;
         }
@@ -180,7 +184,7 @@ async fn reach_shell(
     Ok(())
 }
 
-/// Makes sure of a shell: an empty line brings the prompt again.
+/// Makes sure of a shell: an empty line brings the prompt again. A prompt that answered to a login is sure enough.
 async fn expect_shell(booted: &mut Booted, cx: &StepCx) -> Result<(), Failure> {
     let Some(prompts) = booted.prompts.clone() else { return Ok(()) };
     type_line(&booted.console, "", cx).await?;

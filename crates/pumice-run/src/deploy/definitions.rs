@@ -72,7 +72,7 @@ fn read(plan: &DefinitionPlan, files: &[OverlayFile]) -> Result<(TestDefinition,
     let bytes = match &file.contents {
         Contents::Bytes(bytes) => bytes.to_vec(),
         Contents::HostPath(host) => fs::read(host).map_err(|error| cannot_make(host, &error))?,
-        Contents::Directory | Contents::Link(_) => Vec::new(),
+        Contents::Directory | Contents::Link(_) | Contents::Pipe => Vec::new(),
     };
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let mut sources = Sources::default();

@@ -7,7 +7,7 @@ use pumice_guest::{
 use pumice_image::{Entry, Meta, Node, Tree, TreePath};
 use pumice_job::{Install, SignalChannel};
 use pumice_plan::{
-    GuestConventions,
+    ChannelDevice, GuestConventions,
     deploy::{DefinitionPlan, OverlayPlan},
 };
 use pumice_types::{Blame as _, Cause, Failure, JobId};
@@ -52,6 +52,7 @@ impl BuiltOverlay {
                     Node::File(content.map_err(|error| super::download::cannot_make(host, &error))?)
                 }
                 Contents::Link(target) => Node::Symlink(target.clone().into_bytes()),
+                Contents::Pipe => Node::Fifo,
             };
             tree.insert(&path, Entry::new(Meta::new(file.mode), node)).map_err(|error| error.failure())?;
         }
@@ -86,7 +87,7 @@ pub(crate) async fn build(
             os: facts.guest.os.clone(),
             environment: environment(plan, host, facts),
             secrets: host.secrets.clone(),
-            channel: plan.channel_devices.clone(),
+            channel: plan.channel_devices.iter().map(channel).collect(),
             multi_node: host.peers.as_ref().map(node),
             runs,
         };
@@ -95,6 +96,10 @@ pub(crate) async fn build(
         Ok(BuiltOverlay { files, root: facts.guest.directory.clone(), stages })
     })
     .await
+}
+
+fn channel(device: &ChannelDevice) -> overlay::Channel {
+    overlay::Channel { device: device.path.clone(), is_ready: device.is_ready }
 }
 
 /// This node and the others, as the helpers in the guest tell of them.

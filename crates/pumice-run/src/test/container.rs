@@ -77,7 +77,8 @@ async fn once(
     };
     let mut booted = boot::container::start(shell, &engine, block.downloads, host, facts, cx).await?;
     booted.prompts = Some(boot::patterns([PROMPT_PATTERN])?);
-    let test_facts = TestFacts { job: block.job, directory: block.directory, stages: &overlay.stages };
+    let test_facts =
+        TestFacts { job: block.job, directory: block.directory, stages: &overlay.stages, is_last: false };
     let outcome = match boot::expect_prompt(&mut booted, cx).await {
         Ok(()) => shell::run(*stage, limits, &mut booted, &test_facts, cx).await,
         Err(failure) => Err(booted.explained(failure).await),

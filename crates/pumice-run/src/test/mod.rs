@@ -26,6 +26,8 @@ pub(crate) struct TestFacts<'a> {
     pub(crate) directory: &'a str,
     /// The runs of each stage.
     pub(crate) stages: &'a [Vec<PlannedRun>],
+    /// Whether nothing follows, so that nobody needs the guest's shell again.
+    pub(crate) is_last: bool,
 }
 
 /// Runs a test block.

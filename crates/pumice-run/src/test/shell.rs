@@ -58,14 +58,14 @@ pub(crate) async fn run(
     booted.console.skip();
     let directory = facts.directory;
     let seconds = cx.deadline().remaining(Instant::now()).as_secs();
-    // The marker is split so that the echo of the line is not taken for a signal.
+    // Short, because a guest echoes character by character. The marker is split so that the echo of the line is not taken
+    // for a signal.
     let line = format!(
-        "export SHELL=/bin/sh; LAVA_DEADLINE={seconds} {directory}/bin/lava-test-runner {directory}/{stage}; \
-         printf '<LAVA_SIG''NAL_RETRUNCODE %s>\\n' $?"
+        "{directory}/bin/lava-test-runner {directory}/{stage} {seconds};echo '<LAVA_SIG''NAL_RETRUNCODE '$?'>'"
     );
     type_line(&booted.console, &line, cx).await?;
     let mut limits = Limits::new(limits, order);
-    let outcome = listen(&mut session, &mut limits, booted, directory, cx).await;
+    let outcome = listen(&mut session, &mut limits, booted, facts, cx).await;
     if let Err(failure) = &outcome {
         // Runs that are open fail, with the reason.
         let moment = now(booted, cx);
@@ -81,13 +81,14 @@ async fn listen(
     session: &mut TestSession,
     limits: &mut Limits<'_>,
     booted: &mut Booted,
-    directory: &str,
+    facts: &TestFacts<'_>,
     cx: &StepCx,
 ) -> Result<(), Failure> {
+    let directory = facts.directory;
     // Waits for nothing: only what ends every wait comes through.
     let nothing = Patterns::new([]).map_err(|error| Failure::new(Cause::Bug, error.to_string()))?;
     let mut silent_at = None;
-    let mut has_returned = false;
+    let mut has_returned = facts.is_last;
     let mut talk = Talk::default();
     // The tests may be over, told by the channel, before the console has said so too. What it still says must
     // not be taken for the next block's.

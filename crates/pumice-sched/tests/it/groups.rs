@@ -43,6 +43,24 @@ fn a_group_of_different_needs_finds_the_only_arrangement() {
 }
 
 #[test]
+fn a_group_goes_to_one_worker_where_one_has_room_for_all_of_it() {
+    let devices = ["d1 qemu w1", "d2 qemu w2", "d3 qemu w3", "d4 qemu w3", "d5 fvp w2", "d6 fvp w3"];
+    let mut floor = Floor::new(&devices);
+    let places = |actions: &[Action]| {
+        let mut places = given(actions);
+        places.sort();
+        places
+    };
+    let both = Event::Submit(vec![member(1, "qemu", "g", false), member(2, "fvp", "g", false)]);
+    assert_eq!(places(&floor.step(both)), [(1, "d2".to_owned()), (2, "d5".to_owned())]);
+    let pair = floor.step(group(&[3, 4], "qemu", "h"));
+    assert_eq!(places(&pair), [(3, "d3".to_owned()), (4, "d4".to_owned())]);
+    floor.complete(3);
+    let apart = floor.step(group(&[5, 6], "qemu", "i"));
+    assert_eq!(places(&apart), [(5, "d1".to_owned()), (6, "d3".to_owned())], "rather apart than not at all");
+}
+
+#[test]
 fn a_group_larger_than_the_lab_waits_and_holds_nobody_up() {
     let mut floor = Floor::new(&["d1 qemu w1", "d2 qemu w1"]);
     floor.step(group(&[1, 2, 3], "qemu", "g"));

@@ -47,6 +47,12 @@ impl Identity {
         self.user.as_ref().is_some_and(|user| user.is_superuser)
     }
 
+    /// Whether tokens of workers and of jobs are shown: whoever has one can speak as that worker, so that a token which may only look or
+    /// submit must not lead to them.
+    pub(crate) fn sees_tokens(&self) -> bool {
+        self.is_superuser() && self.scopes.allow(Scope::Manage)
+    }
+
     /// The user, or a refusal.
     pub(crate) fn logged_in(&self) -> Result<&User, Refusal> {
         self.user.as_ref().ok_or_else(Refusal::login_required)

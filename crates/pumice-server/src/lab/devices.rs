@@ -177,6 +177,7 @@ pub(crate) async fn remove(shared: &Arc<Shared>, who: &Identity, hostname: &str)
     writer.delete_device(hostname).await?;
     writer.note(&deed(shared, who, "delete", "device", hostname, "removed")).await?;
     writer.commit().await?;
+    shared.needs.forget_device(hostname);
     shared.scheduler.tell(Event::RemoveDevice(DeviceName(hostname.to_owned()))).await?;
     Ok(())
 }
@@ -193,7 +194,7 @@ pub(crate) async fn set_dictionary(
     writer.set_dictionary(hostname, Some(text).filter(|text| !text.is_empty())).await?;
     writer.note(&deed(shared, who, "dictionary", "device", hostname, "dictionary set")).await?;
     writer.commit().await?;
-    shared.needs.forget();
+    shared.needs.forget_device(hostname);
     Ok(())
 }
 
@@ -224,7 +225,7 @@ pub(crate) async fn set_tag(
 
 /// Tells the scheduler what a device is now.
 pub(crate) async fn refresh(shared: &Arc<Shared>, hostname: &str) -> Result<(), Refusal> {
-    shared.needs.forget();
+    shared.needs.forget_device(hostname);
     let mut reader = shared.database.read().await?;
     let Some(device) = reader.device(hostname).await? else { return Ok(()) };
     let tags: BTreeSet<_> = reader.device_tags(hostname).await?.into_iter().collect();

@@ -62,46 +62,100 @@ impl Share {
     }
 }
 
-/// What a machine of each device type takes, as far as it is known. Reading every device for every job would cost more
+/// What a machine of each device type takes, as far as it is known. Rendering every device for every job would cost more
 /// than all the rest of a submission.
 #[derive(Debug, Default)]
-pub(crate) struct OfTypes(Mutex<HashMap<String, Share>>);
+pub(crate) struct OfTypes(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    types: HashMap<String, Share>,
+    devices: HashMap<Source, Share>,
+}
+
+/// What a device's share was read from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Source {
+    /// Its dictionary.
+    Dictionary(String),
+    /// Its type alone, which many may have in common.
+    Type(String),
+}
 
 impl OfTypes {
-    /// A device or a template has changed.
+    /// A device has changed, or is there no more.
+    pub(crate) fn forget_device(&self, hostname: &str) {
+        let mut known = self.lock();
+        known.types.clear();
+        known.devices.remove(&Source::Dictionary(hostname.to_owned()));
+    }
+
+    /// A template has changed.
     pub(crate) fn forget(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.lock() = Known::default();
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn get(&self, shared: &Shared, reader: &mut Reader, kind: &str) -> Result<Share, Refusal> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(kind).cloned();
+        let known = self.lock().types.get(kind).cloned();
         if let Some(known) = known {
             return Ok(known);
         }
-        let share = most_of_type(shared, reader, kind).await?;
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(kind.to_owned(), share.clone());
+        let all = Page { limit: 1 << 31, offset: 0 };
+        let devices = reader.devices(&Viewer::everything(), &[], &[], all).await?.rows;
+        let mut most = Share::default();
+        for device in devices.iter().filter(|device| device.device_type == kind) {
+            most = most.most(&self.of_device(shared, reader, device).await?);
+        }
+        self.lock().types.insert(kind.to_owned(), most.clone());
+        Ok(most)
+    }
+
+    async fn of_device(
+        &self,
+        shared: &Shared,
+        reader: &mut Reader,
+        device: &pumice_db::Device,
+    ) -> Result<Share, Refusal> {
+        let own = Source::Dictionary(device.hostname.clone());
+        let known = self.lock().devices.get(&own).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let is_plain = device.is_offered && reader.dictionary(&device.hostname).await?.is_none();
+        let source = if is_plain { Source::Type(device.device_type.clone()) } else { own.clone() };
+        let known = self.lock().devices.get(&source).cloned();
+        let share = match known {
+            Some(known) => known,
+            None => rendered_share(shared, reader, device).await?,
+        };
+        let devices = &mut self.lock().devices;
+        devices.insert(source, share.clone());
+        devices.insert(own, share.clone());
         Ok(share)
     }
 }
 
-async fn most_of_type(shared: &Shared, reader: &mut Reader, kind: &str) -> Result<Share, Refusal> {
-    let all = Page { limit: 1 << 31, offset: 0 };
-    let devices = reader.devices(&Viewer::everything(), &[], &[], all).await?.rows;
-    let mut most = Share::default();
-    for device in devices.iter().filter(|device| device.device_type == kind) {
-        // One that does not render gets no job.
-        let Ok(text) = render::device(shared, reader, device, &Map::default()).await? else { continue };
-        let Some(node) = pumice_yaml::parse(&text, SourceId::default()).0 else { continue };
-        let device = Device::read(&node).0;
-        let model = device.model.and_then(|name| shared.config.models.get(&name.value).ok());
-        let mut share = model.map(Share::of_model).unwrap_or_default();
-        for licence in &device.licences {
-            share.licences.entry(licence.clone()).or_insert(1);
-        }
-        share.host = device.host.or(share.host);
-        most = most.most(&share);
+/// What a device takes. One that does not render gets no job, and takes nothing.
+async fn rendered_share(
+    shared: &Shared,
+    reader: &mut Reader,
+    device: &pumice_db::Device,
+) -> Result<Share, Refusal> {
+    let rendered = render::device(shared, reader, device, &Map::default()).await?;
+    let node = rendered.ok().and_then(|text| pumice_yaml::parse(&text, SourceId::default()).0);
+    let Some(node) = node else { return Ok(Share::default()) };
+    let device = Device::read(&node).0;
+    let model = device.model.and_then(|name| shared.config.models.get(&name.value).ok());
+    let mut share = model.map(Share::of_model).unwrap_or_default();
+    for licence in &device.licences {
+        share.licences.entry(licence.clone()).or_insert(1);
     }
-    Ok(most)
+    share.host = device.host.or(share.host);
+    Ok(share)
 }
 
 /// What `job` takes on a device of type `kind`. Machines of several namespaces run side by side; a boot in a namespace that

@@ -296,7 +296,10 @@ async fn insert(
         request.device = planned.new.requested_device.clone().map(DeviceName);
         request.worker = planned.new.requested_worker.clone().map(WorkerName);
         request.tags = planned.tags.into_iter().collect::<BTreeSet<_>>();
-        if let Ok(checked) = definition::read(&planned.new.definition, &rules) {
+        // A connection to another node's machine takes nothing itself.
+        if planned.host_role.is_none()
+            && let Ok(checked) = definition::read(&planned.new.definition, &rules)
+        {
             let needs = needs::of_job(shared, writer, &checked.job, &request.device_type).await?;
             (request.models, request.licences, request.size) = (needs.models, needs.licences, needs.size);
         }

@@ -2,7 +2,7 @@
 
 use pumice_db::{Job, JobConfiguration, Reader, WorkerFile};
 use pumice_types::SourceId;
-use pumice_yaml::Map;
+use pumice_yaml::Node;
 use serde_json::Value;
 
 use crate::{
@@ -35,26 +35,34 @@ pub(crate) async fn configuration_for(
     let dispatcher = file(WorkerFile::Config).await?;
     let env = file(WorkerFile::Env).await?;
     let env_dut = file(WorkerFile::EnvDut).await?;
-    let device = match &job.actual_device {
-        // A job beside another has no device of its own.
-        None => String::from("dynamic_connection: true\n"),
-        Some(hostname) => {
-            let Some(device) = reader.device(hostname).await? else {
-                return Ok(Err(format!("device {hostname} is gone")));
-            };
-            let text = reader.job_text(job.id).await?.map(|text| text.definition).unwrap_or_default();
-            match render::device(shared, reader, &device, &context_of(&text)).await? {
-                Ok(rendered) => rendered,
-                Err(reason) => return Ok(Err(format!("device {hostname} does not render: {reason}"))),
-            }
-        }
+    // A connection to another node's machine goes the way that this machine's device says.
+    let host = if job.actual_device.is_none() { host_of(reader, job).await? } else { None };
+    let job = host.as_ref().unwrap_or(job);
+    let Some(hostname) = &job.actual_device else {
+        return Ok(Err(format!("job {} has no device", job.id)));
     };
-    Ok(Ok(JobConfiguration { device, dispatcher, env, env_dut }))
+    let Some(device) = reader.device(hostname).await? else {
+        return Ok(Err(format!("device {hostname} is gone")));
+    };
+    let context = definition_of(reader, job).await?.and_then(|node| node.get("context")?.as_map().cloned());
+    match render::device(shared, reader, &device, &context.unwrap_or_default()).await? {
+        Ok(device) => Ok(Ok(JobConfiguration { device, dispatcher, env, env_dut })),
+        Err(reason) => Ok(Err(format!("device {hostname} does not render: {reason}"))),
+    }
 }
 
-fn context_of(definition: &str) -> Map {
-    let (node, _) = pumice_yaml::parse(definition, SourceId::default());
-    node.and_then(|node| node.get("context")?.as_map().cloned()).unwrap_or_default()
+async fn definition_of(reader: &mut Reader, job: &Job) -> Result<Option<Node>, Refusal> {
+    let text = reader.job_text(job.id).await?.map(|text| text.definition).unwrap_or_default();
+    Ok(pumice_yaml::parse(&text, SourceId::default()).0)
+}
+
+/// The first node of the role to whose machine `job` is a connection: the one beside which it was placed.
+async fn host_of(reader: &mut Reader, job: &Job) -> Result<Option<Job>, Refusal> {
+    let definition = definition_of(reader, job).await?;
+    let role =
+        definition.and_then(|node| node.at(&["protocols", "lava-multinode", "host_role"])?.scalar_text());
+    let (Some(group), Some(role)) = (&job.target_group, role) else { return Ok(None) };
+    Ok(reader.jobs_of_group(group).await?.into_iter().find(|node| node.role.as_ref() == Some(&role)))
 }
 
 /// The definition for a job's worker. What is kept of a job has names only, and here is what they stand for: remote artifact tokens

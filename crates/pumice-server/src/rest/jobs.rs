@@ -62,7 +62,7 @@ pub(super) async fn shown(
         "failure_tags": [],
         "failure_comment": job.failure_comment,
     });
-    if who.is_superuser() {
+    if who.sees_tokens() {
         shown["token"] = json!(crate::lava_worker::job_token(shared, job));
     }
     Ok(shown)

@@ -28,7 +28,7 @@ fn shown(shared: &Shared, who: &Who, worker: &Worker) -> Value {
         "job_limit": worker.job_limit,
         "version": worker.version,
     });
-    if who.is_superuser() {
+    if who.sees_tokens() {
         shown["token"] = json!(workers::token(shared, worker));
     }
     shown

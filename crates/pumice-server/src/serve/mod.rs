@@ -44,7 +44,7 @@ where
     let mut open = JoinSet::new();
     loop {
         let next = async {
-            let room = Arc::clone(&rooms).acquire_owned().await;
+            let room = Arc::clone(&rooms).acquire_owned().await.ok();
             (room, listener.accept().await)
         };
         let (room, (io, address)) = tokio::select! {
@@ -53,8 +53,9 @@ where
         };
         let (shared, router) = (Arc::clone(shared), router.clone());
         open.spawn(async move {
+            // The place is taken for as long as the connection lasts, also when it becomes a WebSocket's.
+            let io = Patient::new(io, room);
             connection(io, Peer { address, is_encrypted }, &shared, &router).await;
-            drop(room);
         });
         // Those that have ended are forgotten here, not only at the server's end.
         while open.try_join_next().is_some() {}
@@ -67,13 +68,13 @@ where
 }
 
 /// As many as leave descriptors for everything else.
-fn most_connections() -> usize {
+pub(crate) fn most_connections() -> usize {
     let allowed = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
     usize::try_from(allowed.saturating_sub(OTHER_FILES).clamp(64, MOST)).unwrap_or(64)
 }
 
 /// Serves one connection to its end.
-async fn connection<I>(io: I, peer: Peer, shared: &Arc<Shared>, router: &axum::Router)
+async fn connection<I>(io: Patient<I>, peer: Peer, shared: &Arc<Shared>, router: &axum::Router)
 where
     I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
@@ -86,7 +87,7 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .max_buf_size(BUFFER_BYTES)
-        .serve_connection(TokioIo::new(Patient::new(io)), service)
+        .serve_connection(TokioIo::new(io), service)
         .with_upgrades();
     tokio::pin!(connection);
     let served = tokio::select! {

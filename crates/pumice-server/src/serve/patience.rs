@@ -9,6 +9,7 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
+    sync::OwnedSemaphorePermit,
     time::{Instant, Sleep, sleep},
 };
 
@@ -23,15 +24,18 @@ pub(super) struct Patient<I> {
     patience: Duration,
     /// Whether a write waits.
     waits: bool,
+    /// Its place among the connections there may be; `None` when the server goes down.
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 impl<I> Patient<I> {
-    pub(super) fn new(io: I) -> Self {
-        Self::with(io, PATIENCE)
+    /// A connection that takes `room`.
+    pub(super) fn new(io: I, room: Option<OwnedSemaphorePermit>) -> Self {
+        Self { _room: room, ..Self::with(io, PATIENCE) }
     }
 
     fn with(io: I, patience: Duration) -> Self {
-        Self { io, timer: Box::pin(sleep(patience)), patience, waits: false }
+        Self { io, timer: Box::pin(sleep(patience)), patience, waits: false, _room: None }
     }
 
     /// Lets a write that waits wait no longer than allowed.

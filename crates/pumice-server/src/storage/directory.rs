@@ -203,7 +203,8 @@ impl Storage for Directory {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
-        file.seek(SeekFrom::Start(offset))?;
+        // No file has a place beyond what a signed number can say (lseek(2)).
+        file.seek(SeekFrom::Start(offset.min(i64::MAX.unsigned_abs())))?;
         let mut bytes = Vec::new();
         file.take(limit as u64).read_to_end(&mut bytes)?;
         Ok(bytes)

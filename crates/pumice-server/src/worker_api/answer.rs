@@ -76,6 +76,25 @@ impl IntoResponse for Refused {
     }
 }
 
+/// The longest refusal in words that is passed on.
+const LONGEST_WORDS: usize = 64 << 10;
+
+/// What axum itself refuses, in words (a body that cannot be read, a number that is none), in the shape of all refusals.
+pub(super) async fn in_our_shape(response: Response) -> Response {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    if !status.is_client_error() || !kind.is_some_and(|kind| kind.starts_with("text/plain")) {
+        return response;
+    }
+    let code = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => ProblemCode::TooLarge,
+        StatusCode::NOT_FOUND => ProblemCode::NotFound,
+        _ => ProblemCode::Invalid,
+    };
+    let words = axum::body::to_bytes(response.into_body(), LONGEST_WORDS).await.unwrap_or_default();
+    Refused::new(code, String::from_utf8_lossy(&words)).into_response()
+}
+
 /// What a handler answers.
 pub(super) type Answer<T> = Result<Json<T>, Refused>;
 

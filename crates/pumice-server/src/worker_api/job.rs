@@ -12,7 +12,7 @@ use pumice_api::{
 };
 use pumice_db::{Attachment, Job, JobEnd};
 use pumice_sched::Event;
-use pumice_types::{Cause, JobId, Name, Verdict};
+use pumice_types::{Cause, JobId, Name, Verdict, WorkerName};
 use serde::Deserialize;
 
 use super::answer::{Answer, AsWorker, Nothing, Refused};
@@ -56,7 +56,12 @@ pub(super) async fn package(
     let given = configuration_for(&shared, &mut reader, &job).await?;
     let given = given.map_err(|reason| Refused::new(ProblemCode::Conflict, reason))?;
     let definition = definition_for_worker(&shared, &mut reader, &job, &origin).await?;
+    let nodes = match &job.target_group {
+        Some(group) => reader.jobs_of_group(group).await?,
+        None => Vec::new(),
+    };
     drop(reader);
+    let node_workers = nodes.into_iter().filter_map(|node| Some((node.id, WorkerName(node.worker?))));
     let mut writer = shared.database.write().await?;
     writer.use_uploads_of_job(job.id, shared.clock.now()).await?;
     writer.set_job_configuration(job.id, &given).await?;
@@ -68,6 +73,7 @@ pub(super) async fn package(
         env: given.env,
         env_dut: given.env_dut,
         is_node: job.target_group.is_some(),
+        node_workers: node_workers.collect(),
     }))
 }
 

@@ -9,7 +9,7 @@ use axum::{
 };
 use pumice_api::{people, worker};
 
-use super::{files, group, job, people as persons, session, uploads};
+use super::{answer, files, group, job, people as persons, session, uploads};
 use crate::app::Shared;
 
 /// The routes of all three.
@@ -40,6 +40,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route(&of_people("tokens/{id}"), delete(persons::delete_token))
         .route(&of_people("licences"), get(persons::licences))
         .route("/uploads/{sha256}/{name}", get(uploads::upload))
+        .layer(axum::middleware::map_response(answer::in_our_shape))
         // Twice the largest piece: a piece that is too large is refused with a word, not with a broken line.
         .layer(DefaultBodyLimit::max(2 * worker::MAX_PIECE_BYTES))
 }

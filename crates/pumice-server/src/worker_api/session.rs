@@ -24,6 +24,12 @@ use crate::{
 /// How long a poll is held back at most; see [`hold`].
 const LONGEST_HOLD: Duration = Duration::from_secs(20);
 
+/// The longest name of a session, in bytes.
+const LONGEST_SESSION: usize = 200;
+
+/// The most devices that a worker may offer: each becomes a row, and one of many kinds has a handful of simulators.
+const MOST_DEVICES: usize = 200;
+
 /// A third of the lease, so that a held-back answer never endangers it (section 4).
 fn hold(shared: &Shared) -> Duration {
     LONGEST_HOLD.min(shared.config.policy.lease / 3)
@@ -65,6 +71,12 @@ pub(super) async fn session(
     if hello.protocol == 0 {
         let message = format!("version {} of the protocol is not spoken here; {PROTOCOL} is", hello.protocol);
         return Err(Refused::new(ProblemCode::ProtocolVersion, message));
+    }
+    if hello.session.len() > LONGEST_SESSION || hello.devices.len() > MOST_DEVICES {
+        let message = format!(
+            "a session is named in at most {LONGEST_SESSION} bytes and offers at most {MOST_DEVICES} devices"
+        );
+        return Err(Refused::new(ProblemCode::Invalid, message));
     }
     let hostname = worker.hostname.clone();
     let offer = serde_json::to_string(&hello.host).map_err(|error| Refusal::Internal(error.to_string()))?;

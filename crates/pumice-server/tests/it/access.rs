@@ -27,6 +27,35 @@ fn a_private_job_is_seen_by_those_who_may() {
 }
 
 #[test]
+fn a_token_that_may_only_look_or_submit_leads_to_no_other_token() {
+    let lab = Lab::start();
+    lab.with_device();
+    let job = lab.submit("");
+    for scope in ["read", "submit", "manage"] {
+        let asked = json!({"description": scope, "scopes": [scope]}).to_string();
+        let authorization = format!("Token {}", lab.token);
+        let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
+        let (_, made) = lab.send("POST", "/api/pumice/v1/tokens", &headers, asked.as_bytes());
+        let made: Value = serde_json::from_str(&made).unwrap();
+        let token = made["secret"].as_str().unwrap();
+        let shows_token = |path: &str| lab.rest_as(token, "GET", path, &Value::Null).1.contains("\"token\"");
+        let call = "<methodCall><methodName>scheduler.workers.show</methodName><params><param><value>\
+                    <string>worker1</string></value></param></params></methodCall>";
+        let authorization = format!("Token {token}");
+        let headers = [("Authorization", authorization.as_str()), ("Content-Type", "text/xml")];
+        let (_, told) = lab.send("POST", "/RPC2", &headers, call.as_bytes());
+        assert!(told.contains("<name>hostname</name>"), "{told}");
+        let shown = [
+            shows_token("/workers/worker1/"),
+            shows_token("/workers/"),
+            shows_token(&format!("/jobs/{job}/")),
+            told.contains("<name>token</name>"),
+        ];
+        assert_eq!(shown, [scope == "manage"; 4], "{scope}");
+    }
+}
+
+#[test]
 fn a_plain_user_changes_nothing_of_the_lab() {
     let lab = Lab::start();
     lab.with_device();

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     exchange::LavaWorker,
     lab::{JOB, Lab},
-    own_worker::{Worker, running},
+    own_worker::{Worker, hello, running},
 };
 
 impl Lab {
@@ -48,6 +48,16 @@ impl Lab {
     }
 }
 
+/// Asks for a WebSocket (RFC 6455, section 1.2).
+const UPGRADE: &[u8] = b"GET /ws/ HTTP/1.1\r\nHost: lab\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+/// `value` with another `field`.
+fn with(mut value: Value, field: &str, other: Value) -> Value {
+    value[field] = other;
+    value
+}
+
 const CASE: &str = "- {\"dt\": \"2026-11-22T11:23:45+00:00\", \"lvl\": \"results\", \"msg\": {\"definition\": \"0_x\", \"case\": \"t\", \"result\": \"pass\"}}\n";
 
 #[test]
@@ -68,6 +78,25 @@ fn a_worker_that_lies_changes_nothing() {
     assert_eq!(log(1, 0), said(200, ""));
     assert_eq!(log(1, 0), said(200, ""), "a replayed piece");
     assert_eq!(lab.rest("GET", &format!("/jobs/{id}/tests/"), &Value::Null)["count"], 1, "counts once");
+
+    // What cannot even be read is refused in the shape of all refusals, and never taken for a damaged file.
+    for (method, path, body) in [
+        ("POST", "poll", b"{\"epoch\": -1}".as_slice()),
+        ("POST", "poll", b"\xff"),
+        ("GET", "jobs/1/package?fence=-1", b""),
+        ("GET", "jobs/x/package?fence=1", b""),
+    ] {
+        let (status, refused) = worker.ask(method, path, body);
+        assert_eq!((status, &refused["code"]), (400, &json!("invalid")), "{path}: {refused}");
+    }
+    let many = json!(
+        (0..1000)
+            .map(|number| json!({"name": format!("d{number}"), "device_type": "virtual"}))
+            .collect::<Vec<_>>()
+    );
+    let (status, refused) =
+        worker.ask("POST", "session", &serde_json::to_vec(&with(hello("b"), "devices", many)).unwrap());
+    assert_eq!((status, &refused["code"]), (400, &json!("invalid")));
 
     // Somebody else's job, and a job of nobody.
     let other = Worker { lab: &lab, token: worker_token(&lab, "w.2") };
@@ -245,18 +274,39 @@ fn what_is_not_http_is_refused_and_two_readings_of_one_request_are_not_possible(
         assert!(!status.starts_with(b"500"), "{}", String::from_utf8_lossy(&answer));
     }
     // A garbage frame, and one that announces a gigabyte, on the WebSocket.
-    let upgrade = b"GET /ws/ HTTP/1.1\r\nHost: lab\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     for frame in [
         b"\xff\xff\xff\xff\xff\xff\xff\xff".as_slice(),
         b"\x81\xff\x00\x00\x00\x00\x40\x00\x00\x00aaaa",
         b"\x81\x85abcd\x9f\x9c\x9d\x9b\x9a",
         b"\x83\x00",
     ] {
-        let answer = lab.raw(&[upgrade.as_slice(), frame].concat());
+        let answer = lab.raw(&[UPGRADE, frame].concat());
         assert!(answer.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&answer));
     }
     lab.is_well();
+}
+
+#[test]
+fn those_who_listen_take_no_more_places_than_there_are_for_them() {
+    let lab = Lab::start_with(None, |config| config.listeners = Some(8));
+    let listen = || {
+        let mut stream = TcpStream::connect(lab.url.trim_start_matches("http://")).unwrap();
+        stream.write_all(UPGRADE).unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        (stream, answer)
+    };
+    let (first, answer) = listen();
+    assert_eq!(&answer, b"HTTP/1.1 101");
+    let (_second, answer) = listen();
+    assert_eq!(&answer, b"HTTP/1.1 101");
+    assert_eq!(&listen().1, b"HTTP/1.1 503", "a quarter is for one address");
+    lab.is_well();
+    drop(first);
+    // As soon as the server has seen that.
+    while &listen().1 != b"HTTP/1.1 101" {
+        std::thread::yield_now();
+    }
 }
 
 #[test]

@@ -220,3 +220,30 @@ fn a_busy_worker_is_not_slowed_down_by_the_limit_for_people() {
     assert!(many.collect::<Vec<_>>().contains(&429), "people are counted, from the same address");
     worker.post("poll", &json!({"epoch": 1, "sequence": 31, "held": []}));
 }
+
+#[test]
+fn a_role_that_is_a_connection_goes_beside_its_host_with_the_hosts_device() {
+    let lab = Lab::start();
+    lab.with_device();
+    let dictionary = "{% extends 'virtual.jinja2' %}\n{% set name = 'host' %}\n";
+    lab.rest("POST", "/devices/virtual01/dictionary/", &json!({ "dictionary": dictionary }));
+    let worker = joined(&lab);
+    worker.post("session", &hello("a"));
+    let job = "job_name: logins\nvisibility: public\ntimeouts: {job: {minutes: 5}, action: {minutes: 2}, connection: {minutes: 1}}\n\
+        protocols: {lava-multinode: {roles: {host: {device_type: virtual, count: 1, tags: [fast]}, \
+        guest: {connection: ssh, count: 1, host_role: host, expect_role: host, request: lava-start}}}}\n\
+        actions:\n- deploy: {role: [host, guest], to: ssh, os: oe}\n\
+        - boot: {role: [host, guest], method: ssh, prompts: ['#']}\n";
+    let submitted = lab.rest("POST", "/jobs/", &json!({ "definition": job }));
+    assert_eq!(submitted["job_ids"].as_array().map(Vec::len), Some(2), "{submitted}");
+    let orders = worker.post("poll", &json!({"epoch": 1, "sequence": 1, "held": [], "wait_ms": 5000}));
+    assert_eq!(orders["offers"], json!([{"job": 1, "fence": 1}, {"job": 2, "fence": 1}]));
+    for id in [1, 2] {
+        let (status, package) = worker.ask("GET", &format!("jobs/{id}/package?fence=1"), b"");
+        assert_eq!(status, 200, "{package}");
+        assert!(package["device"].as_str().unwrap().contains("device_type: virtual"), "{package}");
+        assert_eq!(package["node_workers"], json!({"1": "w.1", "2": "w.1"}));
+        let is_connection = package["definition"].as_str().unwrap().contains("host_role: host");
+        assert_eq!(is_connection, id == 2, "{package}");
+    }
+}

@@ -263,13 +263,13 @@ impl Agent {
                 Ok(())
             }
             Err(error) if error.is_temporary() => {
-                self.session_after = Instant::now() + self.backoff.pause();
-                tracing::warn!("no session yet: {error}");
+                self.session_after = Instant::now() + self.backoff.lookout(&error);
+                tracing::warn!("no session yet: {}", error.failure());
                 Ok(())
             }
             // With jobs to look after it goes on trying: they may have ended and want to be reported.
             Err(error) if !self.tasks.is_empty() => {
-                tracing::error!("the server does not accept this worker: {error}");
+                tracing::error!("the server does not accept this worker: {}", error.failure());
                 Ok(())
             }
             Err(error) => Err(AgentError::Server(error)),
@@ -356,8 +356,8 @@ impl Agent {
                 self.session = None;
             }
             Err(error) => {
-                self.poll_after = Instant::now() + self.backoff.pause();
-                tracing::warn!("the server cannot be asked: {error}");
+                self.poll_after = Instant::now() + self.backoff.lookout(error);
+                tracing::warn!("the server cannot be asked: {}", error.failure());
             }
         }
     }

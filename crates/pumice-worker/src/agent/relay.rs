@@ -87,7 +87,10 @@ pub(crate) struct Relay(Arc<Ending>);
 #[derive(Debug)]
 struct Ending {
     is_over: AtomicBool,
-    bell: Bell,
+    /// Ends a pause of the thread that sends.
+    sends: Bell,
+    /// Ends a pause of the thread that receives.
+    receives: Bell,
 }
 
 impl Ending {
@@ -99,7 +102,7 @@ impl Ending {
 impl Drop for Relay {
     fn drop(&mut self) {
         self.0.is_over.store(true, Ordering::SeqCst);
-        self.0.bell.ring();
+        self.try_again();
     }
 }
 
@@ -113,7 +116,8 @@ impl Relay {
         let (Some(group), Some(words)) = (directory.group(), Words::of(client, job, directory)) else {
             return Ok(None);
         };
-        let ending = Arc::new(Ending { is_over: AtomicBool::new(false), bell: Bell::new()? });
+        let ending =
+            Arc::new(Ending { is_over: AtomicBool::new(false), sends: Bell::new()?, receives: Bell::new()? });
         let relay = Self(Arc::clone(&ending));
         let (client, told) = (client.clone(), Arc::clone(&ending));
         let wait = Wait::on(&group);
@@ -124,6 +128,12 @@ impl Relay {
             .name(format!("words for {}", job.job))
             .spawn(move || hand_over(&client, job, &group.join("in"), &told))?;
         Ok(Some(relay))
+    }
+
+    /// The server answers others: whoever pauses because it did not tries again.
+    pub(crate) fn try_again(&self) {
+        self.0.sends.ring();
+        self.0.receives.ring();
     }
 }
 
@@ -139,7 +149,7 @@ fn pass_on(mut words: Words, wait: &Wait, ending: &Ending) {
             Err(error) if is_stale(&error) => return,
             Err(_) => backoff.pause(),
         };
-        wait.until(None, &ending.bell, true, pause);
+        wait.until(None, &ending.sends, true, pause);
     }
 }
 
@@ -160,11 +170,11 @@ fn hand_over(client: &WorkerClient, job: JobRef, path: &std::path::Path, ending:
                 }
                 if let Err(error) = written.and_then(|mut file| file.write_all(&bytes)) {
                     tracing::error!(job = job.job.0, "a node cannot be told what it waits for: {error}");
-                    thread::sleep(backoff.pause());
+                    ending.receives.wait(backoff.pause());
                 }
             }
             Err(error) if is_stale(&error) => return,
-            Ok(_) | Err(_) => thread::sleep(backoff.pause()),
+            Ok(_) | Err(_) => ending.receives.wait(backoff.pause()),
         }
     }
 }

@@ -163,7 +163,7 @@ impl Task {
     /// Until nothing of the job runs any more. Answers how it ended.
     fn live(&mut self) -> Result<Outcome, Halt> {
         let mut keeper = self.keeper()?;
-        let _relay = Relay::start(&self.client, self.job, &self.directory).unwrap_or_else(|error| {
+        let relay = Relay::start(&self.client, self.job, &self.directory).unwrap_or_else(|error| {
             tracing::error!(job = self.job.job.0, "the words of this node cannot be passed on: {error}");
             None
         });
@@ -178,6 +178,10 @@ impl Task {
                 Err(_) => pause = self.backoff.pause(),
             }
             let woken = wait.until(Some(running), &self.control.bell, true, pause);
+            // A poll was answered, perhaps after an outage: nobody waits out a pause that began in it.
+            if let (true, Some(relay)) = (woken.rang, &relay) {
+                relay.try_again();
+            }
             if self.control.forget.is_up() {
                 return Err(self.destroyed(running));
             }
@@ -231,7 +235,9 @@ impl Task {
                 env_dut: &package.env_dut,
             };
             if package.is_node {
-                self.directory.make_group().map_err(|error| Halt::Returned(error.failure()))?;
+                self.directory
+                    .make_group(&package.node_workers)
+                    .map_err(|error| Halt::Returned(error.failure()))?;
             }
             prepare(&self.directory, &texts, self.argv()).map_err(|error| Halt::Returned(error.failure()))?;
         }
@@ -292,7 +298,7 @@ impl Task {
 
     /// Waits for the bell, but not longer than `limit`.
     fn rest(&self, limit: Duration) {
-        Wait::new(&self.directory).until(None, &self.control.bell, false, limit);
+        self.control.bell.wait(limit);
     }
 
     /// Sends what is left and says how the job ended; goes on trying for as long as it is wanted.
@@ -336,23 +342,17 @@ impl Task {
         }
     }
 
-    /// Waits before the next try.
+    /// Waits before the next try: for as long as tries failed, or until a poll is answered.
     fn pause(&mut self) -> Result<(), Ended> {
         let pause = self.backoff.pause();
-        let until = std::time::Instant::now() + pause;
-        loop {
-            if self.control.forget.is_up() {
-                return Err(Ended::Stale);
-            }
-            if self.control.detach.is_up() {
-                return Err(Ended::Detached);
-            }
-            let left = until.saturating_duration_since(std::time::Instant::now());
-            if left.is_zero() {
-                return Ok(());
-            }
-            self.rest(left);
+        self.rest(pause);
+        if self.control.forget.is_up() {
+            return Err(Ended::Stale);
         }
+        if self.control.detach.is_up() {
+            return Err(Ended::Detached);
+        }
+        Ok(())
     }
 }
 

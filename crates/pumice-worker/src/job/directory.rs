@@ -2,6 +2,7 @@
 //! (`docs/protocol/job-directory.md`). Each is written whole under another name and then renamed.
 
 use std::{
+    collections::BTreeMap,
     io::{self, Write as _},
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
@@ -10,7 +11,7 @@ use std::{
 
 use fs_err as fs;
 use pumice_api::worker::{Fence, JobRef};
-use pumice_types::{Blame, Cause, JobId};
+use pumice_types::{Blame, Cause, JobId, WorkerName};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
@@ -252,9 +253,10 @@ impl Directory {
         Some(self.file("group")).filter(|path| path.is_dir())
     }
 
-    /// The job is a node of a MultiNode job.
-    pub(crate) fn make_group(&self) -> Result<(), JobDirError> {
-        Ok(fs::create_dir_all(self.file("group"))?)
+    /// The job is a node of a MultiNode job, whose nodes are on these workers.
+    pub(crate) fn make_group(&self, workers: &BTreeMap<JobId, WorkerName>) -> Result<(), JobDirError> {
+        fs::create_dir_all(self.file("group"))?;
+        write_json(&self.file("nodes.json"), workers)
     }
 
     /// Whether the job's texts are there.

@@ -3,12 +3,12 @@
 use std::{os::fd::OwnedFd, path::Path, time::Duration};
 
 use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
+    event::{PollFd, PollFlags, poll},
     fs::inotify,
 };
 
 use super::{Directory, Keeper};
-use crate::signal::Bell;
+use crate::signal::{Bell, timespec};
 
 /// What ended a wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,12 +57,8 @@ impl Wait {
             fds.push(PollFd::new(watch, PollFlags::IN));
             fds.len() - 1
         });
-        let timeout = Timespec {
-            tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: i64::from(limit.subsec_nanos()),
-        };
         // A signal that interrupts the wait only makes it shorter.
-        let _ = poll(&mut fds, Some(&timeout));
+        let _ = poll(&mut fds, Some(&timespec(limit)));
         let came = |at: Option<usize>| at.is_some_and(|at| !fds[at].revents().is_empty());
         let woken = Woken {
             ended: came(keeper_at),

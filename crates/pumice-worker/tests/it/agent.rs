@@ -310,6 +310,25 @@ fn the_words_of_a_node_are_passed_on_whatever_agent_is_there() {
 }
 
 #[test]
+fn whoever_pauses_because_of_an_outage_tries_again_when_a_poll_is_answered() {
+    let script = "echo hello >> group/out; until grep -qx one group/in; do sleep 0.05; done
+        echo '{\"verdict\": \"complete\"}' > output/outcome.json";
+    let (world, server) = (World::new(script), Server::start(LONG));
+    server.with(|memory| {
+        memory.are_nodes = true;
+        memory.hold = Duration::from_millis(50);
+        memory.said.extend(b"one\n");
+        // By their own pauses alone, both threads would be deaf for minutes.
+        memory.deaf = 24;
+    });
+    let agent = Running::start(world.config(), &server);
+    server.submit(7);
+    assert_eq!(server.verdict(7), Verdict::Complete);
+    assert_eq!(server.with(|memory| memory.heard.clone()), b"hello\n");
+    agent.end(StopMode::Drain);
+}
+
+#[test]
 fn a_channel_copies_bytes_both_ways_between_a_person_and_the_job() {
     let script = "exec python3 -c '
 import socket

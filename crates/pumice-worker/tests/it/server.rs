@@ -36,6 +36,8 @@ pub(crate) struct Memory {
     pub(crate) lab: Lab,
     began: Instant,
     lease: Duration,
+    /// How long a poll waits.
+    pub(crate) hold: Duration,
     pub(crate) logs: BTreeMap<JobRef, Vec<u8>>,
     pub(crate) files: BTreeMap<(JobRef, String), Stored>,
     pub(crate) finished: BTreeMap<JobRef, Finish>,
@@ -48,6 +50,8 @@ pub(crate) struct Memory {
     /// What a node has said, and what it is told.
     pub(crate) heard: Vec<u8>,
     pub(crate) said: Vec<u8>,
+    /// How many requests about a node's words are refused before they are answered.
+    pub(crate) deaf: usize,
     pub(crate) up: Vec<u8>,
     pub(crate) up_ended: bool,
     pub(crate) down: Vec<u8>,
@@ -115,6 +119,7 @@ impl Server {
             lab: Lab::new(policy, Time(0)),
             began: Instant::now(),
             lease,
+            hold: lease / 3,
             logs: BTreeMap::new(),
             files: BTreeMap::new(),
             finished: BTreeMap::new(),
@@ -125,6 +130,7 @@ impl Server {
             are_nodes: false,
             heard: Vec::new(),
             said: Vec::new(),
+            deaf: 0,
             up: Vec::new(),
             up_ended: false,
             down: Vec::new(),
@@ -228,8 +234,9 @@ fn session(shared: &Shared, hello: &Hello) -> Answer {
     let mut memory = shared.lock();
     memory.step(Event::WorkerHello { worker: "w1".into(), session: hello.session.clone() });
     let epoch = memory.lab.worker(&"w1".into()).expect("the lab's worker").epoch;
-    let lease_ms = u64::try_from(memory.lease.as_millis()).unwrap_or(0);
-    say(&Welcome { epoch, protocol: 1, lease_ms, hold_ms: lease_ms / 3, max_piece_bytes: 1 << 20 })
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(0);
+    let (lease_ms, hold_ms) = (millis(memory.lease), millis(memory.hold));
+    say(&Welcome { epoch, protocol: 1, lease_ms, hold_ms, max_piece_bytes: 1 << 20 })
 }
 
 fn poll(shared: &Shared, poll: &Poll) -> Answer {
@@ -290,6 +297,7 @@ fn job(shared: &Shared, request: &Request, id: i64, method: &str, rest: &[&str])
             env: "overrides: {FROM_SERVER: 'yes'}\n".to_owned(),
             env_dut: String::new(),
             is_node: memory.are_nodes,
+            node_workers: BTreeMap::from([(JobId(id), "w1".into())]),
         }),
         ("POST", ["started"]) => {
             memory.step(Event::JobStarted(job));
@@ -304,6 +312,10 @@ fn job(shared: &Shared, request: &Request, id: i64, method: &str, rest: &[&str])
             drop(memory);
             shared.changed.notify_all();
             result.map_or_else(|refusal| refusal, |offset| say(&Position { offset, complete: false }))
+        }
+        (_, ["group"]) if memory.deaf > 0 => {
+            memory.deaf -= 1;
+            refuse(ProblemCode::Unavailable, None)
         }
         ("PUT", ["group"]) => {
             let max = memory.max_piece;

@@ -1,6 +1,9 @@
 //! The words of the lab: server, worker, and what people ask of them.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 use clap::{Args, Subcommand};
 use pumice_types::ByteSize;
@@ -135,6 +138,21 @@ pub(crate) struct UpArgs {
     pub(crate) name: Option<String>,
 }
 
+/// An address, and how many of its leading bits a network has in common.
+fn network(text: &str) -> Result<(IpAddr, u8), String> {
+    let read = || {
+        let (address, bits) = text.split_once('/')?;
+        let (address, bits): (IpAddr, u8) = (address.parse().ok()?, bits.parse().ok()?);
+        (bits <= if address.is_ipv4() { 32 } else { 128 }).then_some((address, bits))
+    };
+    read().ok_or_else(|| "write an address and a number of bits, such as 10.1.0.0/16 or fd00::/8".to_owned())
+}
+
+fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    let example = "write an address and a port, such as 127.0.0.1:8000, 0.0.0.0:8000 or [::1]:8000";
+    text.parse().map_err(|_| example.to_owned())
+}
+
 /// Arguments of `pumice server`.
 #[derive(Args, Debug)]
 pub(crate) struct ServerArgs {
@@ -144,7 +162,7 @@ pub(crate) struct ServerArgs {
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<String>,
     /// The address to listen on; port 0 takes a free one
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8000")]
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8000", value_parser = socket_address)]
     pub(crate) listen: SocketAddr,
     /// Send the mail that jobs ask for through this relay, in plain SMTP
     #[arg(long, value_name = "HOST:PORT", requires = "mail_from")]
@@ -167,6 +185,21 @@ pub(crate) struct ServerArgs {
     /// Remove files sent for jobs so many days after a job last used them
     #[arg(long, value_name = "DAYS", default_value_t = 14)]
     pub(crate) keep_uploads: u32,
+    /// Only send callbacks to these hosts: `HOST` or `HOST:PORT`, with `*` and `?`
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',', default_value = "*")]
+    pub(crate) callback_hosts: Vec<String>,
+    /// Also send callbacks to private and loopback addresses
+    #[arg(long)]
+    pub(crate) private_callbacks: bool,
+    /// Let LAVA workers of these networks register themselves, for example `10.1.0.0/16`
+    #[arg(long, value_name = "NETWORK", value_delimiter = ',', value_parser = network)]
+    pub(crate) worker_networks: Vec<(IpAddr, u8)>,
+    /// Allow these variables too in the `context` of jobs
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) context_variables: Vec<String>,
+    /// Requests a second from one address, on average and without those of workers; 0 for no limit
+    #[arg(long, value_name = "NUMBER", default_value_t = 200)]
+    pub(crate) requests_per_second: u32,
     /// Show nothing to users who are not logged in
     #[arg(long)]
     pub(crate) require_login: bool,
@@ -439,6 +472,22 @@ mod tests {
         assert_eq!(duration("2h"), Ok(std::time::Duration::from_secs(7200)));
         for wrong in ["2", "h", "2w", ""] {
             assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_network_is_an_address_and_its_bits() {
+        for (text, expected) in [
+            ("10.1.0.0/16", Some(("10.1.0.0", 16))),
+            ("fd00::/8", Some(("fd00::", 8))),
+            ("0.0.0.0/0", Some(("0.0.0.0", 0))),
+            ("10.1.0.0/33", None),
+            ("10.1.0.0", None),
+            ("lab.example/8", None),
+            ("10.1.0.0/-1", None),
+        ] {
+            let expected = expected.map(|(address, bits)| (address.parse().unwrap(), bits));
+            assert_eq!(network(text).ok(), expected, "{text}");
         }
     }
 }

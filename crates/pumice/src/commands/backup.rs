@@ -7,8 +7,8 @@
 use std::{
     fs, io,
     io::Read as _,
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
-    path::Path,
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
 };
 
 use pumice_db::{Database, Engine};
@@ -127,8 +127,24 @@ fn read(args: &BackupArgs) -> Result<Exit, Failure> {
     }
     let file = fs::File::open(&args.file).map_err(refused)?;
     lab::private_directory(directory.path())?;
-    // The archive's names cannot lead out of the directory: `unpack` leaves those out.
-    tar::Archive::new(io::BufReader::new(file)).unpack(directory.path()).map_err(refused)?;
+    // Beside it first: there is all of the lab or none of it, also when the archive is cut short.
+    let whole = fs::canonicalize(directory.path()).map_err(refused)?;
+    let mut beside = whole.clone().into_os_string();
+    beside.push(".restoring");
+    let beside = PathBuf::from(beside);
+    let unpack = || {
+        match fs::remove_dir_all(&beside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => fs::DirBuilder::new().mode(0o700).create(&beside)?,
+        }
+        // The archive's names cannot lead out of the directory: `unpack` leaves those out.
+        tar::Archive::new(io::BufReader::new(file)).unpack(&beside)?;
+        fs::rename(&beside, whole)
+    };
+    unpack().map_err(|error| {
+        drop(fs::remove_dir_all(&beside));
+        refused(error).hint("is it whole, and an archive that `pumice backup` made?")
+    })?;
     print_error(&format!("the lab is in {}; start its server with --state", directory.path().display()));
     Ok(Exit::Success)
 }

@@ -108,7 +108,7 @@ pub(crate) fn run(
     let device = DeviceArgs { device: Some(args.device.clone()), ..DeviceArgs::default() };
     let mut input = Input::read_assigned(&args.job, &device, JobId(args.job_id), &platforms);
     // Where a worker of ours made it, it passes the words of the node on.
-    let group = control_dir.map(|directory| directory.join("group")).filter(|directory| directory.is_dir());
+    let group = control_dir.filter(|directory| directory.join("group").is_dir());
     if group.is_none() {
         input.refuse_node();
     }
@@ -123,7 +123,7 @@ pub(crate) fn run(
     }
     let settings = dispatcher(args);
     let scratch = settings.get("dispatcher_download_dir").and_then(Node::as_str).map(PathBuf::from);
-    let group = group.filter(|_| job.node.is_some()).map(GroupPlace::Lab);
+    let group = group.filter(|_| job.node.is_some()).map(|directory| GroupPlace::Lab(directory.to_owned()));
     let control_dir = control_dir.unwrap_or(&output_dir);
     let execution = Execution {
         job,

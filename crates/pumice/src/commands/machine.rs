@@ -210,7 +210,8 @@ fn pull(args: &PullArgs) -> Result<Exit, Failure> {
     let offset = fs::metadata(&part).map_or(0, |metadata| metadata.len());
     let known = fs::read_to_string(&mark).ok().filter(|_| offset > 0);
     let (link, done) = ask(&args.target, Wish::Pull { path: args.path.clone(), offset, sha256: known })?;
-    let Done::File { size, sha256, offset } = done else { return Err(unexpected()) };
+    let Done::File { size, sha256, offset: begin } = done else { return Err(unexpected()) };
+    let rest = rest(size, begin, offset).ok_or_else(unexpected)?;
     let mut file = OpenOptions::new()
         .create(true)
         .read(true)
@@ -218,14 +219,13 @@ fn pull(args: &PullArgs) -> Result<Exit, Failure> {
         .truncate(false)
         .open(&part)
         .map_err(unwritten)?;
-    file.set_len(offset).map_err(unwritten)?;
+    file.set_len(begin).map_err(unwritten)?;
     fs::write(&mark, &sha256).map_err(unwritten)?;
     file.seek(io::SeekFrom::End(0)).map_err(unwritten)?;
     let (reader, _writer) = link.split();
-    let received =
-        io::copy(&mut reader.take(size - offset), &mut file).map_err(|error| hands::broken(&error))?;
-    if offset + received < size {
-        let message = format!("{} of {size} bytes came", offset + received);
+    let received = io::copy(&mut reader.take(rest), &mut file).map_err(|error| hands::broken(&error))?;
+    if received < rest {
+        let message = format!("{} of {size} bytes came", begin + received);
         return Err(Failure::new(Cause::HostRefused, message).hint("pull it again: it goes on there"));
     }
     file.rewind().map_err(unwritten)?;
@@ -240,8 +240,35 @@ fn pull(args: &PullArgs) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
+/// How many bytes are to come of a file of `size` bytes that is sent from `begin` on, when all from `have` on was asked for; `None` when
+/// the other side makes that up.
+fn rest(size: u64, begin: u64, have: u64) -> Option<u64> {
+    size.checked_sub(begin).filter(|_| begin <= have)
+}
+
 /// An answer that does not fit the question.
 fn unexpected() -> Failure {
     Failure::new(Cause::HostRefused, "the run answered something else than it was asked")
         .hint("it may be of another version of pumice")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(size: u64, begin: u64, have: u64, expected: Option<u64>) {
+        assert_eq!(rest(size, begin, have), expected);
+    }
+
+    #[test]
+    fn a_file_is_sent_from_where_it_is_known_or_before_and_never_from_beyond_its_end() {
+        check(10, 0, 0, Some(10));
+        check(10, 4, 4, Some(6));
+        check(10, 0, 4, Some(10));
+        check(10, 10, 10, Some(0));
+        check(10, 5, 4, None);
+        check(10, 11, 11, None);
+        check(10, u64::MAX, 4, None);
+    }
 }

@@ -53,7 +53,7 @@ pub(crate) fn add(args: &SubjectArgs, name: Option<&str>, to: Option<&Path>, onl
         print(&format!("{} is written", path.display()));
         if found.has_errors() {
             let message = "what was written, or another entry beside it, cannot be read: see above";
-            return Err(Failure::new(Cause::InvalidDefinition, message).hint("mend or remove it"));
+            return Err(Failure::new(Cause::InvalidDefinition, message).hint("correct or remove it"));
         }
         if let Ok(known) = library.get(&name) {
             print(&format!("it replaces the model `{}` that ships with pumice", known.name));

@@ -23,7 +23,10 @@ fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Runtime::new().map_err(|error| host_refused("cannot start", &error))?;
     runtime.block_on(async {
         let mut signals = Signals::listen().map_err(|error| host_refused("cannot start", &error))?;
-        let server = Server::open(&directory, &args.server, scheme).await?;
+        let server = tokio::select! {
+            opened = Server::open(&directory, &args.server, scheme) => opened?,
+            _ = signals.next() => return Ok(Exit::Success),
+        };
         server.announce(&directory)?;
         let stopper = server.app.stopper();
         tokio::spawn(async move {

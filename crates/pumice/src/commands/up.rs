@@ -22,13 +22,17 @@ fn up(args: &UpArgs) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Runtime::new().map_err(|error| host_refused("cannot start", &error))?;
     runtime.block_on(async {
         let mut signals = Signals::listen().map_err(|error| host_refused("cannot start", &error))?;
-        let server = Server::open(&directory, &args.server, Scheme::Http).await?;
+        let server = tokio::select! {
+            opened = Server::open(&directory, &args.server, Scheme::Http) => opened?,
+            _ = signals.next() => return Ok(Exit::Success),
+        };
         let token = server.app.join_worker(name.as_str()).await;
         let token = token.map_err(|error| host_refused("cannot add the worker", &error))?;
-        let address = asked(Address::parse(&server.url, PlainHttp::Loopback))?;
+        // Whatever address of this host it is: what is sent there does not leave the host.
+        let address = asked(Address::parse(&server.own_url, PlainHttp::Anywhere))?;
         let options = Options::new(address, Credentials::Bearer(token));
         let client = WorkerClient::new(asked(Connection::new(options))?);
-        let arguments = lab::job_arguments(&server.url, None);
+        let arguments = lab::job_arguments(&server.own_url, None);
         let config = lab::worker_config(name.clone(), directory.worker(), host, arguments);
         let (agent, stop) = Agent::new(config, client).map_err(|error| error.failure())?;
         server.announce(&directory)?;

@@ -10,6 +10,7 @@
 //! Each node is a job as any other: one process, its own directory, its own verdict. The coordinator only passes words
 //! and frames, ends the others when an essential node fails, and writes the group's verdict, `OUT/group.json`.
 
+mod lan;
 mod node;
 mod report;
 
@@ -30,6 +31,7 @@ use crate::{
     cli::RunArgs, config::Config, execute::GroupPlace, exit::Exit, host::Prepared, input::NodeInput,
 };
 
+pub(crate) use lan::Lan;
 pub(crate) use node::NodeFile;
 use node::{Finished, Node};
 

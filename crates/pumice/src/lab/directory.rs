@@ -3,7 +3,7 @@
 use std::{
     fs, io,
     io::Write as _,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -27,6 +27,9 @@ impl LabDirectory {
     pub(crate) fn create(args: &StateArgs) -> Result<Self, Failure> {
         let directory = Self::named(args);
         private_directory(&directory.0)?;
+        // The directory may be older than the lab, and open to others.
+        only_for_owner(&directory.server(), 0o700)?;
+        only_for_owner(&directory.database_file(), 0o600)?;
         let whole = fs::canonicalize(&directory.0);
         whole.map(Self).map_err(|error| host_refused(&cannot_use(&directory.0), &error))
     }
@@ -76,10 +79,33 @@ fn cannot_use(path: &Path) -> String {
     format!("cannot use `{}`", path.display())
 }
 
+/// Takes what is there away from everybody else.
+fn only_for_owner(path: &Path, mode: u32) -> Result<(), Failure> {
+    match fs::set_permissions(path, fs::Permissions::from_mode(mode)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(host_refused(&cannot_use(path), &error).hint("its owner must start the lab"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Makes a directory for its owner alone.
 pub(crate) fn private_directory(path: &Path) -> Result<(), Failure> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|error| host_refused(&cannot_use(path), &error))
+    made.map_err(|error| {
+        let refused = host_refused(&cannot_use(path), &error);
+        match error.kind() {
+            io::ErrorKind::AlreadyExists => refused.hint("it is no directory: name another, or move it away"),
+            io::ErrorKind::PermissionDenied => refused.hint("name a directory that this user may write to"),
+            _ => refused,
+        }
+    })
+}
+
+/// Makes an empty file for its owner's eyes only, where there is none.
+pub(crate) fn private_file(path: &Path) -> Result<(), Failure> {
+    let made = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+    made.map(drop).map_err(|error| host_refused(&cannot_use(path), &error))
 }
 
 /// Writes a file for its owner's eyes only, whole or not at all.

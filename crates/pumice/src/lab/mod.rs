@@ -8,11 +8,13 @@ mod signals;
 mod worker;
 
 pub(crate) use client::{connect, wait_for_end};
-pub(crate) use directory::{LabDirectory, private_directory, write_private};
+pub(crate) use directory::{LabDirectory, private_directory, private_file, write_private};
 pub(crate) use host::{Host, look, worker_name};
 pub(crate) use server::{Scheme, Server};
 pub(crate) use signals::Signals;
 pub(crate) use worker::{job_arguments, keeper, program, worker_config};
+
+use std::io::IsTerminal as _;
 
 use pumice_api::ProblemCode;
 use pumice_client::ClientError;
@@ -37,8 +39,12 @@ pub(crate) fn host_refused(what: &str, error: &dyn std::error::Error) -> Failure
     let mut message = format!("{what}: {error}");
     let mut source = error.source();
     while let Some(cause) = source {
-        message.push_str(": ");
-        message.push_str(&cause.to_string());
+        let text = cause.to_string();
+        // Many errors of libraries tell their source's words as their own.
+        if !message.contains(&text) {
+            message.push_str(": ");
+            message.push_str(&text);
+        }
         source = cause.source();
     }
     Failure::new(Cause::HostRefused, message)
@@ -48,6 +54,7 @@ pub(crate) fn host_refused(what: &str, error: &dyn std::error::Error) -> Failure
 pub(crate) fn log_to_standard_error() {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
         .init();
 }

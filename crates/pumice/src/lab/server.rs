@@ -1,7 +1,7 @@
 //! A lab's server in its state directory.
 
 use std::{
-    fs,
+    fs, io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -12,7 +12,7 @@ use pumice_server::{App, Config, Mail, storage::Storage};
 use pumice_types::{Failure, Sources};
 use tokio::net::TcpListener;
 
-use super::{LabDirectory, host_refused, private_directory, write_private};
+use super::{LabDirectory, host_refused, private_directory, private_file, write_private};
 use crate::{cli::lab::ServerArgs, library::SHIPPED, models, terminal::print};
 
 /// The first administrator.
@@ -40,8 +40,10 @@ pub(crate) struct Server {
     pub(crate) app: App,
     /// Where it listens.
     pub(crate) listener: TcpListener,
-    /// How it is reached from this host.
-    pub(crate) url: String,
+    /// How people reach it.
+    url: String,
+    /// How this host reaches it.
+    pub(crate) own_url: String,
 }
 
 impl Server {
@@ -51,21 +53,26 @@ impl Server {
         args: &ServerArgs,
         scheme: Scheme,
     ) -> Result<Self, Failure> {
-        let listener = TcpListener::bind(args.listen)
-            .await
-            .map_err(|error| host_refused(&format!("cannot listen on {}", args.listen), &error))?;
+        let listener =
+            TcpListener::bind(args.listen).await.map_err(|error| cannot_listen(args.listen, &error))?;
         let bound = listener.local_addr().map_err(|error| host_refused("cannot listen", &error))?;
-        let address = || format!("{}://{}", scheme.as_str(), reachable(bound));
-        let url = args.public_url.clone().unwrap_or_else(address);
+        let (url, own_url) = urls(scheme, bound, args.public_url.as_deref());
         let library = directory.device_types();
         private_directory(&library)?;
         for (name, text) in SHIPPED {
             write_private(&library.join(name), text)?;
         }
+        private_directory(&directory.server())?;
+        if args.database.is_none() {
+            private_file(&directory.database_file())?;
+        }
+        // The address of another one may have a password in it.
+        let which = match &args.database {
+            Some(_) => "cannot open the lab's database".to_owned(),
+            None => format!("cannot open the lab's database `{}`", directory.database_file().display()),
+        };
         let database = args.database.clone().unwrap_or_else(|| directory.database_url());
-        let database = Database::open(&database)
-            .await
-            .map_err(|error| host_refused("cannot open the lab's database", &error))?;
+        let database = Database::open(&database).await.map_err(|error| host_refused(&which, &error))?;
         let mut config = Config::in_directory(directory.server());
         config.library = vec![library];
         config.public_url.clone_from(&args.public_url);
@@ -76,6 +83,11 @@ impl Server {
         config.upload_limit = args.upload_limit;
         config.upload_quota = args.upload_quota;
         config.keep_uploads = day * args.keep_uploads;
+        config.callback_hosts.clone_from(&args.callback_hosts);
+        config.private_callbacks = args.private_callbacks;
+        config.worker_networks.clone_from(&args.worker_networks);
+        config.extra_context_variables.clone_from(&args.context_variables);
+        config.requests_per_second = args.requests_per_second;
         config.require_login = args.require_login;
         config.secure_cookies = url.starts_with("https://");
         let own = crate::config::Config::read(None)?;
@@ -96,14 +108,29 @@ impl Server {
             }
         }
         admit_admin(&app, directory).await?;
-        Ok(Self { app, listener, url })
+        Ok(Self { app, listener, url, own_url })
     }
 
     /// Tells this host's clients, and whoever reads standard output, where the lab is.
     pub(crate) fn announce(&self, directory: &LabDirectory) -> Result<(), Failure> {
-        write_private(&directory.address(), &self.url)?;
+        write_private(&directory.address(), &self.own_url)?;
         print(&format!("the lab is at {}", self.url));
         Ok(())
+    }
+}
+
+fn cannot_listen(address: SocketAddr, error: &io::Error) -> Failure {
+    let refused = host_refused(&format!("cannot listen on {address}"), error);
+    match error.kind() {
+        io::ErrorKind::AddrInUse => refused
+            .hint("another program listens there: give another port to --listen, or 0 for any that is free"),
+        io::ErrorKind::AddrNotAvailable => {
+            refused.hint("it is no address of this host: 0.0.0.0 or [::] listens on all there are")
+        }
+        io::ErrorKind::PermissionDenied => {
+            refused.hint("ports below 1024 are for root: give another to --listen")
+        }
+        _ => refused,
     }
 }
 
@@ -145,6 +172,17 @@ async fn admit_admin(app: &App, directory: &LabDirectory) -> Result<(), Failure>
     Ok(())
 }
 
+/// How people reach a server that is bound there, and how this host does. A certificate is made out to the public name; without one
+/// this host needs no proxy, which may not even be there yet.
+fn urls(scheme: Scheme, bound: SocketAddr, public: Option<&str>) -> (String, String) {
+    let bound = format!("{}://{}", scheme.as_str(), reachable(bound));
+    match (public, scheme) {
+        (None, _) => (bound.clone(), bound),
+        (Some(public), Scheme::Https) => (public.to_owned(), public.to_owned()),
+        (Some(public), Scheme::Http) => (public.to_owned(), bound),
+    }
+}
+
 /// An address that listens everywhere is reached on the loopback.
 fn reachable(mut bound: SocketAddr) -> SocketAddr {
     if bound.ip().is_unspecified() {
@@ -167,5 +205,15 @@ mod tests {
         check("0.0.0.0:8000", "127.0.0.1:8000");
         check("[::]:8000", "[::1]:8000");
         check("192.0.2.1:80", "192.0.2.1:80");
+    }
+
+    #[test]
+    fn behind_a_proxy_this_host_goes_to_the_server_itself() {
+        let urls = |scheme, public| urls(scheme, "0.0.0.0:8000".parse().unwrap(), public);
+        let both = |one: &str, other: &str| (one.to_owned(), other.to_owned());
+        let public = "https://lab.example";
+        assert_eq!(urls(Scheme::Http, None), both("http://127.0.0.1:8000", "http://127.0.0.1:8000"));
+        assert_eq!(urls(Scheme::Http, Some(public)), both(public, "http://127.0.0.1:8000"));
+        assert_eq!(urls(Scheme::Https, Some(public)), both(public, public));
     }
 }

@@ -58,7 +58,7 @@ pub(in super::super) async fn show(call: Call) -> Answer {
         ("default_env".to_owned(), Value::Bool(!worker.has_env)),
         ("default_env_dut".to_owned(), Value::Bool(!worker.has_env_dut)),
     ];
-    if call.who.is_superuser() {
+    if call.who.sees_tokens() {
         members.push(("token".to_owned(), token.into()));
     }
     Ok(Value::Struct(members))
