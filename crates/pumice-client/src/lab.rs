@@ -150,6 +150,9 @@ pub struct Submitted {
     pub message: String,
     /// The jobs: one, or all of a MultiNode group.
     pub job_ids: Vec<JobId>,
+    /// What of the definition is hardly meant, or will not be done, each with its line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// How the results of two jobs differ.
@@ -256,6 +259,12 @@ impl LabClient {
     /// One job.
     pub fn job(&self, id: JobId) -> Result<Job, ClientError> {
         self.get(&format!("{REST}jobs/{id}/"))
+    }
+
+    /// The number of a job that people call `12.0`: a node of a MultiNode job (lava-compat 5.1).
+    pub fn job_number(&self, name: &str) -> Result<JobId, ClientError> {
+        let job: Job = self.get(&format!("{REST}jobs/{}/", encode(name)))?;
+        Ok(job.id)
     }
 
     /// Ends a job.

@@ -56,6 +56,16 @@ const RELATIONS: &[Relation] = &[
         around: "EXISTS (SELECT 1 FROM job_viewing_groups v JOIN groups g ON g.id = v.group_id \
                  WHERE v.job_id = j.id AND $)",
     },
+    // Nobody can tag a failure here: no job has any.
+    Relation {
+        prefix: "failure_tags",
+        fields: &[
+            field("id", Kind::Int, "f.id"),
+            field("name", Kind::Text, "f.name"),
+            field("description", Kind::Text, "f.description"),
+        ],
+        around: "EXISTS (SELECT 1 FROM (SELECT 0 AS id, '' AS name, '' AS description) f WHERE f.id > 0 AND $)",
+    },
     Relation {
         prefix: "submitter",
         fields: user::FIELDS,

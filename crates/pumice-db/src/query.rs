@@ -200,6 +200,13 @@ pub(crate) fn related_condition(
         Some((relation, rest))
     });
     let (relation, rest) = relation.ok_or(UnknownField::Name)?;
+    if rest == "isnull" {
+        // Whether there is nothing that is related.
+        let none =
+            flag(value).ok_or(UnknownField::Value { field: name.to_owned(), expected: "true or false" })?;
+        let sql = put_into(relation.around, "1 = 1");
+        return Ok(Condition { sql: if none { format!("NOT {sql}") } else { sql }, params: Vec::new() });
+    }
     let key = relation.fields.first().map_or("", |field| field.name);
     let inner = match condition(relation.fields, rest, value) {
         Err(UnknownField::Name) if rest.is_empty() => condition(relation.fields, key, value)?,
@@ -456,6 +463,11 @@ mod tests {
         assert_eq!(sql("kind__in"), of_type("y.name IN ($?)"));
         assert_eq!(sql("kind__cores__gt"), of_type("y.cores > $?"));
         assert_eq!(sql("id"), Ok("(j.id = $?)".to_owned()));
+        let isnull =
+            |value| related_condition(FIELDS, &[OF_TYPE], "kind__isnull", value).map(|found| found.sql);
+        let any = "EXISTS (SELECT 1 FROM types y WHERE y.name = j.kind AND (1 = 1))";
+        assert_eq!((isnull("true"), isnull("false")), (Ok(format!("NOT {any}")), Ok(any.to_owned())));
+        assert!(matches!(isnull("x"), Err(UnknownField::Value { .. })));
         assert_eq!(sql("kind__password"), Err(UnknownField::Name));
         assert_eq!(sql("kinds"), Err(UnknownField::Name));
     }

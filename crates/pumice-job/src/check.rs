@@ -5,6 +5,7 @@ mod arguments;
 mod describe;
 mod file_names;
 mod flow;
+mod notify;
 mod timeouts;
 mod told;
 

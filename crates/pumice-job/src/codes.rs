@@ -79,6 +79,9 @@ codes! {
         "Tests that run on a machine come before the machine is booted.";
     NO_DEPLOY => "boot-before-deploy",
         "A machine is booted before anything is deployed for it.";
+    NOT_TOLD => "not-told",
+        "A way to tell somebody of the job, or a query, that LAVA has and Pumice has not: IRC is not spoken, and no \
+         queries are stored under names. The job runs, and everybody else is told.";
     ROLE => "role",
         "In a MultiNode job every block says for which roles it is, and those roles stand under `lava-multinode`.";
     DEVICE_TYPE => "device-type",

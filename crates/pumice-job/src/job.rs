@@ -22,7 +22,9 @@ pub use boot::{
 pub use container::{Container, RegistryLogin};
 pub use deploy::{Deploy, IsoInstall, Postprocess};
 pub use multinode::{DynamicConnection, Member, Multinode, Node as MultinodeNode, Role, RoleKind};
-pub use notify::{Callback, CallbackDataset, CallbackMethod, Criteria, Notify, Recipient, Verbosity};
+pub use notify::{
+    Callback, CallbackDataset, CallbackMethod, Compare, Criteria, Notify, Query, Recipient, Verbosity,
+};
 pub use resource::{
     Algorithm, Checksum, Compression, FileSystem, Format, Image, Overlay, OverlayFile, Resource,
 };

@@ -71,6 +71,12 @@ pub(crate) fn rules() -> Vec<OutputRule> {
             "glibc 2.41 refuses this library: clear the flag with `execstack -c` on the model's libraries",
         ),
         (r"Error: \(E\d+\) uncaught exception", Explains(SimulatorExited), ""),
+        // Some RTSMs (fastmodels 8, complaint 19); the wording is in no public source.
+        (
+            r"(?i)(cannot|can not|must not|may not|refus\w+ to|not allowed to) (be )?run as root",
+            Explains(SimulatorRefused),
+            "run pumice, or its worker, as a user who is not root",
+        ),
         // The command line (fastmodels 2.3, 4.7).
         (r"unhandled argument", Fails(SimulatorRefused), "this model does not know the option"),
         (r": option '.*' requires an argument", Fails(SimulatorRefused), ""),
@@ -86,7 +92,7 @@ pub(crate) fn rules() -> Vec<OutputRule> {
             "a path in the model's arguments leads nowhere",
         ),
         (
-            r"(?i)(cannot|could not|failed to) (open|load|find|read) (the )?(data file|image|application|plug-?in)",
+            r"(?i)(cannot|could not|failed to) (open|load|find|read) (the )?(data file|configuration file|config file|image|application|plug-?in)",
             Explains(ImageUnusable),
             "a path in the model's arguments leads nowhere",
         ),
@@ -165,6 +171,7 @@ mod tests {
             "model_shell64: cannot open model 'RTSM_VE_AEMv8A.so'",
             Some(Explains(Cause::SimulatorMissing)),
         );
+        check("FVP: cannot be run as root", Some(Explains(Cause::SimulatorRefused)));
         check("Error: (E549) uncaught exception: boom", Some(Explains(Cause::SimulatorExited)));
         // An error that does not stop a model, a warning of a helper, and the usual end.
         check("Error: FVP_Base_AEMvA: bp.virtio_rng: <vq0-requestq> Found invalid descriptor index", None);

@@ -349,6 +349,13 @@ impl Launch {
         self.consoles.iter().find(|console| console.role == role)
     }
 
+    /// Whether it takes a licence, as far as anybody said: a server that lets it wait is seen as silence only. FlexNet's
+    /// variables end so (fastmodels 5.1).
+    pub fn takes_licence(&self) -> bool {
+        let mut variables = self.env.keys().chain(self.secret_env.0.keys());
+        self.licence.is_some() || variables.any(|name| name.ends_with("_LICENSE_FILE"))
+    }
+
     /// What ended when the program did, for messages.
     pub fn subject(&self) -> &'static str {
         if self.container.is_some() { "the container" } else { "the simulator" }

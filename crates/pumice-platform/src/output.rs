@@ -164,6 +164,11 @@ impl Output {
         self.lock().meant.iter().any(|meant| meant.meaning == Meaning::Ends)
     }
 
+    /// The simulator's last lines.
+    pub(crate) fn tail(&self) -> String {
+        self.lock().tail.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
+    }
+
     /// The failure that `what` is: explained by what the simulator said, else with its last lines.
     pub(crate) fn failure_of(&self, cause: Cause, what: &str) -> Failure {
         let state = self.lock();
@@ -174,6 +179,10 @@ impl Output {
             return failure;
         }
         let tail: Vec<_> = state.tail.iter().map(String::as_str).collect();
+        if tail.is_empty() {
+            return Failure::new(cause, format!("{what}, and printed nothing"))
+                .hint("the command line is in the log, to be tried by hand");
+        }
         Failure::new(cause, what).evidence("simulator", tail.join("\n"))
     }
 }

@@ -166,7 +166,7 @@ impl Machine {
                 (Some(monitor), Some(listener)) => Some(attach(monitor, listener, options.deadline).await?),
                 _ => None,
             };
-            wait_for_announced(&machine.launch, &machine.consoles, options.deadline).await?;
+            wait_for_announced(&machine.launch, &machine.consoles, &machine.output, options.deadline).await?;
             probe_forwards(&machine.launch, options.deadline).await?;
             // It has opened them.
             drop(pipes);
@@ -530,6 +530,7 @@ fn source_of(launch: &Launch, one: &Announced, consoles: &Consoles) -> ConsoleSo
 async fn wait_for_announced(
     launch: &Launch,
     consoles: &Consoles,
+    output: &Output,
     deadline: &Deadline,
 ) -> Result<(), StartError> {
     let required: Vec<_> = launch
@@ -555,6 +556,14 @@ async fn wait_for_announced(
             patience.limit(),
             &format!("the simulator to announce {names}"),
         );
-        StartError::Failed(failure.hint("look at the simulator's own output in the log"))
+        let said = output.tail();
+        if said.is_empty() && launch.takes_licence() {
+            let hint =
+                "the simulator printed nothing: does it wait for a licence, whose server lets it queue?";
+            return StartError::Failed(failure.hint(hint));
+        }
+        StartError::Failed(
+            failure.evidence("simulator", said).hint("look at the simulator's own output in the log"),
+        )
     })
 }

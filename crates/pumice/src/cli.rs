@@ -1,7 +1,10 @@
 //! The words of the command line.
 
+mod job_name;
 pub(crate) mod lab;
 pub(crate) mod machine;
+
+pub(crate) use job_name::JobName;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 

@@ -13,12 +13,15 @@ use std::{
 };
 
 use pumice_api::control::{Answer, Done, Request, Wish};
-use pumice_types::{Cause, Failure, JobId};
+use pumice_types::{Cause, Failure};
 use serde::de::DeserializeOwned;
 
 pub(crate) use keyboard::{Keyboard, is_terminal};
 
-use crate::{cli::lab::LabArgs, lab};
+use crate::{
+    cli::{JobName, lab::LabArgs},
+    lab,
+};
 
 /// The end of a link that is written to.
 pub(crate) trait LinkWriter: Write + Send {
@@ -45,12 +48,12 @@ impl LinkWriter for UnixStream {
     }
 }
 
-/// Opens a link: to a job of the lab when `target` is a number, else to the run whose directory it is.
+/// Opens a link: to a job of the lab when `target` is a job's number, else to the run whose directory it is.
 pub(crate) fn connect(target: &str, lab: &LabArgs) -> Result<Link, Failure> {
-    match target.parse() {
-        Ok(id) => channel::open(lab::connect(lab)?, JobId(id)),
-        Err(_) => local(Path::new(target)),
-    }
+    let Ok(name) = target.parse::<JobName>() else { return local(Path::new(target)) };
+    let client = lab::connect(lab)?;
+    let id = lab::number_of(&client, &name)?;
+    channel::open(client, id)
 }
 
 /// To a run of this host. A socket's name holds 108 bytes (unix(7)), so that it is named by way of a descriptor.

@@ -24,6 +24,14 @@ fn submitting_brings_the_jobs_numbers() {
 }
 
 #[test]
+fn a_node_of_a_group_is_found_by_what_people_call_it() {
+    let body = r#"{"id": 13, "submitter": "ann", "state": "Running", "health": "Unknown"}"#;
+    let (server, asked) = answering(Answer::json(200, body));
+    assert_eq!(client(&server).job_number("12.1").unwrap(), JobId(13));
+    assert_eq!(only(&asked).path, "/api/v0.2/jobs/12.1/");
+}
+
+#[test]
 fn jobs_are_filtered_with_lavas_words_and_unknown_fields_are_ignored() {
     let body = r#"{"count": 1, "next": null, "results": [{"id": 3, "submitter": "ann", "state": "Running",
         "health": "Unknown", "viewing_groups": [], "description": null}]}"#;

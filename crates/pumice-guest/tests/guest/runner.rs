@@ -92,6 +92,10 @@ fn a_case_in_the_shell_of_the_steps_is_as_one_in_a_shell_of_its_own() {
   - for name in a b; do lava-test-case loop-$name --result pass | cat; done
   - lava-test-case input --shell read -r line < testdef.yaml
   - sh -c 'lava-test-case program --shell true'
+  - IFS=, && set -u
+  - lava-test-case separator --shell 'test $(printf %s $(echo a b)) = ab'
+  - lava-test-case ifs --result pass --measurement 1 --units ms && test \"$IFS\" = ,
+  - unset IFS
   - command -v install finish signal_of_nobody > names || true
   - lava-test-case names --shell '! grep -qx -e install -e finish names'
 ",
@@ -109,6 +113,8 @@ fn a_case_in_the_shell_of_the_steps_is_as_one_in_a_shell_of_its_own() {
             "0_t/loop-b pass",
             "0_t/input pass",
             "0_t/program pass",
+            "0_t/separator pass",
+            "0_t/ifs pass 1 ms",
             "0_t/names pass",
             "lava/0_t pass",
             "over",

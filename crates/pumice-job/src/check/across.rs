@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use pumice_types::{Code, Diagnostic, Diagnostics, Severity, Span, Spanned, nearest};
 
-use super::{Told, arguments, describe, file_names, flow};
+use super::{Told, arguments, describe, file_names, flow, notify};
 use crate::{
     Action, Block, Definition, DefinitionSource, Image, Job, Resource, RoleKind, TestKind, Timeout, codes,
     language::{self, RunsOn},
@@ -25,6 +25,7 @@ pub(crate) fn check(job: &mut Job, told: &Diagnostics, is_whole: bool) -> Diagno
     timeouts(job, &mut found);
     roles(job, &mut found);
     definitions(job, &mut found);
+    notify::check(job, &mut found);
     for action in &job.actions {
         if let Action::Deploy(deploy) = action {
             files(&deploy.images, &mut found);

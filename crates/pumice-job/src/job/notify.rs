@@ -1,8 +1,9 @@
 //! Whom to tell (lava-compat 1.8).
 
 use pumice_types::{Span, Spanned};
-use pumice_yaml::Node;
 use serde::Serialize;
+
+use super::Variable;
 
 /// `notify`
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -15,9 +16,8 @@ pub struct Notify {
     pub recipients: Vec<Recipient>,
     /// Which URLs are called.
     pub callbacks: Vec<Callback>,
-    /// What the job is compared with, as written.
-    #[serde(skip)]
-    pub compare: Option<Node>,
+    /// What the job is compared with.
+    pub compare: Option<Compare>,
     /// Where it stands.
     #[serde(skip)]
     pub span: Span,
@@ -30,6 +30,33 @@ pub struct Criteria {
     pub status: Spanned<String>,
     /// `regression` or `progression`.
     pub kind: Option<Spanned<String>>,
+    /// Conditions of jobs which must all be in that state too: `testjob__FIELD__OPERATOR__VALUE,…`.
+    pub dependency_query: Option<Spanned<String>>,
+}
+
+/// What a job is compared with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Compare {
+    /// The last of these jobs.
+    pub query: Option<Query>,
+    /// Names of cases that are left out.
+    pub blacklist: Vec<Spanned<String>>,
+}
+
+/// Which jobs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Query {
+    /// Those of a query that somebody stored.
+    Stored(Spanned<String>),
+    /// Those, or those with suites or cases, for which all conditions hold: each a field, with an operator behind `__`
+    /// where it is not equality, and a value.
+    Conditions {
+        /// `testjob`, `testsuite` or `testcase`.
+        entity: Spanned<String>,
+        /// They.
+        conditions: Vec<Variable>,
+    },
 }
 
 /// How much is said.

@@ -4,7 +4,9 @@ use pumice_types::Diagnostics;
 use pumice_yaml::Node;
 
 use super::Fields;
-use crate::{Callback, CallbackDataset, CallbackMethod, Criteria, Notify, Recipient, Verbosity};
+use crate::{
+    Callback, CallbackDataset, CallbackMethod, Compare, Criteria, Notify, Query, Recipient, Verbosity,
+};
 
 pub(super) fn notify(fields: Fields<'_>, defects: &mut Diagnostics) -> Option<Notify> {
     const VERBOSITIES: [(&str, Verbosity); 3] = [
@@ -26,13 +28,25 @@ pub(super) fn notify(fields: Fields<'_>, defects: &mut Diagnostics) -> Option<No
         criteria: Criteria {
             status: criteria.needed("status", defects)?,
             kind: criteria.text("type", defects),
+            dependency_query: criteria.text("dependency_query", defects),
         },
         verbosity: fields.word("verbosity", &VERBOSITIES, defects).map(|word| word.value).unwrap_or_default(),
         recipients,
         callbacks,
-        compare: fields.get("compare").cloned(),
+        compare: fields.fields("compare", defects).map(|fields| compare(fields, defects)),
         span: fields.span,
     })
+}
+
+fn compare(fields: Fields<'_>, defects: &mut Diagnostics) -> Compare {
+    let query = fields.fields("query", defects).and_then(|query| match query.text("name", defects) {
+        Some(name) => Some(Query::Stored(name)),
+        None => Some(Query::Conditions {
+            entity: query.needed("entity", defects)?,
+            conditions: query.variables("conditions", defects),
+        }),
+    });
+    Compare { query, blacklist: fields.texts("blacklist", defects) }
 }
 
 fn recipient(fields: Fields<'_>, defects: &mut Diagnostics) -> Option<Recipient> {

@@ -243,9 +243,14 @@ impl Booted {
                 return failure;
             }
             let name = self.console.name();
+            let licence = if self.machine.launch().takes_licence() {
+                "; or does the simulator wait for a licence, whose server lets it queue?"
+            } else {
+                ""
+            };
             return failure.hint(format!(
                 "not one byte came from {name}: does the guest use another console (`console=` of its kernel, the \
-                 other consoles in the log), or does somebody else hold the only seat at this one?"
+                 other consoles in the log), or does somebody else hold the only seat at this one?{licence}"
             ));
         }
         // The console closes a moment before the process is gone.

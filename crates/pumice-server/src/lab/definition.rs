@@ -4,6 +4,9 @@ use pumice_job::{Job, Rules, codes};
 use pumice_types::{Diagnostic, Diagnostics, Severity, SourceId, Span};
 use pumice_yaml::{Node, Value};
 
+/// More warnings than this are not told.
+const MOST_WARNINGS: usize = 20;
+
 /// A definition that was read.
 pub(crate) struct Checked {
     /// The tree.
@@ -61,6 +64,18 @@ pub(crate) fn read(text: &str, rules: &Rules) -> Result<Checked, Mistake> {
 }
 
 impl Checked {
+    /// What is hardly meant, or will not be done, each with its line; the first of them.
+    pub(crate) fn warnings(&self, text: &str) -> Vec<String> {
+        let line = |span: Span| text.get(..span.start).map_or(1, |before| before.matches('\n').count() + 1);
+        let one = |found: &Diagnostic| {
+            let place = found.span.map(|span| format!("line {}: ", line(span))).unwrap_or_default();
+            format!("{place}{}", found.message)
+        };
+        let warnings = self.diagnostics.iter().filter(|found| found.severity == Severity::Warning);
+        let warnings = warnings.filter(|found| !found.code.0.starts_with("strict-"));
+        warnings.filter(|found| found.code != codes::NOT_IN_STRICT).take(MOST_WARNINGS).map(one).collect()
+    }
+
     /// The first mistake that refuses a submission.
     pub(crate) fn mistake(&self) -> Option<Mistake> {
         self.first(|found| found.severity == Severity::Error)

@@ -8,6 +8,7 @@ pub(crate) mod jobs;
 pub(crate) mod library;
 pub(crate) mod needs;
 pub(crate) mod permissions;
+pub(crate) mod query;
 pub(crate) mod render;
 pub(crate) mod reservation;
 pub(crate) mod split;

@@ -158,8 +158,9 @@ fn send(
             let body = Value::Object(fields.clone()).to_string();
             request.header("Content-Type", "application/json").send(body.as_bytes())
         } else {
-            let pairs: Vec<_> =
-                fields.iter().map(|(name, value)| (name.as_str(), form_text(value))).collect();
+            // What is not there does not travel: so does LAVA's client.
+            let known = fields.iter().filter(|(_, value)| !value.is_null());
+            let pairs: Vec<_> = known.map(|(name, value)| (name.as_str(), form_text(value))).collect();
             request.send_form(pairs)
         }
     } else {
@@ -181,7 +182,6 @@ fn send(
 fn form_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        Value::Null => "None".to_owned(),
         Value::Bool(true) => "True".to_owned(),
         Value::Bool(false) => "False".to_owned(),
         other => other.to_string(),

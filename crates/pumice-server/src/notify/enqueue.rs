@@ -1,13 +1,10 @@
 //! Which callbacks a job's new state calls for.
 
-use pumice_db::{
-    Condition, DbError, Job, JobHealthWord, JobStateWord, NewCallback, Page, Reader, Timestamp, Viewer,
-    Writer,
-};
-use pumice_job::{Callback, CallbackDataset, CallbackMethod, Notify};
+use pumice_db::{DbError, Job, JobHealthWord, JobStateWord, NewCallback, Timestamp, Writer};
+use pumice_job::{Callback, CallbackDataset, CallbackMethod};
 use pumice_types::{JobState, Verdict};
 
-use super::{mail, payload};
+use super::{mail, others, payload};
 use crate::{
     app::Shared,
     lab::{artifact_tokens, definition},
@@ -29,12 +26,12 @@ pub(crate) async fn enqueue(
         return Ok(false);
     }
     let Ok(checked) = definition::read(&text.definition, &shared.config.rules()) else { return Ok(false) };
-    let Some(notify) = checked.job.notify.filter(|notify| calls_for(notify, job.state)) else {
+    let Some(notify) =
+        checked.job.notify.filter(|notify| calls_for(&notify.criteria.status.value, job.state))
+    else {
         return Ok(false);
     };
-    if let Some(kind) = &notify.criteria.kind
-        && !has_turned(writer, job, &kind.value).await?
-    {
+    if !others::agree(writer, job, &notify).await? {
         return Ok(false);
     }
     for callback in &notify.callbacks {
@@ -62,36 +59,8 @@ pub(crate) async fn enqueue(
     Ok(is_any)
 }
 
-/// The last job of the same name and submitter that ended before this one.
-pub(super) async fn previous(reader: &mut Reader, job: &Job) -> Result<Option<Job>, DbError> {
-    let id = job.id.to_string();
-    let alike = [
-        ("description", job.description.as_str()),
-        ("submitter", &job.submitter),
-        ("id__lt", &id),
-        ("state", "Finished"),
-    ];
-    let alike: Vec<_> =
-        alike.iter().filter_map(|(name, value)| Condition::on_jobs(name, value).ok()).collect();
-    let found = reader.jobs(&Viewer::everything(), &alike, &[], Page { limit: 1, offset: 0 }).await?;
-    Ok(found.rows.into_iter().next())
-}
-
-/// Whether a job got worse (`regression`) or better (`progression`) than the one before it.
-async fn has_turned(reader: &mut Reader, job: &Job, kind: &str) -> Result<bool, DbError> {
-    let JobState::Finished(verdict) = job.state else { return Ok(false) };
-    let Some(before) = previous(reader, job).await? else { return Ok(false) };
-    let was_complete = before.state == JobState::Finished(Verdict::Complete);
-    let is_complete = verdict == Verdict::Complete;
-    Ok(match kind {
-        "regression" => was_complete && !is_complete,
-        _ => !was_complete && is_complete,
-    })
-}
-
 /// Whether the criteria name this state. They are asked once when a job starts and once when it ends.
-fn calls_for(notify: &Notify, state: JobState) -> bool {
-    let status = notify.criteria.status.value.as_str();
+pub(super) fn calls_for(status: &str, state: JobState) -> bool {
     match state {
         JobState::Running => matches!(status, "running" | "all"),
         JobState::Finished(verdict) => {
@@ -140,21 +109,53 @@ fn described(job: &Job, callback: &Callback, header_value: Option<String>) -> Ne
     }
 }
 
-/// The address with what stands in braces filled in; encoded, so that a job's name cannot become a part of its own.
+/// The address with what stands in braces filled in, `{ID}` or `{ STATUS_STRING }`; encoded, so that a job's name cannot become a
+/// part of its own. A name in braces that is none stays.
 fn address(job: &Job, template: &str) -> String {
-    let status = payload::legacy_status(job.state);
+    let mut address = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        address.push_str(before);
+        let inside = after.split_once('}');
+        let known = inside.and_then(|(name, after)| Some((attribute(job, name.trim())?, after)));
+        if let Some((value, after)) = known {
+            address.push_str(&encoded(&value));
+            rest = after;
+        } else {
+            address.push('{');
+            rest = after;
+        }
+    }
+    address + rest
+}
+
+/// What an address may tell of a job: its attributes in large letters (lava-compat 1.8), and what device it got.
+fn attribute(job: &Job, name: &str) -> Option<String> {
+    let (status, status_string) = payload::legacy_status(job.state);
     let state = JobStateWord::from(job.state);
     let health = JobHealthWord::from(job.state);
-    let values = [
-        ("{ID}", job.id.to_string()),
-        ("{STATUS}", status.0.to_string()),
-        ("{STATUS_STRING}", status.1.to_owned()),
-        ("{STATE}", state.number().to_string()),
-        ("{STATE_STRING}", state.as_str().to_lowercase()),
-        ("{HEALTH}", health.number().to_string()),
-        ("{HEALTH_STRING}", health.as_str().to_lowercase()),
-        ("{DEVICE_ID}", job.actual_device.clone().unwrap_or_default()),
-        ("{DESCRIPTION}", job.description.clone()),
-    ];
-    values.into_iter().fold(template.to_owned(), |text, (name, value)| text.replace(name, &encoded(&value)))
+    let or_none = |value: Option<String>| value.unwrap_or_else(|| "None".to_owned());
+    let time = |time: Option<Timestamp>| or_none(time.map(Timestamp::python_str));
+    Some(match name {
+        "ID" | "PK" => job.id.to_string(),
+        "SUB_ID" => job.sub_id.clone().unwrap_or_default(),
+        "DISPLAY_ID" => job.display_id(),
+        "TARGET_GROUP" => or_none(job.target_group.clone()),
+        "STATUS" => status.to_string(),
+        "STATUS_STRING" => status_string.to_owned(),
+        "STATE" => state.number().to_string(),
+        "STATE_STRING" => state.as_str().to_lowercase(),
+        "HEALTH" => health.number().to_string(),
+        "HEALTH_STRING" => health.as_str().to_lowercase(),
+        "DEVICE_ID" => job.actual_device.clone().unwrap_or_default(),
+        "ACTUAL_DEVICE" | "ACTUAL_DEVICE_ID" => or_none(job.actual_device.clone()),
+        "REQUESTED_DEVICE_TYPE" | "REQUESTED_DEVICE_TYPE_ID" => or_none(job.requested_device_type.clone()),
+        "SUBMITTER" => job.submitter.clone(),
+        "DESCRIPTION" => job.description.clone(),
+        "PRIORITY" => job.priority.to_string(),
+        "SUBMIT_TIME" => time(Some(job.submit_time)),
+        "START_TIME" => time(job.start_time),
+        "END_TIME" => time(job.end_time),
+        _ => return None,
+    })
 }

@@ -4,14 +4,14 @@ use std::{fmt::Write as _, io, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use pumice_db::{DbError, Job, JobHealthWord, JobStateWord, NewCallback, Timestamp, Writer};
-use pumice_job::{Notify, Verbosity};
+use pumice_job::{Compare, Notify, Verbosity};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     net::TcpStream,
 };
 
-use super::enqueue::previous;
-use crate::{app::Shared, config::Mail, refusal::Refusal, results};
+use super::others::previous;
+use crate::{app::Shared, config::Mail, lab::definition, refusal::Refusal, results};
 
 /// The method of what is kept among the callbacks and goes out as mail.
 pub(super) const METHOD: &str = "MAIL";
@@ -109,15 +109,25 @@ pub(super) async fn text(shared: &Shared, job: &Job, what: &NewCallback) -> Resu
 /// The results that are not those of the job before it.
 async fn compared(shared: &Shared, job: &Job, body: &mut String) -> Result<(), Refusal> {
     let mut reader = shared.database.read().await?;
-    let Some(before) = previous(&mut reader, job).await? else { return Ok(()) };
+    let text = reader.job_text(job.id).await?;
+    let read = text.and_then(|text| definition::read(&text.definition, &shared.config.rules()).ok());
+    let compare = read.and_then(|checked| checked.job.notify?.compare);
+    let Some(before) = previous(&mut reader, job, compare.as_ref()).await? else { return Ok(()) };
     let found = results::compare(&mut reader, &before, job).await?;
     let _ = writeln!(body, "\nagainst job {}: {} results are the same", before.display_id(), found.same);
-    for change in &found.changes {
+    for change in found.changes.iter().filter(|change| !is_left_out(compare.as_ref(), change)) {
         let side = |result: Option<&'static str>| result.unwrap_or("absent");
         let (before, after) = (side(change.before), side(change.after));
         let _ = writeln!(body, "{}/{}: {before} -> {after}", change.suite, change.name);
     }
     Ok(())
+}
+
+/// Whether the job wants nothing to be said of a case: by its name, or by its suite's and its own.
+fn is_left_out(compare: Option<&Compare>, change: &results::Change) -> bool {
+    let names = compare.map(|compare| compare.blacklist.as_slice()).unwrap_or_default();
+    let whole = format!("{}/{}", change.suite, change.name);
+    names.iter().any(|name| name.value == change.name || name.value == whole)
 }
 
 /// A header's text as letters that every relay takes (RFC 2047).

@@ -4,6 +4,7 @@ mod address;
 mod deliver;
 mod enqueue;
 mod mail;
+mod others;
 mod payload;
 
 pub(crate) use deliver::spawn_delivery;

@@ -35,7 +35,8 @@ pub(super) async fn payload(
     let (status, status_string) = legacy_status(job.state);
     let state = JobStateWord::from(job.state);
     let health = JobHealthWord::from(job.state);
-    let time = |time: Option<Timestamp>| time.map(Timestamp::python_str);
+    // Python's `str()` of them, also of none.
+    let time = |time: Option<Timestamp>| time.map_or_else(|| "None".to_owned(), Timestamp::python_str);
     let mut fields = Map::new();
     for (name, value) in [
         ("id", json!(job.id)),

@@ -52,6 +52,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/static/style.css", get(style))
         .route("/static/app.js", get(script))
         .route("/static/log.js", get(log_script))
+        .route("/static/files.js", get(files_script))
         .route("/static/icon.svg", get(icon))
 }
 
@@ -65,6 +66,10 @@ async fn script() -> Response {
 
 async fn log_script() -> Response {
     asset("text/javascript; charset=utf-8", include_str!("../../static/log.js"))
+}
+
+async fn files_script() -> Response {
+    asset("text/javascript; charset=utf-8", include_str!("../../static/files.js"))
 }
 
 async fn icon() -> Response {

@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use pumice_db::{Condition, Group, NewUser, Order, User, UserChange};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -14,6 +10,7 @@ use serde_json::{Value, json};
 use super::{
     answer::{Answer, Body, Refused, Who},
     list::ListQuery,
+    seen::Key,
 };
 use crate::{
     access::hash_password,
@@ -46,11 +43,11 @@ pub(super) async fn users(State(shared): State<Arc<Shared>>, who: Who, query: Li
     who.needs("auth.view_user")?;
     let conditions = query.conditions(Condition::on_users)?;
     let orders = query.orders(Order::of_users);
-    let listing = shared.database.read().await?.users(&conditions, &orders, query.page()?).await?;
+    let listing = shared.database.read().await?.users(&conditions, &orders, query.page()).await?;
     query.answer(&listing, user_shown)
 }
 
-pub(super) async fn user(State(shared): State<Arc<Shared>>, who: Who, Path(id): Path<i64>) -> Answer {
+pub(super) async fn user(State(shared): State<Arc<Shared>>, who: Who, Key(id): Key) -> Answer {
     who.needs("auth.view_user")?;
     Ok(Json(user_shown(&find_user(&shared, id).await?)))
 }
@@ -112,7 +109,7 @@ pub(super) async fn add_user(
 pub(super) async fn change_user(
     State(shared): State<Arc<Shared>>,
     who: Who,
-    Path(id): Path<i64>,
+    Key(id): Key,
     Body(body): Body<UserBody>,
 ) -> Answer {
     who.needs("auth.change_user")?;
@@ -137,7 +134,7 @@ pub(super) async fn change_user(
 pub(super) async fn delete_user(
     State(shared): State<Arc<Shared>>,
     who: Who,
-    Path(id): Path<i64>,
+    Key(id): Key,
 ) -> Answer<StatusCode> {
     who.needs("auth.delete_user")?;
     let known = find_user(&shared, id).await?;
@@ -162,10 +159,10 @@ pub(super) async fn groups(State(shared): State<Arc<Shared>>, who: Who, query: L
     who.needs("auth.view_group")?;
     let conditions = query.conditions(Condition::on_groups)?;
     let all = shared.database.read().await?.groups(&conditions).await?;
-    query.answer(&query.cut(all)?, group_shown)
+    query.answer(&query.cut(all), group_shown)
 }
 
-pub(super) async fn group(State(shared): State<Arc<Shared>>, who: Who, Path(id): Path<i64>) -> Answer {
+pub(super) async fn group(State(shared): State<Arc<Shared>>, who: Who, Key(id): Key) -> Answer {
     who.needs("auth.view_group")?;
     Ok(Json(group_shown(&find_group(&shared, id).await?)))
 }
@@ -192,7 +189,7 @@ pub(super) async fn add_group(
 pub(super) async fn rename_group(
     State(shared): State<Arc<Shared>>,
     who: Who,
-    Path(id): Path<i64>,
+    Key(id): Key,
     Body(body): Body<GroupBody>,
 ) -> Answer {
     who.needs("auth.change_group")?;
@@ -207,7 +204,7 @@ pub(super) async fn rename_group(
 pub(super) async fn delete_group(
     State(shared): State<Arc<Shared>>,
     who: Who,
-    Path(id): Path<i64>,
+    Key(id): Key,
 ) -> Answer<StatusCode> {
     who.needs("auth.delete_group")?;
     let known = find_group(&shared, id).await?;

@@ -41,7 +41,7 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>, who: Who, query: Lis
     let conditions = query.conditions(Condition::on_device_types)?;
     let orders = query.orders(Order::of_device_types);
     let mut reader = shared.database.read().await?;
-    let listing = reader.device_types(&who.viewer, &conditions, &orders, query.page()?).await?;
+    let listing = reader.device_types(&who.viewer, &conditions, &orders, query.page()).await?;
     let mut rows = Vec::new();
     for known in &listing.rows {
         rows.push(shown(&mut reader, known).await?);

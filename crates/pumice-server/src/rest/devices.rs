@@ -53,7 +53,7 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>, who: Who, query: Lis
     }
     let orders = query.orders(Order::of_devices);
     let mut reader = shared.database.read().await?;
-    let listing = reader.devices(&who.viewer, &conditions, &orders, query.page()?).await?;
+    let listing = reader.devices(&who.viewer, &conditions, &orders, query.page()).await?;
     let mut rows = Vec::new();
     for device in &listing.rows {
         rows.push(shown(&mut reader, device).await?);

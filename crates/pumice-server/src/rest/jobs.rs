@@ -81,7 +81,7 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>, who: Who, query: Lis
     let conditions = query.conditions(Condition::on_jobs)?;
     let orders = query.orders(Order::of_jobs);
     let mut reader = shared.database.read().await?;
-    let listing = reader.jobs(&who.viewer, &conditions, &orders, query.page()?).await?;
+    let listing = reader.jobs(&who.viewer, &conditions, &orders, query.page()).await?;
     let mut rows = Vec::new();
     for job in &listing.rows {
         rows.push(shown(&mut reader, &who, &shared, job).await?);
@@ -111,7 +111,13 @@ pub(super) async fn submit(
         return Err(Refused::as_message(Refusal::Invalid("`definition` is missing".to_owned())));
     };
     let submitted = submission::submit(&shared, &who, &text).await.map_err(Refused::as_message)?;
-    Ok((StatusCode::CREATED, Json(accepted(&shared, submitted).await?)))
+    let mut answer = accepted(&shared, submitted).await?;
+    let read = definition::read(&text, &shared.config.rules());
+    let warnings = read.map(|checked| checked.warnings(&text)).unwrap_or_default();
+    if !warnings.is_empty() {
+        answer["warnings"] = json!(warnings);
+    }
+    Ok((StatusCode::CREATED, Json(answer)))
 }
 
 async fn accepted(shared: &Shared, submitted: Submitted) -> Result<Value, Refused> {

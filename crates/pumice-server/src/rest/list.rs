@@ -48,15 +48,12 @@ impl ListQuery {
         &self.base
     }
 
-    /// The part of the list that was asked for.
-    pub(crate) fn page(&self) -> Result<Page, Refused> {
-        let number = |name: &str, absent: u64| match self.get(name) {
-            None | Some("") => Ok(absent),
-            Some(text) => text.parse().map_err(|_| Refusal::Invalid(format!("`{name}` must be a number"))),
-        };
-        let limit = number("limit", Page::default().limit)?;
-        let limit = if limit == 0 { Page::default().limit } else { limit };
-        Ok(Page { limit: limit.min(PAGE_LIMIT), offset: number("offset", 0)?.min(1 << 40) })
+    /// The part of the list that was asked for. What is no number, or less than nothing, is as if it were not there: so
+    /// does Django REST framework (its `LimitOffsetPagination`).
+    pub(crate) fn page(&self) -> Page {
+        let number = |name: &str| self.get(name).and_then(|text| text.trim().parse::<u64>().ok());
+        let limit = number("limit").filter(|limit| *limit > 0).unwrap_or(Page::default().limit);
+        Page { limit: limit.min(PAGE_LIMIT), offset: number("offset").unwrap_or(0).min(1 << 40) }
     }
 
     /// The filters. A name that is no field is ignored, as Django ignores it; a value that does not fit is refused.
@@ -84,8 +81,9 @@ impl ListQuery {
     }
 
     /// The answer: the part, the length of the whole, and where the neighbouring parts are.
+    #[expect(clippy::unnecessary_wraps, reason = "it is how a handler ends")]
     pub(crate) fn answer<T>(&self, listing: &Listing<T>, one: impl Fn(&T) -> Value) -> Answer {
-        let page = self.page()?;
+        let page = self.page();
         let shown = u64::try_from(listing.rows.len()).unwrap_or(u64::MAX);
         let next = page.offset.saturating_add(shown);
         let next = (shown > 0 && next < listing.total).then(|| self.url(page.limit, next));
@@ -96,14 +94,14 @@ impl ListQuery {
     }
 
     /// A list that was read whole, cut to the part that was asked for.
-    pub(crate) fn cut<T: Clone>(&self, all: Vec<T>) -> Result<Listing<T>, Refused> {
-        let page = self.page()?;
+    pub(crate) fn cut<T: Clone>(&self, all: Vec<T>) -> Listing<T> {
+        let page = self.page();
         let (offset, limit) = (
             usize::try_from(page.offset).unwrap_or(usize::MAX),
             usize::try_from(page.limit).unwrap_or(usize::MAX),
         );
         let total = u64::try_from(all.len()).unwrap_or(u64::MAX);
-        Ok(Listing { total, rows: all.into_iter().skip(offset).take(limit).collect() })
+        Listing { total, rows: all.into_iter().skip(offset).take(limit).collect() }
     }
 
     fn url(&self, limit: u64, offset: u64) -> String {
@@ -162,6 +160,19 @@ mod tests {
     fn the_last_page_has_no_next() {
         let answer = query("").answer(&Listing { total: 2, rows: vec![1, 2] }, |n| json!(n)).unwrap().0;
         assert_eq!((&answer["next"], &answer["previous"]), (&Value::Null, &Value::Null));
-        assert!(query("limit=x").page().is_err());
+    }
+
+    #[test]
+    fn a_part_that_makes_no_sense_is_the_first() {
+        let check = |asked: &str, limit: u64, offset: u64| {
+            let page = query(asked).page();
+            assert_eq!((page.limit, page.offset), (limit, offset), "{asked}");
+        };
+        check("limit=x&offset=y", 50, 0);
+        check("limit=-1&offset=-5", 50, 0);
+        check("limit=0&offset=", 50, 0);
+        check("limit=1.5&offset=3", 50, 3);
+        check("limit=100000&offset=7", PAGE_LIMIT, 7);
+        check("limit=99999999999999999999999&offset=99999999999999999999999", 50, 0);
     }
 }

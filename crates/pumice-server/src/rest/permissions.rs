@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use pumice_db::{ObjectKind, ObjectPermission};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -14,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{
     answer::{Answer, Body, Refused, Who},
     list::ListQuery,
+    seen::Key,
 };
 use crate::{app::Shared, lab::permissions, refusal::Refusal};
 
@@ -70,19 +67,19 @@ async fn remove(shared: &Arc<Shared>, who: &Who, kind: ObjectKind, id: i64) -> A
 
 pub(super) async fn of_devices(State(shared): State<Arc<Shared>>, who: Who, query: ListQuery) -> Answer {
     let found = all(&shared, &who, ObjectKind::Device).await?;
-    query.answer(&query.cut(found)?, |permission| shown(ObjectKind::Device, permission))
+    query.answer(&query.cut(found), |permission| shown(ObjectKind::Device, permission))
 }
 
 pub(super) async fn of_types(State(shared): State<Arc<Shared>>, who: Who, query: ListQuery) -> Answer {
     let found = all(&shared, &who, ObjectKind::DeviceType).await?;
-    query.answer(&query.cut(found)?, |permission| shown(ObjectKind::DeviceType, permission))
+    query.answer(&query.cut(found), |permission| shown(ObjectKind::DeviceType, permission))
 }
 
-pub(super) async fn of_device(State(shared): State<Arc<Shared>>, who: Who, Path(id): Path<i64>) -> Answer {
+pub(super) async fn of_device(State(shared): State<Arc<Shared>>, who: Who, Key(id): Key) -> Answer {
     Ok(Json(shown(ObjectKind::Device, &one(&shared, &who, ObjectKind::Device, id).await?)))
 }
 
-pub(super) async fn of_type(State(shared): State<Arc<Shared>>, who: Who, Path(id): Path<i64>) -> Answer {
+pub(super) async fn of_type(State(shared): State<Arc<Shared>>, who: Who, Key(id): Key) -> Answer {
     Ok(Json(shown(ObjectKind::DeviceType, &one(&shared, &who, ObjectKind::DeviceType, id).await?)))
 }
 
@@ -105,7 +102,7 @@ pub(super) async fn add_to_type(
 pub(super) async fn remove_from_device(
     State(shared): State<Arc<Shared>>,
     who: Who,
-    Path(id): Path<i64>,
+    Key(id): Key,
 ) -> Answer<StatusCode> {
     remove(&shared, &who, ObjectKind::Device, id).await
 }
@@ -113,7 +110,7 @@ pub(super) async fn remove_from_device(
 pub(super) async fn remove_from_type(
     State(shared): State<Arc<Shared>>,
     who: Who,
-    Path(id): Path<i64>,
+    Key(id): Key,
 ) -> Answer<StatusCode> {
     remove(&shared, &who, ObjectKind::DeviceType, id).await
 }

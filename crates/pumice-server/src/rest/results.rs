@@ -36,12 +36,12 @@ pub(super) async fn csv(SeenJob { shared, job, .. }: SeenJob) -> Answer<Response
 }
 
 /// All, unless a part was asked for.
-fn part(query: &ListQuery) -> Result<Page, Refused> {
-    if query.get("limit").is_some() || query.get("offset").is_some() { query.page() } else { Ok(ALL) }
+fn part(query: &ListQuery) -> Page {
+    if query.get("limit").is_some() || query.get("offset").is_some() { query.page() } else { ALL }
 }
 
 pub(super) async fn yaml(SeenJob { shared, job, .. }: SeenJob, query: ListQuery) -> Answer<Response> {
-    Ok(as_yaml(&all(&shared, &job, None, part(&query)?).await?))
+    Ok(as_yaml(&all(&shared, &job, None, part(&query)).await?))
 }
 
 pub(super) async fn junit(SeenJob { shared, job, .. }: SeenJob, query: ListQuery) -> Answer<Response> {
@@ -96,7 +96,7 @@ fn suite_shown(query: &ListQuery, suite: &Suite) -> Value {
 pub(super) async fn suites(SeenJob { shared, job, .. }: SeenJob, query: ListQuery) -> Answer {
     let conditions = query.conditions(Condition::on_suites)?;
     let found = shared.database.read().await?.suites(job.id, &conditions).await?;
-    query.answer(&query.cut(found)?, |suite| suite_shown(&query, suite))
+    query.answer(&query.cut(found), |suite| suite_shown(&query, suite))
 }
 
 pub(super) async fn suite(SeenSuite { suite, .. }: SeenSuite, query: ListQuery) -> Answer {
@@ -111,7 +111,7 @@ pub(super) async fn suite_yaml(
     SeenSuite { shared, job, suite }: SeenSuite,
     query: ListQuery,
 ) -> Answer<Response> {
-    Ok(as_yaml(&all(&shared, &job, Some(&suite), part(&query)?).await?))
+    Ok(as_yaml(&all(&shared, &job, Some(&suite), part(&query)).await?))
 }
 
 fn case_shown(query: &ListQuery, case: &Case) -> Value {
@@ -139,7 +139,7 @@ async fn tests_of(shared: &Shared, job: &Job, suite: Option<&Suite>, query: &Lis
         .extend(suite.iter().filter_map(|suite| Condition::on_cases("suite", &suite.id.to_string()).ok()));
     let orders = query.orders(Order::of_cases);
     let mut reader = shared.database.read().await?;
-    let listing = reader.cases(job.id, &conditions, &orders, query.page()?).await?;
+    let listing = reader.cases(job.id, &conditions, &orders, query.page()).await?;
     query.answer(&listing, |case| case_shown(query, case))
 }
 

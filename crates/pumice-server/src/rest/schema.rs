@@ -184,7 +184,7 @@ const THINGS: &[(&str, &str)] = &[
         "id!:integer username!:string first_name!:string last_name!:string email!:string \
          is_superuser!:boolean is_staff!:boolean is_active!:boolean date_joined!:time last_login!:time?",
     ),
-    ("Submitted", "message!:string job_ids!:numbers"),
+    ("Submitted", "message!:string job_ids!:numbers warnings:words"),
     ("NewToken", "token!:string"),
     ("Message", "message!:string"),
     ("Version", "version!:string pumice!:string"),

@@ -25,6 +25,18 @@ pub(super) struct SeenSuite {
     pub(super) suite: Suite,
 }
 
+/// The number in the place of `{id}`; another word is the number of nothing.
+pub(super) struct Key(pub(super) i64);
+
+impl FromRequestParts<Arc<Shared>> for Key {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Refused> {
+        let id = parameter(parts, shared, "id").await?;
+        id.parse().map(Self).map_err(|_| Refusal::Missing("Not found.".to_owned()).into())
+    }
+}
+
 /// What stands in the address in the place of `{wanted}`.
 async fn parameter(parts: &mut Parts, shared: &Arc<Shared>, wanted: &str) -> Result<String, Refused> {
     let parameters = RawPathParams::from_request_parts(parts, shared).await;

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::{
     answer::{Answer, Body, Refused, Who},
     list::ListQuery,
+    seen::Key,
 };
 use crate::{
     access::Scope,
@@ -31,7 +32,7 @@ pub(super) async fn aliases(State(shared): State<Arc<Shared>>, _: Who, query: Li
     if let Some(wanted) = query.get("name") {
         all.retain(|(name, _)| name == wanted);
     }
-    query.answer(&query.cut(all)?, alias_shown)
+    query.answer(&query.cut(all), alias_shown)
 }
 
 pub(super) async fn alias(State(shared): State<Arc<Shared>>, _: Who, Path(name): Path<String>) -> Answer {
@@ -113,10 +114,10 @@ async fn find_tag(shared: &Shared, id: i64) -> Result<Tag, Refused> {
 pub(super) async fn tags(State(shared): State<Arc<Shared>>, _: Who, query: ListQuery) -> Answer {
     let conditions = query.conditions(Condition::on_tags)?;
     let all = shared.database.read().await?.tags(&conditions).await?;
-    query.answer(&query.cut(all)?, tag_shown)
+    query.answer(&query.cut(all), tag_shown)
 }
 
-pub(super) async fn tag(State(shared): State<Arc<Shared>>, _: Who, Path(id): Path<i64>) -> Answer {
+pub(super) async fn tag(State(shared): State<Arc<Shared>>, _: Who, Key(id): Key) -> Answer {
     Ok(Json(tag_shown(&find_tag(&shared, id).await?)))
 }
 
@@ -143,7 +144,7 @@ pub(super) async fn add_tag(
 pub(super) async fn change_tag(
     State(shared): State<Arc<Shared>>,
     who: Who,
-    Path(id): Path<i64>,
+    Key(id): Key,
     Body(body): Body<TagBody>,
 ) -> Answer {
     who.needs("lava_scheduler_app.change_tag")?;
@@ -160,7 +161,7 @@ pub(super) async fn change_tag(
 pub(super) async fn delete_tag(
     State(shared): State<Arc<Shared>>,
     who: Who,
-    Path(id): Path<i64>,
+    Key(id): Key,
 ) -> Answer<StatusCode> {
     who.needs("lava_scheduler_app.delete_tag")?;
     let known = find_tag(&shared, id).await?;
@@ -186,14 +187,10 @@ pub(super) async fn own_artifact_tokens(
     who: Who,
     query: ListQuery,
 ) -> Answer {
-    query.answer(&query.cut(own_tokens(&shared, &who).await?)?, token_shown)
+    query.answer(&query.cut(own_tokens(&shared, &who).await?), token_shown)
 }
 
-pub(super) async fn artifact_token(
-    State(shared): State<Arc<Shared>>,
-    who: Who,
-    Path(id): Path<i64>,
-) -> Answer {
+pub(super) async fn artifact_token(State(shared): State<Arc<Shared>>, who: Who, Key(id): Key) -> Answer {
     let found = own_tokens(&shared, &who).await?.into_iter().find(|token| token.id == id);
     Ok(Json(token_shown(&found.ok_or_else(|| Refusal::missing("Token", id))?)))
 }
@@ -225,7 +222,7 @@ pub(super) struct TokenChange {
 pub(super) async fn change_artifact_token(
     State(shared): State<Arc<Shared>>,
     who: Who,
-    Path(id): Path<i64>,
+    Key(id): Key,
     Body(body): Body<TokenChange>,
 ) -> Answer {
     let user = who.using(Scope::Manage)?.id;
@@ -243,7 +240,7 @@ pub(super) async fn change_artifact_token(
 pub(super) async fn delete_artifact_token(
     State(shared): State<Arc<Shared>>,
     who: Who,
-    Path(id): Path<i64>,
+    Key(id): Key,
 ) -> Answer<StatusCode> {
     let user = who.using(Scope::Manage)?.id;
     let found = own_tokens(&shared, &who).await?.into_iter().find(|token| token.id == id);

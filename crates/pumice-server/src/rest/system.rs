@@ -73,7 +73,7 @@ pub(super) async fn events(State(shared): State<Arc<Shared>>, who: Who, query: L
 pub(super) async fn audit(State(shared): State<Arc<Shared>>, who: Who, query: ListQuery) -> Answer {
     who.needs("admin.view_logentry")?;
     let mut reader = shared.database.read().await?;
-    let limit = query.page()?.limit;
+    let limit = query.page().limit;
     let entries = match (query.get("kind"), query.get("object")) {
         (Some(kind), Some(object)) => reader.audit_of(kind, object, limit).await?,
         _ => reader.audit(limit).await?,

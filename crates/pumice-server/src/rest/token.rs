@@ -2,16 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use pumice_db::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Body, Who};
+use super::{
+    answer::{Answer, Body, Who},
+    seen::Key,
+};
 use crate::{
     access::{Scope, Scopes, verify_password},
     app::Shared,
@@ -104,11 +103,7 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>, who: Who) -> Answer 
     Ok(Json(tokens.iter().map(one).collect()))
 }
 
-pub(super) async fn remove(
-    State(shared): State<Arc<Shared>>,
-    who: Who,
-    Path(id): Path<i64>,
-) -> Answer<StatusCode> {
+pub(super) async fn remove(State(shared): State<Arc<Shared>>, who: Who, Key(id): Key) -> Answer<StatusCode> {
     let user = who.using(Scope::Manage)?.id;
     let mut writer = shared.database.write().await?;
     if !writer.delete_token(user, id).await? {

@@ -38,7 +38,7 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>, who: Who, query: Lis
     let conditions = query.conditions(Condition::on_workers)?;
     let orders = query.orders(Order::of_workers);
     let mut reader = shared.database.read().await?;
-    let listing = reader.workers(&conditions, &orders, query.page()?).await?;
+    let listing = reader.workers(&conditions, &orders, query.page()).await?;
     query.answer(&listing, |worker| shown(&shared, &who, worker))
 }
 

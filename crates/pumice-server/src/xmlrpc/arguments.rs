@@ -51,7 +51,12 @@ impl Arguments {
     pub(super) fn count(&self, place: usize, absent: u64) -> Result<u64, Refusal> {
         match self.maybe_int(place)? {
             None => Ok(absent),
-            Some(number) => u64::try_from(number).map_err(|_| self.wrong(place, "a positive integer")),
+            Some(number) => u64::try_from(number).map_err(|_| {
+                Refusal::Invalid(format!(
+                    "Bad request: argument {} must be at least 0, not {number}",
+                    place + 1
+                ))
+            }),
         }
     }
 

@@ -86,7 +86,12 @@ methods! {
     "results.get_testsuite_results_yaml" ("job_id", "suite_name", "limit?", "offset?")
         "The results of a suite as YAML." => results::suite_yaml,
     "results.make_custom_query" ("entity", "conditions", "limit?")
-        "Jobs, suites or cases for which all conditions hold." => results::custom_query,
+        "Jobs for which all conditions, `testjob__FIELD__OPERATOR__VALUE,…`, hold." => results::custom_query,
+    "results.refresh_all_queries" () "Does nothing: no queries are stored." => results::refresh_queries,
+    "results.refresh_query" ("query_name", "username?")
+        "Refused as not found: no queries are stored." => results::refresh_query,
+    "results.run_query" ("query_name", "limit?", "username?")
+        "Refused as not found: no queries are stored." => results::run_query,
     "scheduler.aliases.add" ("name", "device_type_name") "Adds another name of a device type." => small::alias_add,
     "scheduler.aliases.delete" ("name") "Removes an alias." => small::alias_delete,
     "scheduler.aliases.list" () "The names of all aliases." => small::alias_list,

@@ -10,7 +10,7 @@ use pumice_server::Mail;
 use serde_json::{Value, json};
 
 use crate::{
-    exchange::LavaWorker,
+    exchange::{LOG, LavaWorker},
     lab::{JOB, Lab},
 };
 
@@ -180,5 +180,137 @@ fn what_waits_to_be_sent_is_sealed() {
     for (path, bytes) in kept {
         let shows = bytes.windows(6).any(|window| window == b"s3cret");
         assert!(!shows, "{} shows the secret", path.display());
+    }
+}
+
+/// The parts of a form, decoded.
+fn form(body: &str) -> std::collections::BTreeMap<String, String> {
+    let decoded = |text: &str| {
+        let mut bytes = Vec::new();
+        let mut rest = text.as_bytes();
+        while let Some((first, after)) = rest.split_first() {
+            rest = after;
+            match first {
+                b'+' => bytes.push(b' '),
+                b'%' => {
+                    bytes.push(u8::from_str_radix(std::str::from_utf8(&rest[..2]).unwrap(), 16).unwrap());
+                    rest = &rest[2..];
+                }
+                other => bytes.push(*other),
+            }
+        }
+        String::from_utf8(bytes).unwrap()
+    };
+    body.split('&').filter_map(|pair| pair.split_once('=')).map(|(k, v)| (decoded(k), decoded(v))).collect()
+}
+
+#[test]
+fn what_a_callback_says_is_what_the_job_asked_for() {
+    let lab = Lab::start();
+    let worker = LavaWorker { token: lab.with_device(), lab: &lab };
+    lab.rest("POST", "/remote-artifact-tokens/", &json!({"name": "hook", "token": "s3cret"}));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let said = |settings: &str, status: &str| {
+        let notify = format!("notify:\n  criteria: {{status: {status}}}\n  callbacks:\n  - {settings}\n");
+        let definition = format!("{JOB}{notify}").replace("job_name: plain", "job_name: plåin");
+        lab.rest("POST", "/jobs/", &json!({ "definition": definition }));
+        let id = worker.run(&LOG, "result=fail&error_type=Infrastructure");
+        lab.rest("POST", "/devices/virtual01/set_health/", &json!({"health": "Good"}));
+        let (head, body) = receive(&listener, &[200]).remove(0);
+        (id, head.to_ascii_lowercase(), body)
+    };
+
+    // By default: GET, nothing but the address.
+    let url = format!("{base}/{{ ID }}/{{STATUS}}/{{SUBMITTER}}/{{ACTUAL_DEVICE}}/{{DESCRIPTION}}/{{NOPE}}");
+    let (id, head, body) = said(&format!("{{url: '{url}'}}"), "incomplete");
+    let target = format!("get /{id}/3/admin/virtual01/pl%c3%a5in/");
+    assert!(head.starts_with(&target) && !head.contains("authorization:") && body.is_empty(), "{head}");
+
+    // A token that is no name of a secret is itself; in the header it is asked for.
+    let (_, head, _) = said(&format!("{{url: '{base}/x', token: raw-token}}"), "finished");
+    assert!(head.contains("\r\nauthorization: raw-token"), "{head}");
+    let (_, head, _) = said(&format!("{{url: '{base}/x', token: hook, header: X-Token}}"), "all");
+    assert!(head.contains("\r\nx-token: s3cret"), "{head}");
+    receive(&listener, &[200]);
+
+    // A form by default; what is not there does not travel.
+    let (id, head, body) = said(&format!("{{url: '{base}/x', method: POST}}"), "incomplete");
+    let fields = form(&body);
+    assert!(head.contains("content-type: application/x-www-form-urlencoded"), "{head}");
+    let of = |name: &str| fields.get(name).map(String::as_str);
+    for (name, expected) in [
+        ("id", Some(id.to_string().as_str())),
+        ("status", Some("3")),
+        ("status_string", Some("incomplete")),
+        ("state", Some("5")),
+        ("state_string", Some("Finished")),
+        ("health", Some("2")),
+        ("health_check", Some("False")),
+        ("description", Some("plåin")),
+        ("actual_device_id", Some("virtual01")),
+        ("failure_comment", None),
+        ("token", None),
+        ("log", None),
+        ("results", None),
+    ] {
+        assert_eq!(of(name), expected, "{name} of {body}");
+    }
+
+    // What each dataset adds to the 19 of a minimal one.
+    for (dataset, log, results) in
+        [("minimal", false, false), ("logs", true, false), ("results", false, true), ("all", true, true)]
+    {
+        let settings =
+            format!("{{url: '{base}/x', method: POST, content-type: json, dataset: {dataset}, token: hook}}");
+        let (_, head, body) = said(&settings, "incomplete");
+        assert!(head.contains("content-type: application/json"), "{head}");
+        let body: Value = serde_json::from_str(&body).unwrap();
+        let keys = 20 + usize::from(log) + usize::from(results);
+        assert_eq!(body.as_object().unwrap().len(), keys, "{dataset}: {body}");
+        assert_eq!((body.get("log").is_some(), body.get("results").is_some()), (log, results), "{dataset}");
+        assert_eq!((&body["token"], &body["failure_comment"]), (&json!("s3cret"), &Value::Null));
+        if log {
+            assert!(body["log"].as_str().unwrap().starts_with("- {\"dt\": \"2026-11-22T11:23:43"), "{body}");
+        }
+        if results {
+            let suite = body["results"]["0_five"].as_str().unwrap();
+            assert!(suite.contains("name: t3") && suite.contains("result: pass"), "{suite}");
+        }
+        let start = body["start_time"].as_str().unwrap();
+        assert!(start.len() == 32 && start.as_bytes()[10] == b' ' && start.ends_with("+00:00"), "{start}");
+    }
+}
+
+#[test]
+fn other_jobs_decide_whether_somebody_is_told() {
+    let lab = Lab::start();
+    let worker = LavaWorker { token: lab.with_device(), lab: &lab };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/{{ID}}", listener.local_addr().unwrap());
+    let run = |name: &str, more: &str, result: &str| {
+        let definition = format!("{JOB}{more}").replace("job_name: plain", &format!("job_name: {name}"));
+        lab.rest("POST", "/jobs/", &json!({ "definition": definition }));
+        let end = format!(
+            r#"- {{"dt": "2026-11-22T11:23:44+00:00", "lvl": "results", "msg": {{"definition": "lava", "case": "job", "result": "{result}", "error_type": "Test"}}}}"#
+        );
+        worker.run(&[&end], &format!("result={result}&error_type=Test"))
+    };
+    let when = |criteria: &str, compare: &str| {
+        format!("notify:\n  criteria: {{{criteria}}}\n  callback: {{url: '{url}'}}\n{compare}")
+    };
+    run("other", "", "pass");
+    // Not told: a job of the query did not end so; the words are none; nothing of that name came before.
+    let depends = |query: &str| when(&format!("status: incomplete, dependency_query: '{query}'"), "");
+    run("one", &depends("testjob__description__exact__other"), "fail");
+    run("one", &depends("nonsense"), "fail");
+    run("two", &when("status: finished, type: regression", ""), "fail");
+    // Told: held against the last job of the query, which was complete; and no job of the query says otherwise.
+    let against = "  compare:\n    query: {entity: testjob, conditions: {description: other}}\n";
+    let told = run("three", &when("status: finished, type: regression", against), "fail");
+    let other = run("four", &depends("testjob__description__exact__nobody"), "fail");
+    let received = receive(&listener, &[200, 200]);
+    for ((head, _), id) in received.iter().zip([told, other]) {
+        assert!(head.starts_with(&format!("GET /{id} ")), "{head} and not {id}");
     }
 }

@@ -170,6 +170,12 @@ fn lists_are_narrowed_by_what_is_related() {
         ("/jobs/?metadata__branch=main".to_owned(), 1),
         ("/jobs/?metadata__branch__in=dev,test".to_owned(), 0),
         ("/jobs/?end_time__isnull=true".to_owned(), 0),
+        ("/jobs/?failure_tags__name=flaky".to_owned(), 0),
+        ("/jobs/?failure_tags__name__in=flaky,board&failure_tags__description__contains=x".to_owned(), 0),
+        ("/jobs/?failure_tags__isnull=true".to_owned(), 1),
+        ("/jobs/?failure_tags=1".to_owned(), 0),
+        ("/jobs/?viewing_groups__isnull=true&actual_device__isnull=false".to_owned(), 1),
+        ("/jobs/?limit=x&offset=-7".to_owned(), 1),
         ("/devices/?tags__name=big".to_owned(), 1),
         (format!("/devices/?tags={tag}"), 1),
         ("/devices/?tags__id=999".to_owned(), 0),
@@ -179,6 +185,15 @@ fn lists_are_narrowed_by_what_is_related() {
     ] {
         assert_eq!(count(&path), expected, "{path}");
     }
-    let (status, said) = lab.rest_as(&lab.token, "GET", "/jobs/?submit_time__gt=soon", &Value::Null);
-    assert_eq!(status, 400, "{said}");
+    for (path, expected) in [
+        ("/jobs/?submit_time__gt=soon", 400),
+        ("/jobs/?failure_tags__isnull=perhaps", 400),
+        ("/users/me/", 404),
+        ("/tags/big/", 404),
+        ("/jobs/nonsense/", 404),
+        ("/jobs/1.7/", 404),
+    ] {
+        let (status, said) = lab.rest_as(&lab.token, "GET", path, &Value::Null);
+        assert!(status == expected && said.starts_with("{\"detail\":"), "{path}: {status} {said}");
+    }
 }

@@ -18,6 +18,7 @@ mod openapi;
 mod own_worker;
 mod pages;
 mod routes;
+mod rpc;
 #[cfg(feature = "s3")]
 mod s3;
 mod uploads;

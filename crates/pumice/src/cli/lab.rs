@@ -8,7 +8,7 @@ use std::{
 use clap::{Args, Subcommand};
 use pumice_types::ByteSize;
 
-use super::{Format, LavaRunArgs, ModelArgs};
+use super::{Format, JobName, LavaRunArgs, ModelArgs};
 
 const SUBMIT_EXAMPLES: &str = "Examples:
   pumice submit job.yaml                  prints the job's number
@@ -329,9 +329,9 @@ pub(crate) struct QueueArgs {
 #[derive(Args, Debug)]
 pub(crate) struct CompareArgs {
     /// The earlier job
-    pub(crate) before: i64,
+    pub(crate) before: JobName,
     /// The later job
-    pub(crate) after: i64,
+    pub(crate) after: JobName,
     #[command(flatten)]
     pub(crate) lab: LabArgs,
 }
@@ -396,8 +396,9 @@ pub(crate) enum TokensCommand {
 /// A job that is there.
 #[derive(Args, Debug)]
 pub(crate) struct JobArgs {
-    /// The job's number
-    pub(crate) id: i64,
+    /// The job's number, `12`, or that of a node of a MultiNode job, `12.0`
+    #[arg(value_name = "JOB")]
+    pub(crate) id: JobName,
     #[command(flatten)]
     pub(crate) lab: LabArgs,
 }
@@ -405,8 +406,9 @@ pub(crate) struct JobArgs {
 /// Arguments of `pumice logs`.
 #[derive(Args, Debug)]
 pub(crate) struct LogsArgs {
-    /// The job's number
-    pub(crate) id: i64,
+    /// The job's number, `12`, or that of a node of a MultiNode job, `12.0`
+    #[arg(value_name = "JOB")]
+    pub(crate) id: JobName,
     /// Keep printing until the job ends
     #[arg(long, short)]
     pub(crate) follow: bool,
@@ -417,8 +419,9 @@ pub(crate) struct LogsArgs {
 /// Arguments of `pumice results`.
 #[derive(Args, Debug)]
 pub(crate) struct ResultsArgs {
-    /// The job's number
-    pub(crate) id: i64,
+    /// The job's number, `12`, or that of a node of a MultiNode job, `12.0`
+    #[arg(value_name = "JOB")]
+    pub(crate) id: JobName,
     /// Print a report in this format instead
     #[arg(long, value_name = "KIND", value_parser = ["junit", "tap13", "csv", "yaml"])]
     pub(crate) export: Option<String>,
@@ -432,6 +435,9 @@ pub(crate) struct ReserveArgs {
     /// A job definition: its machine is deployed, booted and kept for you; its tests are not run
     #[arg(required_unless_present = "model")]
     pub(crate) job: Option<PathBuf>,
+    /// Send the files of this host that the job names: `file:` addresses, and paths from its directory
+    #[arg(long, requires = "job")]
+    pub(crate) upload: bool,
     // Files are sent to the lab; URLs are what its worker can reach. Without any of them the lab boots what the health check
     // of the model's device type boots, and `--model` may name a device type, too.
     #[command(flatten)]

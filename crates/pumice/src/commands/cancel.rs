@@ -1,18 +1,18 @@
 //! `pumice cancel`: ends a job.
 
-use pumice_types::JobId;
 use serde_json::json;
 
 use crate::{
     cli::{Format, lab::JobArgs},
     exit::Exit,
-    lab::{self, asked_of, connect},
+    lab::{self, asked_of, connect, number_of},
     terminal::{print, print_error},
 };
 
 pub(crate) fn main(args: &JobArgs) -> Exit {
     let ask = || {
-        let (client, id) = (connect(&args.lab)?, JobId(args.id));
+        let client = connect(&args.lab)?;
+        let id = number_of(&client, &args.id)?;
         let job = asked_of(id, client.job(id))?;
         asked_of(id, client.cancel(id))?;
         match args.lab.format {
@@ -20,7 +20,7 @@ pub(crate) fn main(args: &JobArgs) -> Exit {
                 print_error(&format!("job {id} has ended already: {}", job.health));
             }
             Format::Text => print_error(&format!("job {} is being cancelled", args.id)),
-            Format::Json => print(&json!({ "cancelled": args.id }).to_string()),
+            Format::Json => print(&json!({ "cancelled": id }).to_string()),
         }
         Ok(Exit::Success)
     };

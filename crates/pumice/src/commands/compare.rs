@@ -1,13 +1,13 @@
 //! `pumice compare`: how the results of two jobs differ.
 
 use pumice_client::{Change, Comparison};
-use pumice_types::{Failure, JobId};
+use pumice_types::Failure;
 use serde_json::json;
 
 use crate::{
     cli::{Format, lab::CompareArgs},
     exit::Exit,
-    lab::{self, asked, asked_of, connect},
+    lab::{self, asked, asked_of, connect, number_of},
     terminal::{print, print_error},
 };
 
@@ -17,13 +17,14 @@ pub(crate) fn main(args: &CompareArgs) -> Exit {
 
 fn compare(args: &CompareArgs) -> Result<Exit, Failure> {
     let client = connect(&args.lab)?;
-    for id in [args.before, args.after].map(JobId) {
+    let (before, after) = (number_of(&client, &args.before)?, number_of(&client, &args.after)?);
+    for id in [before, after] {
         let job = asked_of(id, client.job(id))?;
         if !job.is_finished() {
             print_error(&format!("job {id} has not ended: it is {}", job.state));
         }
     }
-    let found = asked(client.compare(JobId(args.before), JobId(args.after)))?;
+    let found = asked(client.compare(before, after))?;
     match args.lab.format {
         Format::Json => print(&json!(found).to_string()),
         Format::Text => show(&found),

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::{
     cli::{Format, lab::LogsArgs},
     exit::Exit,
-    lab::{self, asked_of, connect, wait_for_end},
+    lab::{self, asked_of, connect, number_of, wait_for_end},
     terminal::{print, print_error},
 };
 
@@ -20,14 +20,15 @@ pub(crate) fn main(args: &LogsArgs) -> Exit {
 
 fn logs(args: &LogsArgs) -> Result<Exit, Failure> {
     let client = connect(&args.lab)?;
+    let id = number_of(&client, &args.id)?;
     let mut lines = Lines { rest: Vec::new(), any: false, format: args.lab.format };
     if args.follow {
-        wait_for_end(&client, JobId(args.id), |piece| lines.take(piece))?;
+        wait_for_end(&client, id, |piece| lines.take(piece))?;
     } else {
-        so_far(&client, JobId(args.id), &mut lines)?;
+        so_far(&client, id, &mut lines)?;
     }
     if !lines.any {
-        let job = asked_of(JobId(args.id), client.job(JobId(args.id)))?;
+        let job = asked_of(id, client.job(id))?;
         let more = if job.is_finished() { "left no log" } else { "has no log yet" };
         print_error(&format!("job {0} {more}: it is {1}; `pumice why {0}` says why", job.id, job.state));
     }

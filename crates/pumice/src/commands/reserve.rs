@@ -38,8 +38,9 @@ fn reserve(args: &ReserveArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Success);
     }
     let client = connect(&args.lab)?;
-    if let Some(text) = definition.as_mut().filter(|_| args.job.is_none()) {
-        *text = upload::send_named(&client, text, Path::new("/"), args.lab.format)?;
+    if let Some(text) = definition.as_mut().filter(|_| args.upload || args.job.is_none()) {
+        let directory = args.job.as_deref().and_then(Path::parent).unwrap_or(Path::new("/"));
+        *text = upload::send_named(&client, text, directory, args.lab.format)?;
     }
     let reservation = Reservation {
         model: args.model.model.clone().unwrap_or_default(),
@@ -79,10 +80,10 @@ fn definition(args: &ReserveArgs, scratch: &Path) -> Result<Option<String>, Fail
         let text = fs::read_to_string(path).map_err(|error| {
             Failure::new(Cause::InvalidDefinition, format!("cannot read `{}`: {error}", path.display()))
         })?;
-        upload::refuse_paths(
-            &text,
-            "give the URL of a file that the worker can reach; `--model` sends files",
-        )?;
+        if !args.upload {
+            let hint = "give --upload to send the files of this host that the job names";
+            upload::refuse_paths(&text, hint)?;
+        }
         return Ok(Some(text));
     }
     let Some(model) = args.model.model.as_ref().filter(|_| args.model.has_images()) else { return Ok(None) };

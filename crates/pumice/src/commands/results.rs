@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::{
     cli::{Format, lab::ResultsArgs},
     exit::Exit,
-    lab::{self, asked_of, connect},
+    lab::{self, asked_of, connect, number_of},
     terminal::{print, print_error},
 };
 
@@ -35,7 +35,7 @@ pub(crate) fn main(args: &ResultsArgs) -> Exit {
 
 fn results(args: &ResultsArgs) -> Result<Exit, Failure> {
     let client = connect(&args.lab)?;
-    let id = JobId(args.id);
+    let id = number_of(&client, &args.id)?;
     if let Some(kind) = &args.export {
         let report = asked_of(id, client.export(id, kind))?;
         // Nobody to tell when standard output is gone.

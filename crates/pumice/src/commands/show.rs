@@ -1,12 +1,12 @@
 //! `pumice show`: one job.
 
-use pumice_types::{Failure, JobId};
+use pumice_types::Failure;
 use serde_json::json;
 
 use crate::{
     cli::{Format, lab::JobArgs},
     exit::Exit,
-    lab::{self, asked, asked_of, connect},
+    lab::{self, asked, asked_of, connect, number_of},
     terminal::{self, print},
 };
 
@@ -15,7 +15,8 @@ pub(crate) fn main(args: &JobArgs) -> Exit {
 }
 
 fn show(args: &JobArgs) -> Result<Exit, Failure> {
-    let (client, id) = (connect(&args.lab)?, JobId(args.id));
+    let client = connect(&args.lab)?;
+    let id = number_of(&client, &args.id)?;
     let job = asked_of(id, client.job(id))?;
     if args.lab.format == Format::Json {
         print(&json!(job).to_string());

@@ -15,7 +15,7 @@ use crate::{
         lab::{JobArgs, SubmitArgs},
     },
     exit::Exit,
-    lab::{self, asked, asked_of, connect, host_refused, wait_for_end},
+    lab::{self, asked, asked_of, connect, host_refused, number_of, wait_for_end},
     model_job,
     terminal::{self, print, print_error},
     upload,
@@ -29,7 +29,7 @@ pub(crate) fn main(args: &SubmitArgs) -> Exit {
 pub(crate) fn again(args: &JobArgs) -> Exit {
     let ask = || {
         let client = connect(&args.lab)?;
-        let id = JobId(args.id);
+        let id = number_of(&client, &args.id)?;
         tell(&asked_of(id, client.resubmit(id))?, args.lab.format);
         Ok(Exit::Success)
     };
@@ -81,6 +81,9 @@ fn read(path: &Path) -> Result<String, Failure> {
 }
 
 fn tell(submitted: &Submitted, format: Format) {
+    for warning in &submitted.warnings {
+        print_error(&format!("warning: {warning}"));
+    }
     for id in &submitted.job_ids {
         match format {
             Format::Text => print_error(&format!("job {id} was submitted")),

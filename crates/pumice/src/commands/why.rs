@@ -1,12 +1,12 @@
 //! `pumice why`: what a job waits for, or why it failed.
 
-use pumice_types::{Failure, JobId};
+use pumice_types::Failure;
 use serde_json::json;
 
 use crate::{
     cli::{Format, lab::JobArgs},
     exit::Exit,
-    lab::{self, asked_of, connect},
+    lab::{self, asked_of, connect, number_of},
     terminal::{self, print},
 };
 
@@ -20,7 +20,8 @@ pub(crate) fn devices(count: usize) -> String {
 }
 
 fn why(args: &JobArgs) -> Result<Exit, Failure> {
-    let (client, id) = (connect(&args.lab)?, JobId(args.id));
+    let client = connect(&args.lab)?;
+    let id = number_of(&client, &args.id)?;
     let why = asked_of(id, client.why(id))?;
     if args.lab.format == Format::Json {
         print(&json!(why).to_string());

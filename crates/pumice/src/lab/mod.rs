@@ -14,13 +14,13 @@ pub(crate) use server::{Scheme, Server};
 pub(crate) use signals::Signals;
 pub(crate) use worker::{job_arguments, keeper, program, worker_config};
 
-use std::io::IsTerminal as _;
+use std::{fmt::Display, io::IsTerminal as _};
 
 use pumice_api::ProblemCode;
-use pumice_client::ClientError;
+use pumice_client::{ClientError, LabClient};
 use pumice_types::{Blame as _, Cause, Failure, JobId};
 
-use crate::{exit::Exit, terminal};
+use crate::{cli::JobName, exit::Exit, terminal};
 
 /// The end of a command: shows what went wrong.
 pub(crate) fn exit(result: Result<Exit, Failure>) -> Exit {
@@ -59,8 +59,16 @@ pub(crate) fn log_to_standard_error() {
         .init();
 }
 
+/// The number of the job that is meant: the server knows those of the nodes of a MultiNode job.
+pub(crate) fn number_of(client: &LabClient, name: &JobName) -> Result<JobId, Failure> {
+    match name.as_str().parse() {
+        Ok(id) => Ok(id),
+        Err(_) => asked_of(name, client.job_number(name.as_str())),
+    }
+}
+
 /// What a client's request about a job came to.
-pub(crate) fn asked_of<T>(id: JobId, result: Result<T, ClientError>) -> Result<T, Failure> {
+pub(crate) fn asked_of<T>(id: impl Display, result: Result<T, ClientError>) -> Result<T, Failure> {
     match result {
         Err(error) if error.code() == Some(ProblemCode::NotFound) => {
             let message = format!("there is no job {id} in this lab");

@@ -119,3 +119,17 @@ fn the_operators_licence_variable_reaches_the_model_and_no_log() {
         assert!(!text.contains(&secret), "{text}");
     }
 }
+
+#[test]
+fn a_model_that_its_licence_server_lets_wait_is_told_as_one_that_may_wait() {
+    let job = Job {
+        model: "FVP_Base_Cortex-A57x2-A53x4",
+        knobs: "licence=hang,licence_order=first".to_owned(),
+        boot: "    license_variable: ARMLMD_LICENSE_FILE=8224@127.0.0.1\n".to_owned(),
+        boot_seconds: 3,
+        ..Job::default()
+    };
+    let ended = Rig::new().run(&job);
+    ended.failed("Infrastructure", "to announce console");
+    ended.says("does it wait for a licence, whose server lets it queue?");
+}

@@ -142,7 +142,7 @@ fn in_list(job: &Job, verbose: bool) -> Value {
 
 pub(in super::super) async fn queue(call: Call) -> Answer {
     let mut conditions = vec![condition("state", "Submitted")?];
-    if let Some(types) = call.arguments.maybe_texts(0)? {
+    if let Some(types) = call.arguments.maybe_texts(0)?.filter(|types| !types.is_empty()) {
         conditions.push(condition("requested_device_type__in", &types.join(","))?);
     }
     let page =

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     access::Scope,
     lab::{
-        definition,
+        definition, device_types,
         devices::{self, Described},
         jobs, render,
     },
@@ -222,10 +222,14 @@ async fn recent(call: &Call, field: &str) -> Answer {
 }
 
 pub(in super::super) async fn recent_of_device(call: Call) -> Answer {
+    let hostname = call.arguments.text(0)?;
+    devices::find(&mut call.shared.database.read().await?, &call.who, &hostname).await?;
     recent(&call, "actual_device").await
 }
 
 pub(in super::super) async fn recent_of_type(call: Call) -> Answer {
+    let name = call.arguments.text(0)?;
+    device_types::find(&mut call.shared.database.read().await?, &call.who, &name).await?;
     recent(&call, "requested_device_type").await
 }
 

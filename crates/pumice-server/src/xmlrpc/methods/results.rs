@@ -9,7 +9,12 @@ use super::{
     super::{Answer, Call, Value},
     devices::ALL,
 };
-use crate::{lab::jobs, refusal::Refusal, results, yaml};
+use crate::{
+    access::Scope,
+    lab::{jobs, query},
+    refusal::Refusal,
+    results, yaml,
+};
 
 /// What is asked for, and the results of it.
 struct Found {
@@ -123,32 +128,10 @@ pub(in super::super) async fn metadata(call: Call) -> Answer {
 /// Jobs, suites or cases for which `model__field__op__value,…` holds; only conditions on jobs are taken.
 pub(in super::super) async fn custom_query(call: Call) -> Answer {
     let (entity, text) = (call.arguments.text(0)?, call.arguments.maybe_text(1)?.unwrap_or_default());
-    if entity != "testjob" {
+    if entity != query::JOB {
         return Err(Refusal::Invalid("Bad request: only the entity testjob is known.".to_owned()).into());
     }
-    let mut conditions = Vec::new();
-    for condition in text.split(',').filter(|condition| !condition.is_empty()) {
-        let wrong =
-            || Refusal::Invalid(format!("Bad request: `{condition}` is not model__field__operator__value."));
-        let mut parts = condition.splitn(4, "__");
-        let (model, field) = (parts.next().ok_or_else(wrong)?, parts.next().ok_or_else(wrong)?);
-        let (operator, value) = (parts.next().ok_or_else(wrong)?, parts.next().ok_or_else(wrong)?);
-        if model != "testjob" {
-            return Err(wrong().into());
-        }
-        let priority = |word: &str| match word.to_ascii_lowercase().as_str() {
-            "low" => "0".to_owned(),
-            "medium" => "50".to_owned(),
-            "high" => "100".to_owned(),
-            other => other.to_owned(),
-        };
-        let value = if field == "priority" { priority(value) } else { value.to_owned() };
-        let name = if operator == "exact" { field.to_owned() } else { format!("{field}__{operator}") };
-        conditions.push(
-            Condition::on_jobs(&name, &value)
-                .map_err(|error| Refusal::Invalid(format!("Bad request: {error}")))?,
-        );
-    }
+    let conditions = query::conditions(&text)?;
     let page = Page { limit: call.arguments.count(2, 200)?.min(1000), offset: 0 };
     let mut reader = call.shared.database.read().await?;
     let listing = reader.jobs(&call.who.viewer, &conditions, &[], page).await?;
@@ -170,4 +153,32 @@ pub(in super::super) async fn custom_query(call: Call) -> Answer {
             ])
         })
         .collect())
+}
+
+/// What everybody is told who names a stored query.
+fn no_query(call: &Call, owner: usize) -> Answer {
+    let name = call.arguments.text(0)?;
+    let owner = call.arguments.maybe_text(owner)?.unwrap_or_else(|| call.who.name().to_owned());
+    Err(Refusal::Missing(format!("Query with name {name} owned by user {owner} does not exist.")).into())
+}
+
+#[expect(clippy::unused_async, reason = "every method has one form")]
+pub(in super::super) async fn run_query(call: Call) -> Answer {
+    no_query(&call, 2)
+}
+
+#[expect(clippy::unused_async, reason = "every method has one form")]
+pub(in super::super) async fn refresh_query(call: Call) -> Answer {
+    call.who.using(Scope::Manage)?;
+    no_query(&call, 1)
+}
+
+/// There is nothing to be done.
+#[expect(clippy::unused_async, reason = "every method has one form")]
+pub(in super::super) async fn refresh_queries(call: Call) -> Answer {
+    let user = call.who.using(Scope::Manage)?;
+    if !user.is_superuser {
+        return Err(Refusal::Forbidden(format!("User '{}' is no superuser.", user.username)).into());
+    }
+    Ok(Value::Nil)
 }

@@ -99,6 +99,38 @@ fn the_log_of_a_running_job_grows_and_its_end_is_shown() {
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
+#[test]
+fn a_file_that_is_chosen_is_sent_and_named_in_the_definition() {
+    let Some(mut browser) = Browser::start() else { return };
+    let (lab, _) = lab();
+    log_in(&mut browser, &lab);
+    browser.go(&format!("{}/scheduler/jobsubmit", lab.url));
+    // One that ends at a block's end, and one of two pieces: what is sent is what the server finds to have that digest.
+    for (name, size) in [("root.img", 64), ("a kernel", (4 << 20) + 57)] {
+        let choose = format!(
+            "(() => {{ const chosen = new DataTransfer(); \
+             chosen.items.add(new File([new Uint8Array({size}).fill(7)], '{name}')); \
+             const box = document.querySelector('#files'); box.files = chosen.files; \
+             box.dispatchEvent(new Event('change')); }})()"
+        );
+        browser.value(&choose);
+        browser.wait_for(&format!(
+            "document.querySelector('#sent').textContent.startsWith('{name} was') && !document.querySelector('#files').disabled"
+        ));
+    }
+    let uploads = lab.rest("GET", "/uploads/", &Value::Null);
+    let files = uploads["results"].as_array().unwrap();
+    assert!(files.iter().all(|file| file["complete"] == true), "{uploads}");
+    let definition = browser.value("document.querySelector('textarea').value");
+    let definition = definition.as_str().unwrap();
+    for (name, size) in [("root.img", 64), ("a_kernel", (4 << 20) + 57)] {
+        let file = files.iter().find(|file| file["name"] == name && file["size"] == size).unwrap();
+        let address = format!("upload://{}/{name}", file["sha256"].as_str().unwrap());
+        assert!(definition.contains(&address), "no {address} in {definition}");
+    }
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
 /// What is wrong with a page that everybody should be able to read: text too pale for its ground (WCAG 2.2, 1.4.3), fields
 /// without a name, a page wider than the screen, no main part, not one heading.
 const FAULTS: &str = include_str!("faults.js");
