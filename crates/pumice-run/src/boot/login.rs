@@ -99,7 +99,7 @@ async fn log_in(plan: &Login, booted: &mut Booted, cx: &StepCx) -> Result<bool, 
             let asked = patterns(std::iter::once(prompt.value.as_str()).chain(shells))?;
             if booted.expect(&asked, cx.deadline()).await? > 0 {
                 cx.report().warning(format!("`{}` logs in without a password", login.username.value));
-                return Ok(());
+                return Ok(true);
             }
             let password = login.password.as_ref().map_or("", |password| password.value.as_str());
             cx.report().log(LogLevel::Input, pumice_types::MASK);
