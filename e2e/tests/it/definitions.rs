@@ -24,9 +24,18 @@ install: {git-repos: [/nowhere]}
 run: {steps: [lava-test-case skipped --shell test ! -e nowhere]}
 ";
 
-const IN_ARCHIVE: &str = "metadata: {format: Lava-Test Test Definition 1.0, name: in-archive}
-run: {steps: [lava-test-case twin --shell cmp one two, lava-test-case empty --shell test -d void]}
-";
+/// It also has results that are found in its output, LAVA's old way; the last ones just before its end.
+const IN_ARCHIVE: &str = r#"metadata: {format: Lava-Test Test Definition 1.0, name: in-archive}
+run:
+  steps:
+  - lava-test-case twin --shell cmp one two
+  - lava-test-case empty --shell test -d void
+  - for number in 1 2 3 4 5 6 7 8; do printf 'found-%s GOOD (%d.5 MB/s)\n' it $number; done
+  - printf 'found-%s BAD\nlost-one GOOD\n' not
+parse:
+  pattern: '(?P<test_case_id>found-[a-z]+) (?P<result>[A-Z]+)(?: \((?P<measurement>[\d.]+) (?P<units>\S+)\))?'
+  fixupdict: {GOOD: pass, BAD: fail}
+"#;
 
 #[test]
 fn definitions_come_from_git_and_archives_with_all_that_belongs_to_them() {
@@ -63,19 +72,19 @@ fn definitions_come_from_git_and_archives_with_all_that_belongs_to_them() {
     );
     let path = sandbox.write("job.yaml", text);
     let finished = sandbox.pumice(["run", "-q", "-o", "out", path.to_str().unwrap()], LIMIT);
-    assert_eq!(finished.status.code(), Some(0), "{}{}", finished.stdout, finished.stderr);
-    assert_eq!(
-        Results::read(&sandbox.path().join("out")).tests(),
-        [
-            "0_cases/one pass",
-            "1_cloned/script pass",
-            "1_cloned/tool pass",
-            "1_cloned/second pass",
-            "2_skipping/skipped pass",
-            "3_unpacked/twin pass",
-            "3_unpacked/empty pass",
-        ]
-    );
+    assert_eq!(finished.status.code(), Some(100), "{}{}", finished.stdout, finished.stderr);
+    let expected = [
+        "0_cases/one pass",
+        "1_cloned/script pass",
+        "1_cloned/tool pass",
+        "1_cloned/second pass",
+        "2_skipping/skipped pass",
+        "3_unpacked/twin pass",
+        "3_unpacked/empty pass",
+    ];
+    let found = ["3_unpacked/found-it pass"; 8].into_iter().chain(["3_unpacked/found-not fail"]);
+    let expected: Vec<_> = expected.into_iter().chain(found).collect();
+    assert_eq!(Results::read(&sandbox.path().join("out")).tests(), expected);
     sandbox.is_empty_within(Duration::from_secs(2));
 }
 

@@ -86,12 +86,10 @@ pub struct Moment {
 pub enum SessionEvent {
     /// A result to be recorded.
     Result(Box<Outcome>),
-    /// A run began. Its pattern, if it has one, is to be looked for in the output from here on.
+    /// A run began.
     RunStarted {
         /// The suite.
         suite: String,
-        /// The pattern.
-        pattern: Option<OutputPattern>,
     },
     /// A run ended; all cases it reported, in order.
     RunEnded {

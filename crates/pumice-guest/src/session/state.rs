@@ -242,7 +242,7 @@ impl TestSession {
             run.source.uuid = uuid;
             run
         };
-        events.push(SessionEvent::RunStarted { suite: run.suite.clone(), pattern: run.pattern.clone() });
+        events.push(SessionEvent::RunStarted { suite: run.suite.clone() });
         self.open = Some(Open { run, since: moment.at, set: None, cases: Vec::new(), lost: false });
     }
 

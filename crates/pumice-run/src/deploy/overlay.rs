@@ -84,13 +84,16 @@ pub(crate) async fn build(
             Ok(())
         })
         .await?;
+        // What is looked for in the output has its beginning and its end there too.
+        let reads_output = stages.iter().flatten().any(|run| run.pattern.is_some());
+        let channels = if reads_output { &[][..] } else { &plan.channel_devices };
         let overlay = Overlay {
             job: facts.job,
             root: facts.guest.directory.clone(),
             os: facts.guest.os.clone(),
             environment: environment(plan, host, facts),
             secrets: host.secrets.clone(),
-            channel: plan.channel_devices.iter().map(channel).collect(),
+            channel: channels.iter().map(channel).collect(),
             multi_node: host.peers.as_ref().map(node),
             runs,
         };

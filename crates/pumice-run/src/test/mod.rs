@@ -7,6 +7,7 @@ mod harness;
 mod interactive;
 mod limit;
 mod monitor;
+mod output;
 pub(crate) mod services;
 mod shell;
 mod talk;

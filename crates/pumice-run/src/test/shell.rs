@@ -11,7 +11,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pumice_console::Patterns;
 use pumice_guest::{
     session::{Moment, Origin, Outcome, SessionEvent, SessionPlan, TestSession},
     signal::Signal,
@@ -21,7 +20,7 @@ use pumice_record::{LogLevel, ResultRecord};
 use pumice_types::{Blame as _, Cause, Deadline, Failure};
 use serde_json::json;
 
-use super::{TestFacts, limit::Limits, talk::Talk};
+use super::{TestFacts, limit::Limits, output::Output, talk::Talk};
 use crate::{
     boot::{Booted, machine_failure, type_line},
     console_log::Heard,
@@ -62,6 +61,7 @@ pub(crate) async fn run(
     let runs = usize::try_from(stage).ok().and_then(|stage| facts.stages.get(stage)).cloned();
     let runs = runs.unwrap_or_default();
     let order = runs.iter().map(|run| run.suite.clone()).collect();
+    let mut output = Output::new(&runs)?;
     let mut session = TestSession::new(SessionPlan { stage, runs });
     // What a block before left unheard is not ours.
     booted.heard.forget();
@@ -79,7 +79,7 @@ pub(crate) async fn run(
     );
     type_line(&booted.console, &line, cx).await?;
     let mut limits = Limits::new(limits, order);
-    let outcome = listen(&mut session, &mut limits, booted, facts, cx).await;
+    let outcome = listen(&mut session, &mut output, &mut limits, booted, facts, cx).await;
     if let Err(failure) = &outcome {
         // Runs that are open fail, with the reason.
         let moment = now(booted, cx);
@@ -96,14 +96,13 @@ pub(crate) async fn run(
 
 async fn listen(
     session: &mut TestSession,
+    output: &mut Output,
     limits: &mut Limits<'_>,
     booted: &mut Booted,
     facts: &TestFacts<'_>,
     cx: &StepCx,
 ) -> Result<(), Failure> {
     let directory = facts.directory;
-    // Waits for nothing: only what ends every wait comes through.
-    let nothing = Patterns::new([]).map_err(|error| Failure::new(Cause::Bug, error.to_string()))?;
     let mut silent_at = None;
     let mut has_returned = facts.is_last;
     let mut has_begun = false;
@@ -137,6 +136,9 @@ async fn listen(
                 has_returned |= matches!(heard.received.signal, Ok(Signal::ReturnCode(_)));
                 if let Ok(signal) = &heard.received.signal {
                     limits.note(signal);
+                    for event in output.catch_up(signal, session, booted, cx).await {
+                        perform(event, &mut talk, cx);
+                    }
                 }
                 take(session, heard, directory, &mut talk, cx)
             } else {
@@ -166,9 +168,13 @@ async fn listen(
                 let failure = failure.evidence(booted.console.name(), booted.console.tail(800));
                 return Err(if has_begun { failure } else { failure.hint(NOTHING_HEARD) });
             }
-            ended = booted.console.expect(&nothing, cx.deadline()) => {
-                let failure = match ended {
-                    Ok(_) => continue,
+            found = booted.console.expect(output.wanted(), cx.deadline()) => {
+                let failure = match found {
+                    Ok(found) => {
+                        let moment = now(booted, cx);
+                        perform_all(output.take(&found, session, moment), &mut talk, cx);
+                        continue;
+                    }
                     Err(error) => error.failure(),
                 };
                 if failure.cause == Cause::NoPrompt {
@@ -237,15 +243,7 @@ fn perform(event: SessionEvent, talk: &mut Talk, cx: &StepCx) -> Next {
     let report = cx.report();
     match event {
         SessionEvent::Result(outcome) => report.result(recorded(*outcome)),
-        SessionEvent::RunStarted { suite, pattern } => {
-            report.info(format!("test {suite} begins"));
-            if pattern.is_some() {
-                report.warning(format!(
-                    "the definition of {suite} has `parse`, and its pattern is not looked for in the output: \
-                     report results with lava-test-case"
-                ));
-            }
-        }
+        SessionEvent::RunStarted { suite } => report.info(format!("test {suite} begins")),
         SessionEvent::RunEnded { suite, cases } => {
             report.info(format!("test {suite} ended with {} results", cases.len()));
         }
