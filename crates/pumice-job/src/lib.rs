@@ -53,12 +53,22 @@ pub fn parse(text: &str, source: SourceId) -> (Option<Job>, Diagnostics) {
 
 /// Reads and checks a job definition. Otherwise as [`parse`].
 pub fn parse_by(text: &str, source: SourceId, rules: &Rules) -> (Option<Job>, Diagnostics) {
+    parse_with(text, source, |_| rules.clone())
+}
+
+/// Reads and checks a job definition by rules that its tree is looked at for. Otherwise as [`parse`].
+pub fn parse_with(
+    text: &str,
+    source: SourceId,
+    rules: impl FnOnce(&Node) -> Rules,
+) -> (Option<Job>, Diagnostics) {
     let (node, mut diagnostics) = pumice_yaml::parse_within(text, source, LIMITS);
     let Some(node) = node else { return (None, diagnostics) };
+    let rules = rules(&node);
     // What follows a mistake in the YAML may be missing from the tree and present in the text.
     let cut = [pumice_yaml::codes::SYNTAX, pumice_yaml::codes::LIMIT];
     let complete = !diagnostics.iter().any(|diagnostic| cut.contains(&diagnostic.code));
-    let (job, found) = check_tree(&node, rules, complete);
+    let (job, found) = check_tree(&node, &rules, complete);
     diagnostics.extend(found);
     (job, diagnostics.sorted())
 }

@@ -10,7 +10,7 @@ use pumice_platform::Platform;
 use pumice_types::{
     Blame as _, Code, Diagnostic, Diagnostics, JobId, Name, SourceId, Sources, Span, Spanned,
 };
-use pumice_yaml::Map;
+use pumice_yaml::{Map, Node};
 
 use crate::{
     cli::DeviceArgs, config::Config, kind::Kind, library::Library, models, once, provenance, upload,
@@ -82,7 +82,7 @@ impl Input {
         let mut unread = Self::default();
         let Some(text) = unread.text(job) else { return unread };
         let rules = Rules { is_assigned: true, ..Rules::default() };
-        Self::of_text_by(&rules, &job.display().to_string(), &text, args, job_id, platforms)
+        Self::of_text_by(|_| rules, &job.display().to_string(), &text, args, job_id, platforms)
     }
 
     /// Refuses a node of a MultiNode job where nobody passes on what it says: it would wait for the others for ever.
@@ -151,12 +151,12 @@ impl Input {
         platforms: &[std::rc::Rc<dyn Platform>],
     ) -> Self {
         let directory = Path::new(name).parent().unwrap_or(Path::new(""));
-        let rules = Rules { files: upload::files_beside(text, directory), ..Rules::default() };
-        Self::of_text_by(&rules, name, text, args, job_id, platforms)
+        let rules = |job: &Node| Rules { files: upload::files_beside(job, directory), ..Rules::default() };
+        Self::of_text_by(rules, name, text, args, job_id, platforms)
     }
 
     fn of_text_by(
-        rules: &Rules,
+        rules: impl FnOnce(&Node) -> Rules,
         name: &str,
         text: &str,
         args: &DeviceArgs,
@@ -165,7 +165,7 @@ impl Input {
     ) -> Self {
         let mut input = Self::default();
         let source = input.sources.add(name, text);
-        let (job, found) = pumice_job::parse_by(text, source, rules);
+        let (job, found) = pumice_job::parse_with(text, source, rules);
         let Some(job) = job else {
             input.diagnostics = once::together(found, Diagnostics::new(), &input.sources);
             return input;

@@ -17,6 +17,7 @@ use pumice_client::{LabClient, NewUpload, Sent};
 use pumice_job::{NamedFile, NamedFileKind, named_files, replace_addresses};
 use pumice_store::Digest;
 use pumice_types::{Blame as _, ByteSize, Cause, Failure, SourceId};
+use pumice_yaml::Node;
 
 use crate::{
     cli::Format,
@@ -52,8 +53,8 @@ pub(crate) fn refuse_paths(text: &str, hint: &str) -> Result<(), Failure> {
     }
 }
 
-/// What `text` says in the place of URLs that is the path of a file, from `directory`, with its URL (RFC 8089).
-pub(crate) fn files_beside(text: &str, directory: &Path) -> BTreeMap<String, String> {
+/// What a job says in the place of URLs that is the path of a file, from `directory`, with its URL (RFC 8089).
+pub(crate) fn files_beside(job: &Node, directory: &Path) -> BTreeMap<String, String> {
     let url = |file: NamedFile| {
         let path = match (file.kind, place(&file.address)) {
             (NamedFileKind::Image | NamedFileKind::Archive, Place::Path) => directory.join(&file.address),
@@ -66,7 +67,7 @@ pub(crate) fn files_beside(text: &str, directory: &Path) -> BTreeMap<String, Str
         let path = path.to_str()?.replace('%', "%25");
         Some((file.address, format!("file://{path}")))
     };
-    named(text).into_iter().filter_map(url).collect()
+    named_files(job).into_iter().filter_map(url).collect()
 }
 
 fn refused(message: String) -> Failure {
@@ -236,7 +237,8 @@ mod tests {
         let own = directory.path().join("a 5%.img").display().to_string();
         let addresses =
             ["./a 5%.img", &own, "file:a 5%.img", "missing", ".", "file:///a", "http://h/a", "{B}/a"];
-        let found = files_beside(&job(&addresses), directory.path());
+        let (node, _) = pumice_yaml::parse(&job(&addresses), SourceId::default());
+        let found = files_beside(&node.unwrap(), directory.path());
         let url = format!("file://{}/a 5%25.img", directory.path().display());
         let expected = addresses[..3].iter().map(|address| ((*address).to_owned(), url.clone()));
         assert_eq!(found, expected.collect());

@@ -25,7 +25,7 @@ run: {steps: [lava-test-case skipped --shell test ! -e nowhere]}
 ";
 
 /// It also has results that are found in its output, LAVA's old way; the last ones just before its end.
-const IN_ARCHIVE: &str = r#"metadata: {format: Lava-Test Test Definition 1.0, name: in-archive}
+const IN_ARCHIVE: &str = r"metadata: {format: Lava-Test Test Definition 1.0, name: in-archive}
 run:
   steps:
   - lava-test-case twin --shell cmp one two
@@ -35,7 +35,7 @@ run:
 parse:
   pattern: '(?P<test_case_id>found-[a-z]+) (?P<result>[A-Z]+)(?: \((?P<measurement>[\d.]+) (?P<units>\S+)\))?'
   fixupdict: {GOOD: pass, BAD: fail}
-"#;
+";
 
 #[test]
 fn definitions_come_from_git_and_archives_with_all_that_belongs_to_them() {
