@@ -14,8 +14,9 @@ use pumice_guest::{
     session::{Moment, PatternMatch, PlannedRun, SessionEvent, TestSession},
     signal::Signal,
 };
-use pumice_types::Failure;
+use pumice_types::{Blame as _, Cause, Failure};
 
+use super::shell::now;
 use crate::{
     boot::{Booted, patterns},
     cx::StepCx,
@@ -84,27 +85,29 @@ impl Output {
         Vec::new()
     }
 
-    /// Before the session learns of a run's end: looks at all the run has said.
+    /// Before the session learns of a run's end: looks at all the run has said, and says what else ended that.
     pub(super) async fn catch_up(
         &mut self,
         signal: &Signal,
         session: &mut TestSession,
         booted: &mut Booted,
         cx: &StepCx,
-    ) -> Vec<SessionEvent> {
+    ) -> (Vec<SessionEvent>, Result<(), Failure>) {
         let suite = match signal {
             Signal::EndRun(run) => &run.name,
             Signal::RunExit(exit) => &exit.name,
-            _ => return Vec::new(),
+            _ => return (Vec::new(), Ok(())),
         };
         let mut events = Vec::new();
         let soon = cx.deadline().narrowed(Instant::now(), PATIENCE, "what a test said before its end");
         while self.runs.contains_key(suite) && !self.ended.contains(suite) {
-            // Whatever ends the wait in vain, ends the next one of the session too, which tells of it.
-            let Ok(found) = booted.console.expect(self.wanted(), &soon).await else { break };
-            let moment = Moment { at: booted.clock.elapsed(), line: cx.report().lines() };
-            events.extend(self.take(&found, session, moment));
+            match booted.console.expect(self.wanted(), &soon).await.map_err(|error| error.failure()) {
+                Ok(found) => events.extend(self.take(&found, session, now(booted, cx))),
+                Err(failure) if failure.cause == Cause::NoPrompt => break,
+                // A panic that was found here is found by nobody else.
+                Err(failure) => return (events, Err(booted.explained(failure).await)),
+            }
         }
-        events
+        (events, Ok(()))
     }
 }

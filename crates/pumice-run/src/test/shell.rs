@@ -134,13 +134,14 @@ async fn listen(
                 // The session is deaf once it is over, and this may come after.
                 has_begun = true;
                 has_returned |= matches!(heard.received.signal, Ok(Signal::ReturnCode(_)));
+                let mut read = Ok(());
                 if let Ok(signal) = &heard.received.signal {
                     limits.note(signal);
-                    for event in output.catch_up(signal, session, booted, cx).await {
-                        perform(event, &mut talk, cx);
-                    }
+                    let (events, told) = output.catch_up(signal, session, booted, cx).await;
+                    perform_all(events, &mut talk, cx);
+                    read = told;
                 }
-                take(session, heard, directory, &mut talk, cx)
+                read.and_then(|()| take(session, heard, directory, &mut talk, cx))
             } else {
                 let gone = Failure::new(Cause::ConsoleLost, "the consoles of the machine are gone");
                 Err(booted.explained(gone).await)
@@ -194,7 +195,7 @@ async fn listen(
 }
 
 /// This moment, as the session counts.
-fn now(booted: &Booted, cx: &StepCx) -> Moment {
+pub(super) fn now(booted: &Booted, cx: &StepCx) -> Moment {
     Moment { at: booted.clock.elapsed(), line: cx.report().lines() }
 }
 
